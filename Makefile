@@ -1,0 +1,39 @@
+# What people and CI run. `make setup TORCH=cuda` takes the GPU build of torch (several GB) instead of the CPU build.
+# Arguments are passed on: `make demo ARGS="--seed 3"`, `make test ARGS="tests/agent -x"`.
+SHELL := /bin/bash
+PACKAGES := action_space environments vlm agent evals
+BIN := .venv/bin
+ARGS ?=
+export TORCH PYTHON
+
+.PHONY: help setup demo test check format clean
+
+help:
+	@echo "make demo     the main job: the bundled model fills a form in a real browser"
+	@echo "make test     the whole test suite"
+	@echo "make check    formatting, lint and types"
+	@echo "make setup    only set up (.venv, packages, Chromium); the others do it too"
+	@echo "make format   format and fix what can be fixed"
+	@echo "make clean    remove caches and recorded runs; .venv stays"
+
+setup:
+	@scripts/setup
+
+demo: setup
+	@$(BIN)/python -m evals.online.demo $(ARGS)
+
+test: setup
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict $(PACKAGES)
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find $(PACKAGES) tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -125,9 +125,8 @@ def create_venv() -> None:
     if PYTHON.exists() and run([PYTHON, "-m", "pip", "--version"]).returncode == 0:
         return
     package = f"python3.{sys.version_info.minor}-venv"
-    if run([sys.executable, "-c", "import ensurepip, venv"]).returncode != 0:
-        if not apt_get(package):
-            stop(f"the Python module venv is missing; as root: apt-get install {package} (or python3-venv), then again")
+    if run([sys.executable, "-c", "import ensurepip, venv"]).returncode != 0 and not apt_get(package):
+        stop(f"the Python module venv is missing; as root: apt-get install {package} (or python3-venv), then again")
     say(f"creating {VENV}")
     result = run([sys.executable, "-m", "venv", "--clear", VENV])
     if result.returncode != 0:

@@ -1,0 +1,1 @@
+"""One file per model family: prompt text out, Action in, and back."""

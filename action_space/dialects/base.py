@@ -1,0 +1,57 @@
+"""The protocol between the planner and one model family."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from PIL import Image
+
+from action_space.actions import Action
+from action_space.geometry import Frame
+from action_space.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class PastStep:
+    """A step that lies behind, as a prompt may tell it.
+
+    action: None when the reply was no action. note: what came of it, in one line for the model ("nothing
+    changed", an error text), or "". screenshot: the picture before the action, if it is still shown.
+    """
+
+    action: Action | None
+    reply: str
+    plan: str = ""
+    note: str = ""
+    screenshot: Image.Image | None = None
+    frame: Frame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """All that a prompt is made of. context: lines about the device (URL, a dialog that was answered)."""
+
+    task: str
+    screenshot: Image.Image
+    frame: Frame
+    history: tuple[PastStep, ...] = ()
+    context: tuple[str, ...] = ()
+
+
+class Dialect(Protocol):
+    """How one model family is asked and answers. Pure: no state, no device, no model."""
+
+    name: str
+    min_pixels: int
+    max_pixels: int
+
+    def plan_prompt(self, turn: Turn) -> list[Message] | None:
+        """The question for the next instruction in words, or None if the family plans and points in one reply."""
+
+    def prompt(self, turn: Turn, plan: str = "") -> list[Message]:
+        """The question for the next action; `plan` is the reply to `plan_prompt`. The newest screenshot comes last."""
+
+    def parse(self, reply: str, frame: Frame) -> Action:
+        """The one action in a reply, in screenshot pixels. Raises InvalidAction and nothing else, on any text."""
+
+    def render(self, action: Action, frame: Frame) -> str:
+        """The reply that `parse` reads back as `action`. Raises UnsupportedAction if the family cannot say it."""

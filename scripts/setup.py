@@ -5,16 +5,14 @@ the next run quick, and it needs no network. What cannot be had is one line on s
 """
 
 import hashlib
-import importlib.metadata
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from pip._vendor.packaging.requirements import Requirement
@@ -146,18 +144,27 @@ def install_packages(torch: str) -> None:
     pip_install("the packages", "--no-build-isolation", "--editable", ".[dev]")
 
 
+def read_project() -> dict[str, Any]:
+    import tomllib
+
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return project
+
+
 def missing_requirements() -> list[str]:
     """The requirements of pyproject.toml, its extras included, that .venv does not meet."""
     # pip's own copy: .venv has nothing else yet.
     from pip._vendor.packaging.requirements import Requirement
 
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = read_project()
     extras = [line for lines in project["optional-dependencies"].values() for line in lines]
     wanted = [*project["dependencies"], *extras, f"{project['name']}=={project['version']}"]
     return [line for line in wanted if not is_met(Requirement(line))]
 
 
 def is_met(requirement: "Requirement") -> bool:
+    import importlib.metadata  # here, because it is slow and seldom needed
+
     try:
         version = importlib.metadata.version(requirement.name)
     except importlib.metadata.PackageNotFoundError:
@@ -174,7 +181,7 @@ def installed_torch() -> str:
 
 
 def install_torch(choice: str) -> None:
-    floor = next(line for line in project_dependencies() if line.startswith("torch"))
+    floor = next(line for line in read_project()["dependencies"] if line.startswith("torch"))
     if installed_torch() and choice in ("", installed_torch()):
         return
     if installed_torch():
@@ -191,11 +198,6 @@ def install_torch(choice: str) -> None:
             "no CPU build of torch can be had here (is there a network?); install one into .venv and run this again, "
             f"or take the GPU build, several GB: make setup TORCH=cuda (details: {LOG})"
         )
-
-
-def project_dependencies() -> list[str]:
-    dependencies: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    return dependencies
 
 
 def torch_from_disk(floor: str) -> bool:

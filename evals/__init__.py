@@ -1,0 +1,1 @@
+"""Measure: replay, protocols, benchmarks, reports."""

@@ -1,0 +1,1 @@
+"""Live pages that judge for themselves whether a task was done."""

@@ -1,0 +1,65 @@
+"""Ctrl-C: the first asks the run to stop, the second ends the process.
+
+Breaking into the driver in the middle of a click would leave the mouse button down and the driver unusable. So a signal
+waits for the device, but breaks into everything else: the model's thinking, a question to the person.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+
+INTERRUPTED_EXIT = 130
+
+
+class StopRequest:
+    """Whether the person wants the run to end. As a context it listens to SIGINT and SIGTERM."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._breakable = False
+        self._previous: dict[int, object] = {}
+
+    def __enter__(self) -> "StopRequest":
+        # Only the main thread may set handlers; a run in another one is stopped by `request`.
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]  # it is what signal.signal returned
+        self._previous.clear()
+
+    def request(self) -> None:
+        """Ask the run to stop before its next step."""
+        self.requested = True
+
+    def check(self) -> None:
+        """Raises KeyboardInterrupt if the run was asked to stop."""
+        if self.requested:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def breakable(self) -> Iterator[None]:
+        """Inside, a first signal raises KeyboardInterrupt at once; outside, it waits to be noticed."""
+        try:
+            self._breakable = True
+            # Looked at after the door is open, so that no signal can slip through between the two.
+            self.check()
+            yield
+        finally:
+            self._breakable = False
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if self.requested:
+            # Everything recorded is on disk already, and the driver may be what hangs: no clean-up.
+            os._exit(INTERRUPTED_EXIT)
+        self.requested = True
+        if self._breakable:
+            raise KeyboardInterrupt

@@ -1,0 +1,40 @@
+"""From a model SPEC to a model and the dialect it is asked in.
+
+`bundled`, a checkpoint folder, or `NAME:REST` where NAME stands in the table. A new way to run a model is a line there.
+"""
+
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Protocol
+
+from action_space.errors import ConfigError
+from vlm.backends.base import Model
+
+
+class SpokenModel(Model, Protocol):
+    """A model that knows the name of the dialect it was trained in."""
+
+    dialect: str
+
+
+MODELS: dict[str, str] = {
+    "scripted": "vlm.backends.scripted:load_script",
+}
+"""Name in front of the colon -> the function that takes what follows it and gives a SpokenModel."""
+
+BUNDLED = "bundled"
+
+
+def load_model(spec: str) -> SpokenModel:
+    """The model that `spec` names. Raises ConfigError for a spec that names nothing, ModelError if it does not load."""
+    name, colon, rest = spec.partition(":")
+    if colon and name in MODELS:
+        if not rest:
+            raise ConfigError(f"the model {spec!r} lacks what follows the colon, as in '{name}:FILE'")
+        model: SpokenModel = resolve_name(MODELS[name])(rest)
+        return model
+    if spec != BUNDLED and not Path(spec).is_dir():
+        known = ", ".join(f"'{known}:...'" for known in MODELS)
+        raise ConfigError(f"the model {spec!r} is neither 'bundled', nor a checkpoint folder, nor one of {known}")
+    loaded: SpokenModel = resolve_name("vlm:load")(spec)
+    return loaded

@@ -1,0 +1,134 @@
+"""From what was recorded and what is seen to the next action: build the prompt, ask, parse.
+
+The prompt is a pure function of the trajectory and the newest observation, so a recorded run can be asked again.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from PIL import Image
+
+from action_space.actions import Action
+from action_space.dialects.base import Dialect, PastStep, Turn
+from action_space.errors import DeviceError, InvalidAction
+from action_space.geometry import Frame, smart_resize
+from action_space.messages import Message
+from agent.trajectory import Step
+from environments.base import Observation
+from vlm.backends.base import Model, Reply
+
+LoadImage = Callable[[str], Image.Image]
+_END_OF_PLAN = re.compile(r"\n|<\|im_end\|>|<\|endoftext\|>")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What asking the model has cost so far."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cached_tokens: int = 0
+    prefill_s: float = 0.0
+    decode_s: float = 0.0
+
+    def plus(self, reply: Reply) -> "Cost":
+        return Cost(
+            self.tokens_in + reply.tokens_in,
+            self.tokens_out + reply.tokens_out,
+            self.cached_tokens + reply.cached_tokens,
+            self.prefill_s + reply.prefill_s,
+            self.decode_s + reply.decode_s,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What the model wants to do: an action or a mistake. reply: verbatim, "" if the plan said it all."""
+
+    frame: Frame
+    plan: str = ""
+    reply: str = ""
+    action: Action | None = None
+    mistake: InvalidAction | None = None
+    cost: Cost = field(default_factory=Cost)
+
+    def require_action(self) -> Action:
+        """The action. Raises the InvalidAction that parsing ended with."""
+        if self.action is None:
+            raise self.mistake or InvalidAction("the reply holds no action")
+        return self.action
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """One model, asked in its own dialect. screenshots: how many of the newest pictures a prompt holds."""
+
+    model: Model
+    dialect: Dialect
+    screenshots: int = 1
+    plan_tokens: int = 128
+    action_tokens: int = 512
+
+    def propose(self, task: str, steps: Sequence[Step], seen: Observation, load_image: LoadImage) -> Proposal:
+        """Ask for the next action. Raises ModelError, and DeviceError for a screen of impossible shape."""
+        frame = model_frame(seen.frame, self.dialect)
+        turn = build_turn(task, steps, seen, frame, load_image, self.screenshots)
+        proposal = Proposal(frame)
+        question = self.dialect.plan_prompt(turn)
+        if question is not None:
+            reply = self._ask(question, self.plan_tokens)
+            plan = _END_OF_PLAN.split(reply.text.strip(), maxsplit=1)[0].strip()
+            proposal = replace(proposal, plan=plan, cost=proposal.cost.plus(reply))
+            if not plan:
+                return replace(
+                    proposal, reply=reply.text, mistake=InvalidAction("the plan is empty: say the next step")
+                )
+            said = self._try(proposal, lambda: self.dialect.plan_action(plan))
+            if said.action is not None or said.mistake is not None:
+                return said
+        reply = self._ask(self.dialect.prompt(turn, proposal.plan), self.action_tokens)
+        proposal = replace(proposal, reply=reply.text, cost=proposal.cost.plus(reply))
+        answer = self._try(proposal, lambda: self.dialect.parse(reply.text, frame))
+        if answer.mistake is not None and not reply.finished:
+            cut = InvalidAction(f"{answer.mistake} (the reply was cut off after {self.action_tokens} tokens: be brief)")
+            return replace(answer, mistake=cut)
+        return answer
+
+    def _ask(self, messages: list[Message], max_new_tokens: int) -> Reply:
+        limits = self.dialect
+        return self.model.generate(
+            messages, min_pixels=limits.min_pixels, max_pixels=limits.max_pixels, max_new_tokens=max_new_tokens
+        )
+
+    @staticmethod
+    def _try(proposal: Proposal, parse: Callable[[], Action | None]) -> Proposal:
+        try:
+            return replace(proposal, action=parse())
+        except InvalidAction as mistake:
+            return replace(proposal, mistake=mistake)
+
+
+def model_frame(frame: Frame, dialect: Dialect) -> Frame:
+    """The frame with the size at which a model of this dialect sees the screen. Raises DeviceError if it has none."""
+    try:
+        size = smart_resize(frame.screen, min_pixels=dialect.min_pixels, max_pixels=dialect.max_pixels)
+    except ValueError as error:
+        raise DeviceError(str(error)) from error
+    return frame.with_model(size)
+
+
+def build_turn(
+    task: str, steps: Sequence[Step], seen: Observation, frame: Frame, load_image: LoadImage, screenshots: int = 1
+) -> Turn:
+    """Everything a prompt is made of. All but the last `screenshots - 1` steps are told as text."""
+    first_pictured = len(steps) - (screenshots - 1)
+    history = tuple(
+        past_step(step, load_image(step.image) if index >= first_pictured else None) for index, step in enumerate(steps)
+    )
+    return Turn(task, seen.image, frame, history, seen.context)
+
+
+def past_step(step: Step, screenshot: Image.Image | None = None) -> PastStep:
+    """A recorded step as a prompt may tell it."""
+    return PastStep(step.action, step.reply, step.plan, step.note, screenshot, step.frame)

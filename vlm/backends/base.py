@@ -1,0 +1,41 @@
+"""The protocol behind which every way to run a model stands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from action_space.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model said. Times in seconds; `cached_tokens` of `tokens_in` did not have to be computed again."""
+
+    text: str
+    tokens_in: int = 0
+    tokens_out: int = 0
+    prefill_s: float = 0.0
+    decode_s: float = 0.0
+    cached_tokens: int = 0
+    finished: bool = True
+    """False when `max_new_tokens` cut the reply off."""
+
+
+class Model(Protocol):
+    """Anything that answers messages."""
+
+    name: str
+
+    def generate(
+        self,
+        messages: Sequence[Message],
+        *,
+        min_pixels: int | None = None,
+        max_pixels: int | None = None,
+        constraint: str | None = None,
+        max_new_tokens: int = 256,
+    ) -> Reply:
+        """Answer greedily. min_pixels, max_pixels: the dialect's picture limits (None: the checkpoint's own).
+
+        Raises ModelError.
+        """

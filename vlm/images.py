@@ -1,0 +1,58 @@
+"""Pixels to patches, bit for bit as transformers' PIL processor does it."""
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from action_space.geometry import Size, smart_resize
+from vlm.rope import Grid
+
+MEAN = np.array([0.48145466, 0.4578275, 0.40821073], dtype=np.float32)
+STD = np.array([0.26862954, 0.26130258, 0.27577711], dtype=np.float32)
+
+
+def rgb(image: Image.Image) -> Image.Image:
+    """The picture in RGB; transparent parts on white."""
+    if image.mode in ("RGBA", "LA") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        paper = Image.new("RGB", image.size, "white")
+        paper.paste(rgba, mask=rgba.getchannel("A"))
+        return paper
+    return image.convert("RGB")
+
+
+def preprocess(image: Image.Image, *, min_pixels: int, max_pixels: int, patch: int = 14, merge: int = 2) -> tuple[Tensor, Grid]:
+    """Patches `[rows x columns, 1176]` (fp32) of a picture at native resolution, and their grid (1, rows, columns).
+
+    min_pixels, max_pixels: limits of the resized picture's area. Raises ValueError for an aspect ratio above 200.
+    """
+    size = smart_resize(Size(*image.size), factor=patch * merge, min_pixels=min_pixels, max_pixels=max_pixels)
+    picture = rgb(image)
+    if picture.size != (size.width, size.height):
+        picture = picture.resize((size.width, size.height), Image.Resampling.BICUBIC)
+    values = normalised(np.asarray(picture))
+    frames = torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))[None]
+    return patches_of(frames.expand(2, -1, -1, -1), patch=patch, merge=merge), (1, size.height // patch, size.width // patch)
+
+
+def normalised(pixels: np.ndarray) -> np.ndarray:
+    """uint8 `[..., 3]` to fp32: rescaled to 0..1 in double precision, then centred and scaled by channel."""
+    return _levels()[pixels, np.arange(3)]
+
+
+@lru_cache(maxsize=1)
+def _levels() -> np.ndarray:
+    # One row a grey level: there are only 256 x 3 possible results.
+    rescaled = (np.arange(256, dtype=np.float64) * (1 / 255)).astype(np.float32)
+    table: np.ndarray = (rescaled[:, None] - MEAN) / STD
+    return table
+
+
+def patches_of(frames: Tensor, *, patch: int = 14, merge: int = 2, temporal: int = 2) -> Tensor:
+    """`[T, 3, H, W]` (T a multiple of `temporal`) to patches `[N, 3 x temporal x patch x patch]` in merge order."""
+    t, c, h, w = frames.shape
+    blocks = frames.reshape(t // temporal, temporal, c, h // (merge * patch), merge, patch, w // (merge * patch), merge, patch)
+    return blocks.permute(0, 3, 6, 4, 7, 2, 1, 5, 8).reshape(-1, c * temporal * patch * patch)

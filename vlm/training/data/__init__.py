@@ -1,0 +1,1 @@
+"""Training data: screens drawn by a real Chromium, with labels from the DOM."""

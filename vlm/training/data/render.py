@@ -1,0 +1,92 @@
+"""Draws pages with a real Chromium and stores screens with their labels.
+
+A folder of screens holds `screens.jsonl` (a line a screen) and the PNG files that it names. Reading a
+folder that was cut off in the middle of a write skips what is not whole.
+"""
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import run
+from typing import TYPE_CHECKING, Any
+
+from action_space.geometry import Box
+from vlm.training.data.pages import Page, PageWriter
+from vlm.training.data.words import Words, is_held_out
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page as Tab
+
+_LABELS = (Path(__file__).parent / "labels.js").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A control on a screen: its kind (button, link, field, select, checkbox, radio, switch, tab), name and box."""
+
+    kind: str
+    name: str
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A drawn page. chars: (x, y, character) of every visible character's centre, in screenshot pixels."""
+
+    image: Path
+    elements: tuple[Element, ...]
+    chars: tuple[tuple[int, int, str], ...]
+
+
+def installed_fonts(*, held_out: bool) -> tuple[str, ...]:
+    """Families with Latin letters that fontconfig knows, of one side of the split."""
+    listing = run(["fc-list", ":lang=en", "family"], capture_output=True, text=True, check=True).stdout
+    families = {line.split(",")[0].strip() for line in listing.splitlines()}
+    plain = {name for name in families if name and not name.startswith("Noto ") and "'" not in name and "Emoji" not in name}
+    plain |= families & {"Noto Sans", "Noto Serif", "Noto Sans Mono", "Noto Sans Display"}
+    symbols = ("Symbol", "Dingbats", "D050000L", "Standard Symbols", "Icons", "Math", "Keyboard", "Initials", "Outline")
+    return tuple(sorted(name for name in plain if is_held_out(name) == held_out and not any(word in name for word in symbols)))
+
+
+def draw(tab: "Tab", page: Page) -> tuple[bytes, dict[str, Any]]:
+    """PNG bytes and raw labels of a page, in an open tab whose device scale is the page's."""
+    tab.set_viewport_size({"width": page.width, "height": page.height})
+    tab.set_content(page.html, wait_until="commit")
+    labels = tab.evaluate(_LABELS, page.device_scale)
+    return tab.screenshot(type="png", animations="allow", caret="initial"), labels
+
+
+def render_screens(tab: "Tab", folder: Path, *, count: int, seed: int, held_out: bool = False, size: tuple[int, int] | None = None) -> Iterator[int]:
+    """Draw `count` screens into `folder`, going on where an earlier call stopped; yields each number done."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fonts = installed_fonts(held_out=held_out)
+    done = sum(1 for _ in read_screens(folder))
+    with (folder / "screens.jsonl").open("a", encoding="utf-8") as index:
+        for number in range(done, count):
+            rng = random.Random(f"{seed}-{number}")
+            page = PageWriter(rng, Words(rng, held_out=held_out), fonts).page(size)
+            png, labels = draw(tab, page)
+            (folder / f"{number:06d}.png").write_bytes(png)
+            index.write(json.dumps({"image": f"{number:06d}.png", **labels}, separators=(",", ":")) + "\n")
+            index.flush()
+            yield number + 1
+
+
+def read_screens(folder: Path) -> Iterator[Screen]:
+    """The whole screens of a folder, in order."""
+    index = folder / "screens.jsonl"
+    if not index.is_file():
+        return
+    for line in index.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue  # the line that was being written when the process was killed
+        flat = row["chars"]
+        yield Screen(
+            folder / row["image"],
+            tuple(Element(e["kind"], e["name"], Box(*e["box"])) for e in row["elements"]),
+            tuple((flat[i], flat[i + 1], chr(flat[i + 2])) for i in range(0, len(flat), 3)),
+        )

@@ -1,0 +1,110 @@
+"""Visual pre-training: every merged visual token tells what stands under it.
+
+Dense targets of a 28 x 28 pixel cell: the character in each of 2 x 5 slots, the kind of control at its
+centre, and how far that control's edges are. The heads are dropped when the tower has learned.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vlm.training.data.render import Screen
+
+CELL, SLOT_ROWS, SLOT_COLUMNS = 28, 2, 5
+SLOTS = SLOT_ROWS * SLOT_COLUMNS
+EMPTY, FIRST_CHAR, OTHER_CHAR, CHAR_CLASSES = 0, 33, 95, 96
+KINDS = ("none", "button", "link", "field", "select", "checkbox", "radio", "switch", "tab")
+IGNORE = -100
+
+
+@dataclass(frozen=True, slots=True)
+class DenseTargets:
+    """chars `[cells, 10]` and kinds `[cells]` (class numbers, -100 unknown); edges `[cells, 4]` left, top, right, bottom in cells, NaN where there is no control."""
+
+    chars: Tensor
+    kinds: Tensor
+    edges: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenLabels:
+    """A screen's labels as arrays: chars `[n, 3]` (x, y, class), boxes `[m, 5]` (left, top, right, bottom, kind)."""
+
+    chars: np.ndarray
+    boxes: np.ndarray
+
+
+def labels_of(screen: Screen) -> ScreenLabels:
+    chars = [(x, y, _char_class(char)) for x, y, char in screen.chars]
+    boxes = [(e.box.left, e.box.top, e.box.right, e.box.bottom, KINDS.index(e.kind)) for e in screen.elements if e.kind in KINDS]
+    return ScreenLabels(np.array(chars, dtype=np.int64).reshape(-1, 3), np.array(boxes, dtype=np.int64).reshape(-1, 5))
+
+
+def _char_class(char: str) -> int:
+    code = ord(char)
+    if code == 0:
+        return IGNORE
+    return code - FIRST_CHAR + 1 if FIRST_CHAR <= code <= 126 else OTHER_CHAR
+
+
+def dense_targets(labels: ScreenLabels, left: int, top: int, width: int, height: int) -> DenseTargets:
+    """Targets of the crop at (left, top); width and height are multiples of 28. Cells are row-major."""
+    rows, columns = height // CELL, width // CELL
+    chars = np.zeros((rows, columns, SLOTS), dtype=np.int64)
+    kinds = np.zeros((rows, columns), dtype=np.int64)
+    edges = np.full((rows, columns, 4), np.nan, dtype=np.float32)
+    offset = np.array([left, top, left, top, 0])
+    for l, t, r, b, kind in labels.boxes - offset:  # noqa: E741
+        if r <= 0 or b <= 0 or l >= width or t >= height:
+            continue
+        ys = _covered(t, b, rows)
+        xs = _covered(l, r, columns)
+        if KINDS[kind] in ("field", "select"):
+            # Text inside fields has no labels: not counted against the reader.
+            chars[max(0, t // CELL) : (b - 1) // CELL + 1, max(0, l // CELL) : (r - 1) // CELL + 1] = IGNORE
+        kinds[ys, xs] = kind
+        y, x = np.meshgrid(np.arange(ys.start, ys.stop) * CELL + 14, np.arange(xs.start, xs.stop) * CELL + 14, indexing="ij")
+        if l >= 0 and t >= 0 and r <= width and b <= height:
+            edges[ys, xs] = np.stack((x - l, y - t, r - x, b - y), axis=-1) / CELL
+    place = labels.chars - np.array([left, top, 0])
+    place = place[(place[:, 0] >= 0) & (place[:, 1] >= 0) & (place[:, 0] < columns * CELL) & (place[:, 1] < rows * CELL)]
+    slot = (place[:, 1] % CELL) * SLOT_ROWS // CELL * SLOT_COLUMNS + (place[:, 0] % CELL) * SLOT_COLUMNS // CELL
+    chars[place[:, 1] // CELL, place[:, 0] // CELL, slot] = place[:, 2]
+    return DenseTargets(torch.from_numpy(chars).flatten(0, 1), torch.from_numpy(kinds).flatten(), torch.from_numpy(edges).flatten(0, 1))
+
+
+def _covered(start: int, end: int, cells: int) -> slice:
+    """Cells whose centres lie in [start, end), or the one cell in the middle of something smaller."""
+    first, last = -((14 - start) // CELL), (end - 15) // CELL
+    if last < first:
+        first = last = ((start + end) // 2) // CELL
+    return slice(max(0, int(first)), max(0, min(cells, int(last) + 1)))
+
+
+class DenseHeads(nn.Module):
+    """Linear readers of the merged visual tokens `[cells, width]`."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.chars = nn.Linear(width, SLOTS * CHAR_CLASSES)
+        self.kinds = nn.Linear(width, len(KINDS))
+        self.edges = nn.Linear(width, 4)
+
+    def loss(self, tokens: Tensor, targets: DenseTargets) -> tuple[Tensor, dict[str, float]]:
+        """Summed loss and what it is made of, with the share of characters that were read."""
+        logits = self.chars(tokens).view(-1, CHAR_CLASSES).float()
+        wanted = targets.chars.view(-1)
+        weight = torch.ones(CHAR_CLASSES)
+        weight[EMPTY] = 0.05  # most slots are empty: at full weight nothing else is learned
+        chars = F.cross_entropy(logits, wanted, weight=weight, ignore_index=IGNORE)
+        kind_weight = torch.tensor([0.1, *[1.0] * (len(KINDS) - 1)])
+        kinds = F.cross_entropy(self.kinds(tokens).float(), targets.kinds, weight=kind_weight)
+        inside = ~targets.edges.isnan().any(1)
+        edges = F.smooth_l1_loss(self.edges(tokens)[inside].float().clamp(max=8), targets.edges[inside].clamp(-8, 8)) if inside.any() else kinds * 0
+        read = wanted > 0
+        right = (logits[read].argmax(-1) == wanted[read]).float().mean() if read.any() else torch.tensor(0.0)
+        parts = {"chars": chars.item(), "kinds": kinds.item(), "edges": edges.item(), "read": right.item()}
+        return chars + 0.3 * kinds + 0.3 * edges, parts

@@ -1,0 +1,83 @@
+"""Muon for the matrices, AdamW for everything else; fp32 master weights behind a bf16 network."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+
+def orthogonalised(gradient: Tensor, steps: int = 5) -> Tensor:
+    """The nearest semi-orthogonal matrix to `gradient`, by Newton-Schulz iteration in bf16 (Jordan et al., 2024)."""
+    a, b, c = 3.4445, -4.7750, 2.0315
+    x = gradient.bfloat16()
+    wide = x.shape[0] > x.shape[1]
+    x = x.T if wide else x
+    x = x / (x.norm() + 1e-7)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.T if wide else x
+
+
+class MuonAdamW:
+    """One optimizer over a network's parameters.
+
+    Two-dimensional weights inside blocks take Muon steps of `matrix_lr`; embeddings, heads, biases and norms take
+    AdamW steps of `other_lr`. Both are scaled by the `scale` given to `step`.
+    """
+
+    def __init__(self, named: Iterable[tuple[str, nn.Parameter]], *, matrix_lr: float, other_lr: float, decay: float = 0.01) -> None:
+        self.matrix_lr, self.other_lr, self.decay = matrix_lr, other_lr, decay
+        self.count = 0
+        self.entries = []
+        for name, parameter in named:
+            if parameter.requires_grad:
+                matrix = parameter.ndim == 2 and not any(part in name for part in ("embed_tokens", "lm_head", "heads", "merger.mlp.0"))
+                master = parameter.detach().float().clone()
+                self.entries.append((parameter, master, torch.zeros_like(master), None if matrix else torch.zeros_like(master)))
+
+    @torch.no_grad()
+    def step(self, scale: float = 1.0) -> None:
+        """Apply the gradients, scaled to a norm of at most 1 for AdamW, and clear them."""
+        self.count += 1
+        for parameter, master, first, second in self.entries:
+            if parameter.grad is None:
+                continue
+            gradient = parameter.grad.float()
+            if second is None:
+                self._muon(master, first, gradient, scale)
+            else:
+                self._adamw(master, first, second, gradient, scale)
+            parameter.copy_(master)
+            parameter.grad = None
+
+    def _muon(self, master: Tensor, first: Tensor, gradient: Tensor, scale: float) -> None:
+        first.lerp_(gradient, 0.05)
+        update = orthogonalised(gradient.lerp(first, 0.95)).float()
+        lr = self.matrix_lr * scale
+        # Keeps the update's root mean square independent of the matrix's shape.
+        master.mul_(1 - lr * self.decay).add_(update, alpha=-lr * max(1, master.shape[0] / master.shape[1]) ** 0.5)
+
+    def _adamw(self, master: Tensor, first: Tensor, second: Tensor, gradient: Tensor, scale: float) -> None:
+        first.lerp_(gradient, 0.1)
+        second.lerp_(gradient.square(), 0.02)
+        mean, square = first / (1 - 0.9**self.count), second / (1 - 0.98**self.count)
+        master.add_(mean / (square.sqrt() + 1e-8), alpha=-self.other_lr * scale)
+
+    def state(self) -> list[tuple[Tensor, Tensor, Tensor | None]]:
+        """What `load_state` takes, to go on after a kill."""
+        return [(master, first, second) for _, master, first, second in self.entries]
+
+    def load_state(self, state: list[tuple[Tensor, Tensor, Tensor | None]], count: int) -> None:
+        self.count = count
+        for (parameter, *mine), theirs in zip(self.entries, state, strict=True):
+            for own, saved in zip(mine, theirs, strict=True):
+                if own is not None and saved is not None:
+                    own.copy_(saved)
+            with torch.no_grad():
+                parameter.copy_(mine[0])
+
+
+def ramp(step: int, progress: float, warmup: int = 30, hold: float = 0.5) -> float:
+    """Learning-rate scale: linear warm-up over steps, flat up to `hold` of the way (0 to 1), then linear to zero."""
+    return min(1.0, (step + 1) / warmup, max(0.0, 1 - progress) / (1 - hold))

@@ -1,0 +1,79 @@
+"""Stage 1, visual pre-training: the vision tower alone, on crops of screens with dense targets."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from vlm.config import VisionConfig
+from vlm.images import normalised, patches_of
+from vlm.rope import Grid
+from vlm.training.data.render import Screen, read_screens
+from vlm.training.dense import DenseHeads, DenseTargets, ScreenLabels, dense_targets, labels_of
+from vlm.training.optim import MuonAdamW
+from vlm.training.run import Stage, averaged
+from vlm.vision import VisionTower
+
+CROPS = ((224, 224, 24, 14), (448, 336, 8, 5), (1260, 700, 1, 1))
+"""Width, height, crops in a step, and how often that kind of step comes."""
+
+
+class Crops:
+    """Random crops of stored screens, three quarters of them around a character."""
+
+    def __init__(self, folder: Path, seed: int, limit: int | None = None) -> None:
+        self.rng = random.Random(seed)
+        self.screens: list[Screen] = list(read_screens(folder))[:limit]
+        self._decoded: dict[int, tuple[np.ndarray, ScreenLabels]] = {}
+
+    def load(self, number: int) -> tuple[np.ndarray, ScreenLabels]:
+        """Pixels `[H, W, 3]` and labels of a screen, kept in memory."""
+        if number not in self._decoded:
+            screen = self.screens[number]
+            with Image.open(screen.image) as image:
+                self._decoded[number] = np.asarray(image.convert("RGB")), labels_of(screen)
+        return self._decoded[number]
+
+    def batch(self, width: int, height: int, count: int) -> tuple[Tensor, list[Grid], DenseTargets]:
+        """Patches, grids and targets of `count` crops."""
+        pixels, targets = [], []
+        while len(pixels) < count:
+            image, labels = self.load(self.rng.randrange(len(self.screens)))
+            if image.shape[0] < height or image.shape[1] < width:
+                continue
+            left, top = self._corner(image, labels, width, height)
+            pixels.append(normalised(image[top : top + height, left : left + width]))
+            targets.append(dense_targets(labels, left, top, width, height))
+        frames = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).bfloat16()
+        joined = DenseTargets(*(torch.cat([getattr(t, part) for t in targets]) for part in ("chars", "kinds", "edges")))
+        return patches_of(frames.repeat_interleave(2, dim=0)), [(1, height // 14, width // 14)] * count, joined
+
+    def _corner(self, image: np.ndarray, labels: ScreenLabels, width: int, height: int) -> tuple[int, int]:
+        most_left, most_top = image.shape[1] - width, image.shape[0] - height
+        if len(labels.chars) and self.rng.random() < 0.75:
+            x, y, _ = labels.chars[self.rng.randrange(len(labels.chars))]
+            left, top = int(x) - self.rng.randrange(width), int(y) - self.rng.randrange(height)
+            return min(max(left, 0), most_left), min(max(top, 0), most_top)
+        return self.rng.randint(0, most_left), self.rng.randint(0, most_top)
+
+
+def pretrain(config: VisionConfig, screens: Path, folder: Path, *, minutes: float, seed: int = 0, crops: tuple[tuple[int, int, int, int], ...] = CROPS) -> VisionTower:
+    """Train a vision tower on the screens of a folder; checkpoints and log go to `folder`. Resumes what is there."""
+    torch.manual_seed(seed)
+    modules = nn.ModuleDict({"tower": VisionTower(config), "heads": DenseHeads(config.out_hidden_size)}).bfloat16()
+    optimizer = MuonAdamW(modules.named_parameters(), matrix_lr=0.02, other_lr=2e-3)
+    stage = Stage("pretrain", folder, minutes, modules, optimizer)
+    source, collect = Crops(screens, seed + stage.step), averaged()
+    tower, heads = modules["tower"], modules["heads"]
+    for scale in stage.steps():
+        width, height, count, _ = source.rng.choices(crops, weights=[often for *_, often in crops])[0]
+        patches, grids, targets = source.batch(width, height, count)
+        loss, figures = heads.loss(tower(patches, grids), targets)  # type: ignore[operator]
+        loss.backward()
+        optimizer.step(scale)
+        if means := collect(figures):
+            stage.note(means)
+    return tower  # type: ignore[return-value]

@@ -1,0 +1,75 @@
+"""A stage of training: bounded by minutes, resumable after a kill, logged line by line."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from vlm.training.optim import MuonAdamW, ramp
+
+SAVE_EVERY_S = 180.0
+
+
+class Stage:
+    """Keeps the clock, the checkpoint and the log of one stage in `folder`.
+
+    The learning rate follows the share of `minutes` that was spent training, over all resumed pieces.
+    """
+
+    def __init__(self, name: str, folder: Path, minutes: float, modules: nn.ModuleDict, optimizer: MuonAdamW) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path, self.log = folder / f"{name}.pt", folder / f"{name}.log.jsonl"
+        self.budget_s, self.spent_s, self.step = minutes * 60, 0.0, 0
+        self.modules, self.optimizer = modules, optimizer
+        if self.path.is_file():
+            saved = torch.load(self.path, weights_only=True)
+            self.spent_s, self.step = saved["spent_s"], saved["step"]
+            modules.load_state_dict(saved["modules"])
+            optimizer.load_state(saved["optimizer"], self.step)
+
+    @property
+    def done(self) -> bool:
+        return self.spent_s >= self.budget_s
+
+    def steps(self) -> Iterator[float]:
+        """Yields each step's learning-rate scale until the minutes are spent; saves now and then, and at the end."""
+        saved_at = self.spent_s
+        while not self.done:
+            started = time.monotonic()
+            yield ramp(self.step, self.spent_s / self.budget_s)
+            self.step += 1
+            self.spent_s += time.monotonic() - started
+            if self.spent_s - saved_at > SAVE_EVERY_S or self.done:
+                saved_at = self.spent_s
+                self.save()
+
+    def save(self) -> None:
+        partial = self.path.with_suffix(".partial")
+        state = {"spent_s": self.spent_s, "step": self.step, "modules": self.modules.state_dict(), "optimizer": self.optimizer.state()}
+        torch.save(state, partial)
+        partial.replace(self.path)
+
+    def note(self, figures: dict[str, Any]) -> None:
+        """One line of the log: step, minutes and figures (floats)."""
+        row = {"step": self.step, "minutes": round(self.spent_s / 60, 2), **{k: round(float(v), 4) for k, v in figures.items()}}
+        with self.log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def averaged(window: int = 25) -> Callable[[dict[str, float]], dict[str, float] | None]:
+    """Collects figures; every `window` calls gives their means, otherwise None."""
+    rows: list[dict[str, float]] = []
+
+    def collect(figures: dict[str, float]) -> dict[str, float] | None:
+        rows.append(figures)
+        if len(rows) < window:
+            return None
+        means = {key: sum(row[key] for row in rows) / len(rows) for key in figures}
+        rows.clear()
+        return means
+
+    return collect

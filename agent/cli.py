@@ -13,7 +13,7 @@ import typer
 
 from action_space.errors import ClickwrightError, ConfigError, DeviceError, ModelError
 from action_space.geometry import Size
-from agent.interrupt import INTERRUPTED_EXIT
+from agent.interrupt import INTERRUPTED_EXIT, StopRequest
 from agent.results import give_result, results_only, summary
 
 LATER: dict[str, tuple[str, str]] = {}
@@ -152,6 +152,7 @@ def _run(
     from agent.terminal import Terminal, person_at_terminal
 
     terminal, person = Terminal(), person_at_terminal()
+    stop = StopRequest(terminal.stopping)
     if resume is None:
         folder = out or session.default_folder(task)
         trajectory = session.run(
@@ -161,13 +162,20 @@ def _run(
             out=folder,
             person=person,
             watch=terminal.step,
+            stop=stop,
             **options,
         )
     else:
         if task or out:
             raise ConfigError("--resume goes on with its own task in its own folder: leave out --task and --out")
         trajectory = session.resume(
-            resume, model=model or None, env=env or None, person=person, watch=terminal.step, **options
+            resume,
+            model=model or None,
+            env=env or None,
+            person=person,
+            watch=terminal.step,
+            stop=stop,
+            **options,
         )
     terminal.end(trajectory)
     code = EXIT_CODES[trajectory.reason]

@@ -34,12 +34,12 @@ class Draft:
         """Say something to the model in front of what the device says."""
         self.seen = replace(self.seen, context=(*lines, *self.seen.context))
 
-    def situation(self) -> Situation:
+    def situation(self, task: str) -> Situation:
         """What the policy may look at."""
         proposal, details = self.proposal, self.seen.details
         # What stands in the call itself, such as a text to be typed, is data and not an intention.
         words = f"{proposal.plan}\n{_CALL.split(proposal.reply, maxsplit=1)[0]}" if proposal else ""
-        return Situation(words, details.get("url", ""), details.get("focus", ""))
+        return Situation(task, words, details.get("url", ""), details.get("focus", ""))
 
     def blame(self, error: ModelMistake | DeviceError | Halt) -> None:
         """The step was not carried out, or nobody saw how it went. The model is told the error's text."""

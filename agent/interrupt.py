@@ -7,7 +7,7 @@ waits for the device, but breaks into everything else: the model's thinking, a q
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 
@@ -15,10 +15,14 @@ INTERRUPTED_EXIT = 130
 
 
 class StopRequest:
-    """Whether the person wants the run to end. As a context it listens to SIGINT and SIGTERM."""
+    """Whether the person wants the run to end. As a context it listens to SIGINT and SIGTERM.
 
-    def __init__(self) -> None:
+    notice: called when a signal came that has to wait for the device.
+    """
+
+    def __init__(self, notice: Callable[[], None] | None = None) -> None:
         self.requested = False
+        self._notice = notice
         self._breakable = False
         self._previous: dict[int, object] = {}
 
@@ -63,3 +67,5 @@ class StopRequest:
         self.requested = True
         if self._breakable:
             raise KeyboardInterrupt
+        if self._notice is not None:
+            self._notice()

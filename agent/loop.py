@@ -77,7 +77,7 @@ def take_step(e: Episode, draft: Draft) -> Observation | None:
             draft.proposal = e.planner.propose(task, steps, draft.seen, e.recorder.load_image)  # 3
             action = draft.proposal.require_action()
             _break_loops(e, draft, action)  # 8
-            e.policy.review(action, draft.situation())  # 4
+            e.policy.review(action, draft.situation(task))  # 4
             if isinstance(action, Ask):
                 draft.note = _ask(e, action)
                 return None

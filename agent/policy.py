@@ -1,7 +1,8 @@
 """What an action may do without asking: allow, ask a person, or refuse.
 
 The guard sees what a person would see, the words and the address, not the page's source: a seat belt, not a sandbox.
-Hosts outside `--allow-host` and script addresses are refused whatever `--confirm` says.
+What the task itself names was wished for by a person: "press Send" in the task needs no second yes, "press Delete" on the
+way to it does. Hosts outside `--allow-host` and script addresses are refused whatever `--confirm` says.
 """
 
 import re
@@ -33,24 +34,27 @@ Person = Callable[[str], str]
 """Asks a person and gives the answer; raises nothing. "" means that nobody is there."""
 
 
+def _any_of(words: str, phrases: str = "") -> re.Pattern[str]:
+    """Matches each word in all its English forms, group 1 being the stem, and each phrase."""
+    stems = "|".join(re.escape(word.removesuffix("e")) for word in words.split())
+    return re.compile(rf"\b({stems}{'|' + phrases if phrases else ''})(?:e[sd]?|s|ing)?\b", re.IGNORECASE)
+
+
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _NAVIGATION_KEYS = frozenset({"back", "forward", "escape", "esc"})
 _SCRIPT_SCHEMES = frozenset({"javascript", "vbscript", "data"})
 _WEB_SCHEMES = frozenset({"http", "https", "about"})
 
-_COMMITTING = re.compile(
-    r"\b(buy|purchase|pay|payment|check ?out|place (?:the |your )?order|order now|donate|transfer|wire|subscribe|"
-    r"delete|remove|erase|wipe|uninstall|format|discard|deactivate|close account|"
-    r"send|post|publish|tweet|reply|forward|share|"
-    r"kaufen|bezahlen|bestellen|löschen|entfernen|senden|abschicken|überweisen|veröffentlichen|"
-    r"acheter|payer|supprimer|envoyer|publier|comprar|pagar|borrar|eliminar|enviar|publicar)(?:s|ing|ed)?\b",
-    re.IGNORECASE,
+_COMMITTING = _any_of(
+    "buy purchase pay payment checkout order donate transfer delete remove erase wipe uninstall discard deactivate "
+    "send post publish tweet share kaufen bezahlen bestellen löschen entfernen senden abschicken überweisen "
+    "veröffentlichen acheter payer supprimer envoyer publier comprar pagar borrar eliminar enviar publicar"
 )
-_SECRET = re.compile(
-    r"\b(password|passwort|passcode|passphrase|pin(?: code)?|one[- ]time code|otp|2fa|cvv|cvc|security code|"
-    r"card number|credit card|debit card|iban|account number|social security|ssn|api key|secret key|private key|"
-    r"seed phrase|mot de passe|contraseña|kreditkarte)\b",
-    re.IGNORECASE,
+"""What cannot be taken back, in the words that buttons carry."""
+_SECRET = _any_of(
+    "password passwort passcode passphrase otp cvv cvc iban ssn kreditkarte contraseña pin",
+    "one-time code|security code|card number|credit card|debit card|account number|social security|api key|secret key|"
+    "private key|seed phrase|mot de passe",
 )
 _CARD = re.compile(r"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.])")
 
@@ -59,8 +63,11 @@ _CARD = re.compile(r"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.])")
 class Situation:
     """What the guard may look at, "" where it is not known.
 
-    words: what the model said it is about to do. url: of the page. focus: the kind of field that takes the keys.
+    task: in the person's words. words: what the model said it is about to do. url: of the page. focus: the kind of
+    field that takes the keys.
     """
+
+    task: str = ""
 
     words: str = ""
     url: str = ""
@@ -146,28 +153,38 @@ def risk(action: Action, situation: Situation) -> str:
     """Why a person should be asked before this action, in words; "" if there is no reason."""
     match action:
         case Open():
-            return _risk_of_target(action.target)
+            return "" if action.target in situation.task else _risk_of_target(action.target)
         case Type():
             return _risk_of_text(action.text, situation)
         case Click() | LongPress() | Press() | Drag():
-            found = _COMMITTING.search(situation.words)
-            return f"it may not be undone: {found.group(0)!r}" if found else ""
+            return _risk_of_words(situation)
         case Move() | Scroll() | Wait() | Ask() | Finish():
             return ""
         case _:
             assert_never(action)
 
 
+def _risk_of_words(situation: Situation) -> str:
+    word = _not_wished_for(_COMMITTING, situation)
+    return f"it may not be undone: {word!r}" if word else ""
+
+
 def _risk_of_text(text: str, situation: Situation) -> str:
-    if situation.focus == "password":
+    if situation.focus == "password" and text not in situation.task:
         return "it types into a password field"
-    if found := _SECRET.search(situation.words):
-        return f"it types a secret: {found.group(0)!r}"
-    if any(_is_card_number(match.group(0)) for match in _CARD.finditer(text)):
+    if word := _not_wished_for(_SECRET, situation):
+        return f"it types a secret: {word!r}"
+    if any(_is_card_number(found) and found not in situation.task for found in _CARD.findall(text)):
         return "it types what looks like a card number"
     # A newline presses Enter, which sends what was typed.
-    found = _COMMITTING.search(situation.words) if "\n" in text else None
-    return f"it may not be undone: {found.group(0)!r}" if found else ""
+    return _risk_of_words(situation) if "\n" in text else ""
+
+
+def _not_wished_for(pattern: re.Pattern[str], situation: Situation) -> str:
+    """The first word of this kind that the model says and the task does not."""
+    wished = {match[1].lower() for match in pattern.finditer(situation.task)}
+    said = (match[0] for match in pattern.finditer(situation.words) if match[1].lower() not in wished)
+    return next(said, "")
 
 
 def _risk_of_target(target: str) -> str:

@@ -59,19 +59,21 @@ def run(
     out: Path | str | None = None,
     person: Person | None = None,
     watch: Watch | None = None,
+    stop: StopRequest | None = None,
     **options: Unpack[Options],
 ) -> Trajectory:
     """Carry out a task and give back what was recorded; look at `.outcome`.
 
     model: a SPEC, or a model that is loaded already. env: a name, or a device that is open already and stays open.
     out: the folder of the run, by default a new one under `runs`. person: answers questions and confirms risky actions.
-    watch: is given every step once it is on disk. Raises ConfigError, DeviceError, ModelError.
+    watch: is given every step once it is on disk. stop: its `request` ends the run from another thread; Ctrl-C always does.
+    Raises ConfigError, DeviceError, ModelError.
     """
     if not task.strip():
         raise ConfigError(f"the task is empty ({task!r}): say in words what shall be done")
     settings = _settings(Settings(), model, env, options)
     with (
-        StopRequest() as stop,
+        stop or StopRequest() as stop,
         claimed(Path(out) if out else default_folder(task)) as folder,
         _open(settings, model, env, stop) as parts,
     ):
@@ -87,10 +89,11 @@ def resume(
     env: str | Environment | None = None,
     person: Person | None = None,
     watch: Watch | None = None,
+    stop: StopRequest | None = None,
     **options: Unpack[Options],
 ) -> Trajectory:
     """Go on with a run that did not finish; what is given replaces what it was started with. Raises as `run` does."""
-    with closing(Recorder.resume(Path(folder))) as recorder, StopRequest() as stop:
+    with closing(Recorder.resume(Path(folder))) as recorder, stop or StopRequest() as stop:
         before = recorder.trajectory
         model, env = model or before.header.settings.model, env or before.header.settings.env
         settings = _settings(before.header.settings, model, env, options)

@@ -26,6 +26,10 @@ class Terminal:
         parts = [_one_line(step.plan), f"[bold]{escape(done)}[/]", _effect(step), f"[dim]{step.seconds:.1f} s[/]"]
         self._console.print(f"[cyan]{step.number:3d}[/]  " + " [dim]·[/] ".join(part for part in parts if part))
 
+    def stopping(self) -> None:
+        """The person pressed Ctrl-C while the device was busy."""
+        self._console.print("[yellow]stopping once the device is done; Ctrl-C again ends it at once[/]")
+
     def end(self, trajectory: Trajectory) -> None:
         """How it went, and where to read about it."""
         colour = _GOOD if trajectory.reason == "success" else _BAD

@@ -39,7 +39,7 @@ def marks(action: Action | None, screen: Size, *, carried_out: bool = True) -> M
 def _shapes(action: Action, unit: float) -> str:
     match action:
         case Click():
-            rings = "".join(_ring(action.point, (16 + 7 * extra) * unit) for extra in range(action.count))
+            rings = "".join(_ring(action.point, (18 + 7 * extra) * unit) for extra in range(action.count))
             return rings + _cross(action.point, unit) + (_side(action.point, unit) if action.button == "right" else "")
         case LongPress():
             return _ring(action.point, 16 * unit) + _ring(action.point, 9 * unit) + _cross(action.point, unit)
@@ -63,18 +63,19 @@ def _ring(at: Point, radius: float) -> str:
 
 
 def _cross(at: Point, unit: float) -> str:
-    inner, outer = 4 * unit, 26 * unit
+    inner, outer = 12 * unit, 32 * unit
     x, y = at.x + 0.5, at.y + 0.5
     arms = "".join(
         f"M{x + dx * inner:.1f} {y + dy * inner:.1f}L{x + dx * outer:.1f} {y + dy * outer:.1f}"
         for dx, dy in _ARROWS.values()
     )
+    # The middle stays open: what was aimed at is what one wants to see.
     return f'<path d="{arms}"/>'
 
 
 def _side(at: Point, unit: float) -> str:
     """A small bracket at the right: the right button."""
-    x, top, bottom = at.x + 32 * unit, at.y - 8 * unit, at.y + 8 * unit
+    x, top, bottom = at.x + 38 * unit, at.y - 8 * unit, at.y + 8 * unit
     return f'<path d="M{x:.1f} {top:.1f}H{x + 6 * unit:.1f}V{bottom:.1f}H{x:.1f}"/>'
 
 

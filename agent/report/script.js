@@ -3,6 +3,7 @@ const articles = [...document.querySelectorAll("article")];
 const links = new Map([...document.querySelectorAll("nav a")].map((a) => [a.hash.slice(1), a]));
 const zoom = document.getElementById("zoom");
 let current = 0;
+let keyed = false; // moved by key: the window's position says nothing until it is scrolled by hand
 
 function mark(index) {
   current = index;
@@ -18,6 +19,7 @@ function go(index) {
   articles[target].scrollIntoView({ block: "start" });
   articles[target].focus({ preventScroll: true });
   mark(target);
+  keyed = true;
   if (zoom.open) enlarge(target);
 }
 
@@ -30,11 +32,12 @@ function enlarge(index) {
 const watcher = new IntersectionObserver(
   (entries) => {
     const seen = entries.filter((entry) => entry.isIntersecting);
-    if (seen.length) mark(articles.indexOf(seen[0].target));
+    if (seen.length && !keyed) mark(articles.indexOf(seen[0].target));
   },
   { rootMargin: "-20% 0px -75% 0px" },
 );
 articles.forEach((article) => watcher.observe(article));
+for (const kind of ["wheel", "touchmove", "mousedown"]) addEventListener(kind, () => (keyed = false), { passive: true });
 
 articles.forEach((article, index) =>
   article.querySelector("figure").addEventListener("click", () => enlarge(index)),

@@ -23,6 +23,7 @@ PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "clickwright-setup.json"
 LOG = VENV / "setup.log"
 FREE_BYTES = 2_500_000_000
+GPU_PACKAGES = ("nvidia-", "cuda-", "triton")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -214,36 +215,35 @@ def torch_by_uv(floor: str) -> bool:
         return False
     command = ["uv", "pip", "install", "--python", str(PYTHON), "--torch-backend=cpu", floor]
     trial = run([PYTHON, "-m", *command, "--dry-run"])
-    if trial.returncode != 0 or any(word in trial.stderr for word in ("nvidia-", "cuda-", "triton")):
+    if trial.returncode != 0 or any(word in trial.stderr for word in GPU_PACKAGES):
         return False
     return run([PYTHON, "-m", *command]).returncode == 0
 
 
 def torch_by_pip(floor: str) -> bool:
     """What pip would take from its index, if that is a CPU build (as on macOS). The report reads only metadata."""
-    report = pip_report(floor)
+    report = pip_report("--no-deps", floor)
     if not report or brings_cuda(report):
         return False
     return pip("install", "--quiet", floor).returncode == 0
 
 
-def pip_report(*arguments: str) -> list[dict[str, dict[str, str]]]:
+def pip_report(*arguments: str) -> list[dict[str, Any]]:
     """What `pip install` would install, or [] if it would fail."""
     result = pip("install", "--quiet", "--dry-run", "--ignore-installed", "--report", "-", *arguments)
     if result.returncode != 0:
         return []
-    items: list[dict[str, dict[str, str]]] = json.loads(result.stdout)["install"]
+    items: list[dict[str, Any]] = json.loads(result.stdout)["install"]
     return items
 
 
-def brings_cuda(report: list[dict[str, dict[str, str]]]) -> bool:
-    """Whether a report holds GPU packages, or a torch that asks for them."""
-    for item in report:
-        needs = item["metadata"].get("requires_dist", ())
-        names = [item["metadata"]["name"], *(line for line in needs if "extra ==" not in line)]
-        if any(name.startswith(("nvidia", "cuda", "triton")) for name in names):
-            return sys.platform == "linux"
-    return False
+def brings_cuda(report: list[dict[str, Any]]) -> bool:
+    """Whether a torch in a report asks for GPU packages on this machine."""
+    from pip._vendor.packaging.requirements import Requirement
+
+    needs = [Requirement(line) for item in report for line in item["metadata"].get("requires_dist", ())]
+    needed = [need.name for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
+    return any(name.startswith(GPU_PACKAGES) for name in needed)
 
 
 # ---------------------------------------------------------------------------------------------------------- browser

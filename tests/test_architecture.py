@@ -107,6 +107,14 @@ def test_importing_a_package_is_light_and_silent(package: str, tmp_path: Path) -
     assert list(tmp_path.iterdir()) == [], "importing a package created files"
 
 
+@pytest.mark.parametrize("module", ["agent.cli", "agent.session", "evals.online.demo"])
+def test_commands_start_without_what_they_may_not_need(module: str) -> None:
+    code = f"import sys, {module}; print('\\n'.join(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+    assert not set(result.stdout.split()).intersection({"torch", "transformers", "tokenizers", "playwright", "scipy"})
+
+
 def test_tests_are_no_packages() -> None:
     """A `tests/agent/__init__.py` would make `import agent` load the test folder."""
     assert list((ROOT / "tests").rglob("__init__.py")) == []

@@ -1,34 +1,16 @@
 """Every form is a fair question: distinct labels, a task that names what has to be done, a verdict that is right."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page
 
 from evals.online.forms import Deed, Form, draw_form, render
 from evals.online.server import FormPage, serve
 from evals.online.topics import TOPICS
-
-CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-@pytest.fixture(scope="module")
-def browser_page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        own = Path(playwright.chromium.executable_path)
-        others = [
-            path
-            for name in ("chromium", "chromium-browser", "google-chrome")
-            if (path := Path("/usr/bin", name)).exists()
-        ]
-        executable = own if own.exists() else others[0]
-        with playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGS) as browser:
-            yield browser.new_page(viewport={"width": 1280, "height": 720})
 
 
 @dataclass(frozen=True)

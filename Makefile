@@ -23,7 +23,7 @@ demo: setup
 	@$(BIN)/python -m evals.online.demo $(ARGS)
 
 test: setup
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest $(ARGS)
 
 check: setup
 	$(BIN)/ruff format --check .

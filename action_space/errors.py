@@ -18,7 +18,7 @@ class ClickwrightError(Exception):
     """Root of every error that is meant for a person or a model to read."""
 
 
-class ModelMistake(ClickwrightError):
+class ModelMistake(ClickwrightError):  # noqa: N818 (the model errs, not the program)
     """The model did something that cannot be carried out; the text tells it what would be valid."""
 
 

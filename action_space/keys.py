@@ -4,15 +4,18 @@ A key is a single printable character ("a", "7", "+"), lower-case because it nam
 ("Ctrl+A" is ctrl and a), or one of `KEYS`. Each environment maps these names to its own driver's.
 """
 
+import re
+
 MODIFIERS = ("ctrl", "shift", "alt", "meta")
 """Keys that are held down while others are pressed. `meta` is Command on a Mac and the Windows key elsewhere."""
 
 _EDITING = ("enter", "tab", "escape", "space", "backspace", "delete", "insert")
 _MOVING = ("up", "down", "left", "right", "home", "end", "page_up", "page_down")
 _FUNCTION = tuple(f"f{number}" for number in range(1, 25))
-_OTHER = ("caps_lock", "num_lock", "scroll_lock", "menu", "print_screen", "pause")
+_OTHER = ("caps_lock", "num_lock", "scroll_lock", "menu", "print_screen", "pause", "forward")
 
-DEVICE_KEYS = ("back", "device_home", "recents", "power", "volume_up", "volume_down", "volume_mute")
+_VOLUME = ("volume_up", "volume_down", "volume_mute")
+DEVICE_KEYS = ("back", "device_home", "recents", "power", *_VOLUME, "camera", "clear")
 """Buttons of a phone. `device_home` shows the home screen; `home` is the key that goes to the start of a line."""
 
 KEYS = (*MODIFIERS, *_EDITING, *_MOVING, *_FUNCTION, *_OTHER, *DEVICE_KEYS)
@@ -43,6 +46,7 @@ _ALIASES = {
     "menu": "contextmenu apps",
     "print_screen": "prtsc prtscr prtscn print printscr snapshot sysrq",
     "pause": "break pausebreak",
+    "forward": "goforward browserforward xf86forward",
     "back": "goback browserback xf86back systemback",
     "device_home": "homescreen homebutton gohome systemhome",
     "recents": "appswitch recentapps recent overview appselect",
@@ -99,21 +103,26 @@ _SPELLINGS = _spellings()
 _ANDROID = {"home": "device_home", "del": "backspace"}
 _CONTROL_CHARACTERS = {"\n": "enter", "\r": "enter", "\t": "tab", " ": "space", "\b": "backspace", "\x1b": "escape"}
 _LONGEST_NAME = 40
+_LONGEST_CHORD = 10
+_PART = re.compile(r"(?:^|\+)\s*(\+|[^+]+)", re.DOTALL)
 
 
-def canonical_key(name: str) -> str:
-    """The canonical name of the key that `name` means ("Return", "Control_L", "pgdn", "ArrowLeft", "cmd", "KEYCODE_BACK").
+def canonical_key(name: str, *, android: bool = False) -> str:
+    """The canonical name of the key that `name` means ("Return", "Control_L", "pgdn", "ArrowLeft", "KEYCODE_BACK").
 
-    Raises ValueError, whose text says what would be valid; pydantic models turn it into their own error.
+    android: `name` is Android's, where Home is the phone's button and DEL deletes backwards. Raises ValueError, whose
+    text says what would be valid; pydantic models turn it into their own error.
     """
     if len(name) == 1:
         return _character_key(name)
     squashed = name.strip().lower()[: _LONGEST_NAME + 1]
+    for separator in "_- ":
+        squashed = squashed.replace(separator, "") if len(squashed) > 1 else squashed
+    if squashed.startswith("keycode"):
+        squashed, android = squashed.removeprefix("keycode"), True
     if len(squashed) == 1:
         return _character_key(squashed)
-    for separator in "_- ":
-        squashed = squashed.replace(separator, "")
-    key = _android_key(squashed) or _SPELLINGS.get(squashed)
+    key = (_ANDROID.get(squashed) if android else None) or _SPELLINGS.get(squashed)
     if key is None:
         raise _unknown(name)
     return key
@@ -128,19 +137,23 @@ def _character_key(character: str) -> str:
     return lower if len(lower) == 1 else character
 
 
-def _android_key(squashed: str) -> str | None:
-    """Android's names: there Home is the phone's button, and DEL deletes backwards."""
-    if not squashed.startswith("keycode"):
-        return None
-    name = squashed.removeprefix("keycode")
-    if len(name) == 1:
-        return name
-    return _ANDROID.get(name) or _SPELLINGS.get(name)
-
-
 def _unknown(name: str) -> ValueError:
     return ValueError(
         f"unknown key {name[:_LONGEST_NAME]!r}: a key is a single character or one of "
         "enter, tab, escape, space, backspace, delete, up, down, left, right, home, end, page_up, page_down, "
         "f1 to f24, ctrl, shift, alt, meta, back, device_home, recents and the like"
     )
+
+
+def chord(text: str, *, android: bool = False) -> tuple[str, ...]:
+    """The canonical keys of "ctrl+c", "Page Down", "ctrl shift t" or "ctrl++" (control and plus).
+
+    Raises ValueError like `canonical_key`.
+    """
+    try:
+        return (canonical_key(text, android=android),)
+    except ValueError as whole:
+        parts = _PART.findall(text) if "+" in text else text.split()
+        if len(parts) < 2 or len(parts) > _LONGEST_CHORD:
+            raise whole
+    return tuple(canonical_key(part, android=android) for part in parts)

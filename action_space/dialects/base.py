@@ -6,7 +6,7 @@ from typing import Protocol
 from PIL import Image
 
 from action_space.actions import Action
-from action_space.geometry import Frame
+from action_space.geometry import Frame, Point
 from action_space.messages import Message
 
 
@@ -40,18 +40,39 @@ class Turn:
 class Dialect(Protocol):
     """How one model family is asked and answers. Pure: no state, no device, no model."""
 
-    name: str
-    min_pixels: int
-    max_pixels: int
+    @property
+    def name(self) -> str:
+        """The name in the table of dialects."""
+
+    @property
+    def min_pixels(self) -> int:
+        """The picture is enlarged to hold at least so many pixels."""
+
+    @property
+    def max_pixels(self) -> int:
+        """The picture is shrunk to hold at most so many pixels."""
 
     def plan_prompt(self, turn: Turn) -> list[Message] | None:
         """The question for the next instruction in words, or None if the family plans and points in one reply."""
 
+    def plan_action(self, plan: str) -> Action | None:
+        """The action that a plan says in full, or None if it has to be grounded on the screen first.
+
+        Raises InvalidAction for a plan that points at nothing on the screen and yet is no action ("press" of an
+        unknown key).
+        """
+
     def prompt(self, turn: Turn, plan: str = "") -> list[Message]:
         """The question for the next action; `plan` is the reply to `plan_prompt`. The newest screenshot comes last."""
 
-    def parse(self, reply: str, frame: Frame) -> Action:
-        """The one action in a reply, in screenshot pixels. Raises InvalidAction and nothing else, on any text."""
+    def parse(self, reply: str, frame: Frame, pointer: Point | None = None) -> Action:
+        """The first action in a reply, in screenshot pixels. Raises InvalidAction and nothing else, on any text.
+
+        pointer: where the last action left the mouse, in screenshot pixels, for families that go on from there.
+        """
 
     def render(self, action: Action, frame: Frame) -> str:
-        """The reply that `parse` reads back as `action`. Raises UnsupportedAction if the family cannot say it."""
+        """The reply that `parse` reads back as `action`. Raises UnsupportedAction if the family cannot say it.
+
+        Raises InvalidAction for a point outside the screen.
+        """

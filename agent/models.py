@@ -33,7 +33,7 @@ def load_model(spec: str) -> SpokenModel:
             raise ConfigError(f"the model {spec!r} lacks what follows the colon, as in '{name}:FILE'")
         model: SpokenModel = resolve_name(MODELS[name])(rest)
         return model
-    if spec != BUNDLED and not Path(spec).is_dir():
+    if spec != BUNDLED and not (spec and Path(spec).is_dir()):
         known = ", ".join(f"'{known}:...'" for known in MODELS)
         raise ConfigError(f"the model {spec!r} is neither 'bundled', nor a checkpoint folder, nor one of {known}")
     loaded: SpokenModel = resolve_name("vlm:load")(spec)

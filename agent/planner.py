@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 
 from PIL import Image
 
-from action_space.actions import Action
+from action_space.actions import Action, points_of
 from action_space.dialects.base import Dialect, PastStep, Turn
 from action_space.errors import DeviceError, InvalidAction
-from action_space.geometry import Frame, smart_resize
+from action_space.geometry import Frame, Point, smart_resize
 from action_space.messages import Message
 from agent.trajectory import Step
 from environments.base import Observation
@@ -89,7 +89,7 @@ class Planner:
                 return said
         reply = self._ask(self.dialect.prompt(turn, proposal.plan), self.action_tokens)
         proposal = replace(proposal, reply=reply.text, cost=proposal.cost.plus(reply))
-        answer = self._try(proposal, lambda: self.dialect.parse(reply.text, frame))
+        answer = self._try(proposal, lambda: self.dialect.parse(reply.text, frame, pointer_after(steps)))
         if answer.mistake is not None and not reply.finished:
             cut = InvalidAction(f"{answer.mistake} (the reply was cut off after {self.action_tokens} tokens: be brief)")
             return replace(answer, mistake=cut)
@@ -127,6 +127,14 @@ def build_turn(
         past_step(step, load_image(step.image) if index >= first_pictured else None) for index, step in enumerate(steps)
     )
     return Turn(task, seen.image, frame, history, seen.context)
+
+
+def pointer_after(steps: Sequence[Step]) -> Point | None:
+    """Where the newest action that was carried out left the mouse, in screenshot pixels."""
+    for step in reversed(steps):
+        if step.action is not None and step.error is None and points_of(step.action):
+            return points_of(step.action)[-1]
+    return None
 
 
 def past_step(step: Step, screenshot: Image.Image | None = None) -> PastStep:

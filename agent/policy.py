@@ -1,8 +1,8 @@
 """What an action may do without asking: allow, ask a person, or refuse.
 
 The guard sees what a person would see, the words and the address, not the page's source: a seat belt, not a sandbox.
-What the task itself names was wished for by a person: "press Send" in the task needs no second yes, "press Delete" on the
-way to it does. Hosts outside `--allow-host` and script addresses are refused whatever `--confirm` says.
+What the task itself names was wished for by a person: "press Send" in the task needs no second yes, "press Delete" on
+the way to it does. Hosts outside `--allow-host` and script addresses are refused whatever `--confirm` says.
 """
 
 import re

@@ -66,7 +66,8 @@ def run(
 
     model: a SPEC, or a model that is loaded already. env: a name, or a device that is open already and stays open.
     out: the folder of the run, by default a new one under `runs`. person: answers questions and confirms risky actions.
-    watch: is given every step once it is on disk. stop: its `request` ends the run from another thread; Ctrl-C always does.
+    watch: is given every step once it is on disk. stop: its `request` ends the run from another thread; Ctrl-C always
+    does.
     Raises ConfigError, DeviceError, ModelError.
     """
     if not task.strip():
@@ -130,10 +131,12 @@ class _Parts:
 @contextmanager
 def _open(settings: Settings, model: str | SpokenModel, env: str | Environment, stop: StopRequest) -> Iterator[_Parts]:
     """Load the model and start the device, unless they were given; a device that was started is closed again."""
+    # What the operator got wrong is said before the model is loaded, which may take minutes.
     if isinstance(env, str):
-        check_environment(env)  # before the model is loaded, which may take minutes
+        check_environment(env)
     if settings.dialect is not None:
         load_dialect(settings.dialect)
+    Policy(settings.confirm, settings.allow_hosts)
     with stop.breakable():
         loaded = load_model(model) if isinstance(model, str) else model
         dialect = load_dialect(settings.dialect or loaded.dialect)

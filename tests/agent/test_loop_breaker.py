@@ -1,0 +1,34 @@
+"""What counts as the same action on the same screen."""
+
+from PIL import Image, ImageDraw
+
+from action_space.actions import Click, Drag, Press, Type
+from action_space.geometry import Point
+from agent.breaker import same_action, same_screen
+
+
+def screen(*boxes: tuple[int, int, int, int]) -> Image.Image:
+    image = Image.new("RGB", (1280, 720), "white")
+    for box in boxes:
+        ImageDraw.Draw(image).rectangle(box, fill="black")
+    return image
+
+
+def test_same_screen_but_for_a_caret() -> None:
+    assert same_screen(screen(), screen())
+    assert same_screen(screen(), screen((300, 200, 301, 219)))
+    assert not same_screen(screen(), screen((300, 200, 307, 211)))  # a digit that counts up
+    assert not same_screen(screen(), screen((300, 200, 301, 260)))
+    assert not same_screen(screen(), Image.new("RGB", (640, 720), "white"))
+    assert same_screen(screen(), screen((300, 200, 305, 250)), scale=2)
+
+
+def test_same_action_but_for_a_few_pixels() -> None:
+    assert same_action(Click(point=Point(0, 0)), Click(point=Point(5, 3)))
+    assert not same_action(Click(point=Point(0, 0)), Click(point=Point(6, 0)))
+    assert not same_action(Click(point=Point(0, 0)), Click(point=Point(0, 0), button="right"))
+    assert not same_action(Click(point=Point(0, 0)), Press(keys=("enter",)))
+    assert not same_action(Type(text="a"), Type(text="b"))
+    one, other = (Drag(start=Point(0, 0), end=Point(x, 0)) for x in (90, 97))
+    assert not same_action(one, other)
+    assert same_action(one, other, scale=2)

@@ -1,0 +1,165 @@
+"""The prompt is a pure function of the trajectory; every reply becomes an action or a mistake."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from PIL import Image
+
+from action_space.actions import Action, Click, Drag, Finish, Type
+from action_space.dialects import load_dialect
+from action_space.dialects.base import PastStep, Turn
+from action_space.errors import DeviceError, InvalidAction
+from action_space.geometry import Frame, Point, Size
+from action_space.messages import Message
+from agent.planner import Planner, build_turn, pointer_after
+from agent.trajectory import Step, StepError
+from environments.base import Observation
+from vlm.backends.scripted import ScriptedModel, ScriptLine
+
+SIZE = Size(640, 360)
+TASK = "send the form"
+
+
+def seen(size: Size = SIZE) -> Observation:
+    return Observation(Image.new("RGB", (size.width, size.height), "white"), Frame(size, size), ("URL: x",))
+
+
+def picture(digest: str) -> Image.Image:
+    return Image.new("RGB", (SIZE.width, SIZE.height), f"#{digest[:6]}")
+
+
+def step(number: int, action: Action | None = None, note: str = "", error: StepError | None = None) -> Step:
+    return Step(
+        number=number,
+        started=datetime.now(UTC),
+        image=f"{number:064x}",
+        frame=Frame(Size(644, 364), SIZE),
+        plan=f"plan {number}",
+        reply=f"reply {number}",
+        action=action,
+        note=note,
+        error=error,
+    )
+
+
+class TwoStages:
+    """A family that says first and points then: `type X` says it all."""
+
+    name = "two_stages"
+    min_pixels = 3136
+    max_pixels = 300_000
+
+    def __init__(self) -> None:
+        self.turns: list[Turn] = []
+
+    def plan_prompt(self, turn: Turn) -> list[Message]:
+        self.turns.append(turn)
+        return [Message("user", ("plan?", turn.screenshot))]
+
+    def plan_action(self, plan: str) -> Action | None:
+        if plan == "type":
+            raise InvalidAction("type what?")
+        return Type(text=plan[5:]) if plan.startswith("type ") else None
+
+    def prompt(self, turn: Turn, plan: str = "") -> list[Message]:
+        return [Message("user", (f"point at: {plan}", turn.screenshot))]
+
+    def parse(self, reply: str, frame: Frame, pointer: Point | None = None) -> Action:
+        return load_dialect("computer_use").parse(reply, frame, pointer)
+
+    def render(self, action: Action, frame: Frame) -> str:
+        return load_dialect("computer_use").render(action, frame)
+
+
+def test_one_question_for_a_family_that_answers_at_once(say: Callable[..., str]) -> None:
+    model = ScriptedModel([ScriptLine(text=say(Click(point=Point(0, 359))), tokens_in=9, tokens_out=4, decode_s=0.5)])
+    proposal = Planner(model, load_dialect("computer_use")).propose(TASK, (), seen(), picture)
+    assert proposal.action == Click(point=Point(0, 359))
+    assert proposal.frame.screen == SIZE and proposal.frame.model != SIZE
+    assert (proposal.plan, proposal.cost.tokens_in, proposal.cost.decode_s) == ("", 9, 0.5)
+    assert isinstance(model.asked[0][-1].content[-1], Image.Image), "the newest screenshot comes last"
+
+
+def test_plan_then_point(say: Callable[..., str]) -> None:
+    reply = say(Click(point=Point(8, 8)))
+    model = ScriptedModel(
+        [ScriptLine(text=" press Send \nand more<|im_end|>", tokens_out=3), ScriptLine(text=reply, tokens_out=4)]
+    )
+    proposal = Planner(model, TwoStages()).propose(TASK, (), seen(), picture)
+    assert (proposal.plan, proposal.reply, proposal.cost.tokens_out) == ("press Send", reply, 7)
+    assert model.asked[1][0].content[0] == "point at: press Send"
+    assert proposal.frame.model.width * proposal.frame.model.height <= TwoStages.max_pixels
+
+
+def test_a_plan_that_says_it_all_needs_no_second_question() -> None:
+    model = ScriptedModel(["type Ada<|im_end|>"])
+    proposal = Planner(model, TwoStages()).propose(TASK, (), seen(), picture)
+    assert (proposal.plan, proposal.reply, proposal.require_action()) == ("type Ada", "", Type(text="Ada"))
+
+
+@pytest.mark.parametrize(("plan", "complaint"), [("type", "type what"), ("<|im_end|>", "empty"), (" \n click", None)])
+def test_plans_that_lead_nowhere(plan: str, complaint: str | None) -> None:
+    proposal = Planner(ScriptedModel([plan, "?"]), TwoStages()).propose(TASK, (), seen(), picture)
+    with pytest.raises(InvalidAction, match=complaint):
+        proposal.require_action()
+
+
+def test_a_reply_that_was_cut_off_says_so() -> None:
+    model = ScriptedModel([ScriptLine(text="I think, therefore", finished=False)])
+    proposal = Planner(model, load_dialect("computer_use"), action_tokens=3).propose(TASK, (), seen(), picture)
+    assert proposal.reply == "I think, therefore"
+    with pytest.raises(InvalidAction, match="cut off after 3 tokens"):
+        proposal.require_action()
+
+
+def test_a_point_outside_is_a_mistake(say: Callable[..., str]) -> None:
+    reply = say(Click(point=Point(600, 300))).replace("60", "960")
+    proposal = Planner(ScriptedModel([reply]), load_dialect("computer_use")).propose(TASK, (), seen(), picture)
+    with pytest.raises(InvalidAction, match="outside"):
+        proposal.require_action()
+
+
+def test_history_is_told_with_notes_and_the_newest_pictures() -> None:
+    steps = [
+        step(1, Click(point=Point(1, 1)), note="nothing changed"),
+        step(2, None, note="no call", error=StepError(kind="InvalidAction", text="no call")),
+        step(3, Type(text="Ada")),
+    ]
+    turn = build_turn(TASK, steps, seen(), Frame(SIZE, SIZE), picture, screenshots=2)
+    assert [past.screenshot is not None for past in turn.history] == [False, False, True]
+    assert turn.history[0] == PastStep(
+        Click(point=Point(1, 1)), "reply 1", "plan 1", "nothing changed", None, steps[0].frame
+    )
+    assert turn.history[1].action is None and turn.history[1].note == "no call"
+    assert (turn.task, turn.context) == (TASK, ("URL: x",))
+    again = build_turn(TASK, steps, seen(), Frame(SIZE, SIZE), picture, screenshots=2)
+    assert [past.note for past in again.history] == [past.note for past in turn.history]
+
+
+@pytest.mark.parametrize("name", ["computer_use", "mobile_use", "compact"])
+def test_every_dialect_tells_the_model_that_nothing_changed(name: str) -> None:
+    dialect, steps = load_dialect(name), [step(1, Click(point=Point(1, 1)), note="nothing changed")]
+    turn = build_turn(TASK, steps, seen(), Frame(SIZE, SIZE), picture)
+    messages = dialect.plan_prompt(turn) or dialect.prompt(turn)
+    told = "\n".join(part for message in messages for part in message.content if isinstance(part, str))
+    assert "nothing changed" in told
+
+
+def test_a_screen_of_impossible_shape() -> None:
+    with pytest.raises(DeviceError, match="aspect ratio"):
+        Planner(ScriptedModel([]), load_dialect("computer_use")).propose(TASK, (), seen(Size(1, 400)), picture)
+
+
+def test_finish_is_an_action(say: Callable[..., str]) -> None:
+    model = ScriptedModel([say(Finish(status="failure"))])
+    proposal = Planner(model, load_dialect("computer_use")).propose(TASK, (), seen(), picture)
+    assert proposal.require_action().kind == "finish"
+
+
+def test_the_pointer_is_where_the_last_action_left_it() -> None:
+    refused = StepError(kind="PolicyRefusal", text="no")
+    steps = [step(1, Drag(start=Point(1, 1), end=Point(0, 9))), step(2, Type(text="x"))]
+    assert pointer_after(steps) == Point(0, 9)
+    assert pointer_after([*steps, step(3, Click(point=Point(5, 5)), error=refused)]) == Point(0, 9)
+    assert pointer_after([]) is None

@@ -22,7 +22,7 @@ KEYS = (*MODIFIERS, *_EDITING, *_MOVING, *_FUNCTION, *_OTHER, *DEVICE_KEYS)
 """Every named key. Single printable characters are keys too."""
 
 _ALIASES = {
-    "ctrl": "control ctl controlleft controlright controll controlr leftctrl rightctrl ctrlleft ctrlright lctrl rctrl",
+    "ctrl": "control ctl controlleft controlright controll controlr leftctrl rightctrl ctrll ctrlr ctrlleft ctrlright lctrl rctrl",
     "shift": "shiftleft shiftright shiftl shiftr leftshift rightshift lshift rshift",
     "alt": "option opt altleft altright altl altr leftalt rightalt lalt ralt optionleft optionright",
     "meta": "cmd command super win windows winkey os gui metaleft metaright metal metar superl superr commandleft "

@@ -1,38 +1,25 @@
-"""From a name and settings to an environment. A new kind of device is a line in the table and a function."""
-
-from collections.abc import Callable
-from pkgutil import resolve_name
+"""From the settings of a run to a device that is ready to be looked at."""
 
 from action_space.errors import ConfigError
 from agent.trajectory import Settings
 from environments.base import Environment
+from environments.registry import ENVIRONMENTS, environment_class
 
-ENVIRONMENTS: dict[str, str] = {
-    "browser": "agent.devices:open_browser",
+TAKES: dict[str, tuple[str, ...]] = {
+    "browser": ("url", "headed", "viewport", "device_scale"),
 }
-"""Name -> the function that takes Settings and gives an Environment that is ready to be observed."""
+"""Environment -> the settings that its class takes by keyword; one that is not here takes none."""
 
 
 def check_environment(name: str) -> None:
-    """Raises ConfigError if there is no environment of this name."""
+    """Raises ConfigError if there is no environment of this name; loads no driver."""
     if name not in ENVIRONMENTS:
         raise ConfigError(f"there is no environment {name!r}: choose one of {', '.join(ENVIRONMENTS)}")
 
 
 def open_environment(settings: Settings) -> Environment:
-    """Start the device. Raises ConfigError, DeviceError."""
+    """Start the device. A setting that is None is left to the environment. Raises ConfigError, DeviceError."""
     check_environment(settings.env)
-    start: Callable[[Settings], Environment] = resolve_name(ENVIRONMENTS[settings.env])
-    return start(settings)
-
-
-def open_browser(settings: Settings) -> Environment:
-    """A Chromium of our own on the start page."""
-    from environments.browser import BrowserEnvironment
-
-    return BrowserEnvironment(
-        settings.url or "about:blank",
-        headed=settings.headed,
-        viewport=settings.viewport,
-        device_scale=settings.device_scale,
-    )
+    values = dict(settings)
+    given = {name: values[name] for name in TAKES.get(settings.env, ()) if values[name] is not None}
+    return environment_class(settings.env)(**given)

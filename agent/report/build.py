@@ -18,7 +18,7 @@ from agent.describe import describe
 from agent.report.marks import marks
 from agent.trajectory import REPORT, Step, StopReason, Timings, Trajectory
 
-_LOSSLESS_BYTES = 24_000_000
+LOSSLESS_BYTES = 24_000_000
 """Above this much of PNG the pictures are embedded as WebP, so that a long run still opens quickly."""
 
 _TONES: dict[StopReason, str] = {"success": "good", "failure": "bad", "device": "bad", "model": "bad"}
@@ -81,11 +81,11 @@ def render(trajectory: Trajectory) -> str:
     )
 
 
-def embedded(trajectory: Trajectory) -> list[Picture]:
+def embedded(trajectory: Trajectory, lossless_bytes: int = LOSSLESS_BYTES) -> list[Picture]:
     """Every screenshot once, as a data URI."""
     digests = dict.fromkeys(step.image for step in trajectory.steps)
     files = {digest: _read(trajectory.image_path(digest)) for digest in digests}
-    lossless = sum(len(data) for data in files.values()) <= _LOSSLESS_BYTES
+    lossless = sum(len(data) for data in files.values()) <= lossless_bytes
     return [Picture(digest[:16], _data_uri(data, lossless)) for digest, data in files.items()]
 
 
@@ -103,7 +103,7 @@ def _data_uri(png: bytes, lossless: bool) -> str:
         return "data:image/png;base64," + base64.b64encode(png).decode()
     buffer = io.BytesIO()
     with Image.open(io.BytesIO(png)) as image:
-        image.save(buffer, format="WEBP", quality=82)
+        image.save(buffer, format="WEBP", quality=82, method=1)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

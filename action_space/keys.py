@@ -22,7 +22,8 @@ KEYS = (*MODIFIERS, *_EDITING, *_MOVING, *_FUNCTION, *_OTHER, *DEVICE_KEYS)
 """Every named key. Single printable characters are keys too."""
 
 _ALIASES = {
-    "ctrl": "control ctl controlleft controlright controll controlr leftctrl rightctrl ctrll ctrlr ctrlleft ctrlright lctrl rctrl",
+    "ctrl": "control ctl controlleft controlright controll controlr leftctrl rightctrl ctrll ctrlr ctrlleft "
+    "ctrlright lctrl rctrl",
     "shift": "shiftleft shiftright shiftl shiftr leftshift rightshift lshift rshift",
     "alt": "option opt altleft altright altl altr leftalt rightalt lalt ralt optionleft optionright",
     "meta": "cmd command super win windows winkey os gui metaleft metaright metal metar superl superr commandleft "
@@ -116,12 +117,12 @@ def canonical_key(name: str, *, android: bool = False) -> str:
     if len(name) == 1:
         return _character_key(name)
     squashed = name.strip().lower()[: _LONGEST_NAME + 1]
-    for separator in "_- ":
-        squashed = squashed.replace(separator, "") if len(squashed) > 1 else squashed
-    if squashed.startswith("keycode"):
-        squashed, android = squashed.removeprefix("keycode"), True
+    if squashed.startswith("keycode_"):
+        squashed, android = squashed.removeprefix("keycode_"), True
     if len(squashed) == 1:
         return _character_key(squashed)
+    for separator in "_- ":
+        squashed = squashed.replace(separator, "")
     key = (_ANDROID.get(squashed) if android else None) or _SPELLINGS.get(squashed)
     if key is None:
         raise _unknown(name)

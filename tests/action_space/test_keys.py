@@ -78,7 +78,9 @@ def test_android_home_and_del_are_the_buttons_of_the_phone() -> None:
     assert canonical_key("forward_del", android=True) == "delete"
 
 
-@pytest.mark.parametrize("name", ["", "foo", "f25", "ctrl+", "\x00", "\ud800", "x" * 100_000, "click me", "  "])
+@pytest.mark.parametrize(
+    "name", ["", "foo", "-+-", "-a", "f25", "ctrl+", "\x00", "\ud800", "x" * 100_000, "click me", "  "]
+)
 def test_unknown_names_say_what_is_valid(name: str) -> None:
     with pytest.raises(ValueError, match="a key is a single character or one of enter, tab") as caught:
         canonical_key(name)
@@ -96,6 +98,7 @@ def test_unknown_names_say_what_is_valid(name: str) -> None:
         ("+", ("+",)),
         ("ctrl++", ("ctrl", "+")),
         ("++ctrl", ("+", "ctrl")),
+        ("-+-", ("-", "-")),
         ("alt+F4", ("alt", "f4")),
     ],
 )

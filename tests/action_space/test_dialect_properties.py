@@ -145,7 +145,7 @@ _ODD = st.recursive(
     | st.text(st.characters(), max_size=20)
     | st.sampled_from(["left_click", "click", "ctrl", "(5, 6)", 10**400, -(10**30), float("nan"), "success", "down"]),
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.sampled_from(["x", "y", "action"]), inner),
-    max_leaves=8,
+    max_leaves=4,
 )
 _ARGUMENTS = [
     *("coordinate", "coordinate2", "start_coordinate", "keys", "text", "pixels", "time", "status", "button"),
@@ -170,7 +170,7 @@ def test_odd_arguments(name: str, word: str, arguments: dict[str, object], write
 _CALLS = ["click", "move", "drag", "scroll", "type", "press", "long_press", "open", "wait", "ask", "finish"]
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(st.sampled_from(_CALLS), st.lists(_ODD, max_size=7))
 def test_odd_values_in_compact_calls(name: str, values: list[object]) -> None:
     _only_invalid_action("compact", f"{name}({', '.join(map(repr, values))})")

@@ -1,23 +1,18 @@
 """A Chromium for looking at pages, apart from the one that the agent drives."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+from environments.chromium import borrow_playwright, launch_chromium, return_playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser_page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        own = Path(playwright.chromium.executable_path)
-        others = [
-            path
-            for name in ("chromium", "chromium-browser", "google-chrome")
-            if (path := Path("/usr/bin", name)).exists()
-        ]
-        executable = own if own.exists() else others[0]
-        with playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGS) as browser:
+    playwright = borrow_playwright()
+    try:
+        with launch_chromium(playwright) as browser:
             yield browser.new_page(viewport={"width": 1280, "height": 720})
+    finally:
+        return_playwright()

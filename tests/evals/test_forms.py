@@ -90,12 +90,12 @@ def test_everything_is_visible_without_scrolling(browser_page: Page) -> None:
         const parts = [...document.querySelectorAll('input, button')];
         return root.scrollHeight <= 720 && root.scrollWidth <= 1280 && parts.length >= 6 && parts.every(seen);
     }"""
-    for seed in range(24):
+    for seed in range(16):
         browser_page.set_content(render(draw_form(seed)))
         assert browser_page.evaluate(script), f"seed {seed}"
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_page_says_done_when_everything_was_done(seed: int, browser_page: Page) -> None:
     form = draw_form(seed)
     with serve(form) as served:
@@ -103,9 +103,8 @@ def test_page_says_done_when_everything_was_done(seed: int, browser_page: Page) 
         hand = Hand(browser_page)
         for deed in form.deeds:
             hand.do(deed)
-        assert served.verdict(5).done, served.verdict()
-        assert served.verdict().mistakes == ()
         assert hand.result() == form.topic.thanks
+        assert served.verdict().done and served.verdict().mistakes == ()
         assert browser_page.locator("input").count() == 0
 
 
@@ -156,9 +155,9 @@ def test_mistake_can_be_put_right_but_the_other_button_ends_it(browser_page: Pag
         browser_page.goto(served.url)
         hand.do(form.deeds[-1])
         assert not served.verdict(5).done
-        with browser_page.expect_response("**/verdict"):
-            for deed in form.deeds:
-                hand.do(deed)
+        for deed in form.deeds:
+            hand.do(deed)
+        browser_page.locator("#result .note.good").wait_for()
         assert served.verdict().done
     with serve(form) as served:
         browser_page.goto(served.url)
@@ -166,7 +165,8 @@ def test_mistake_can_be_put_right_but_the_other_button_ends_it(browser_page: Pag
             hand.do(deed)
         other = next(label for label in form.buttons if label != form.deeds[-1].label)
         hand.do(Deed("press", other))
-        assert served.verdict(5).mistakes == (f'the button "{other}" was pressed',)
+        browser_page.locator("#result .note.bad").wait_for()
+        assert served.verdict().mistakes == (f'the button "{other}" was pressed',)
         assert browser_page.locator("input").count() == 0
 
 

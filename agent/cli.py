@@ -4,7 +4,7 @@ import os
 import re
 import sys
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Annotated, Any, NoReturn
@@ -52,9 +52,9 @@ Spec = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 
-def main() -> NoReturn:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Console script `agent`. Errors become one line on stderr and the exit status of the table above."""
-    arguments = sys.argv[1:]
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         if arguments and arguments[0] in LATER:
             sub_app: typer.Typer = resolve_name(LATER[arguments[0]][0])
@@ -63,9 +63,9 @@ def main() -> NoReturn:
             _list_later_commands()
             app(args=arguments, prog_name="agent")
     except ClickwrightError as error:
-        _end(type(error).__name__, " ".join(str(error).split()), exit_code_of(error))
+        _end(arguments, type(error).__name__, " ".join(str(error).split()), exit_code_of(error))
     except KeyboardInterrupt:
-        _end("Interrupted", "interrupted", INTERRUPTED_EXIT)
+        _end(arguments, "Interrupted", "interrupted", INTERRUPTED_EXIT)
     except SystemExit as end:
         # A run never ends with 2, only a wrong command line does; what is wrong with it was said on stderr.
         if end.code == USAGE and "--json" in arguments:
@@ -78,9 +78,9 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-def _end(kind: str, text: str, code: int) -> NoReturn:
+def _end(arguments: Sequence[str], kind: str, text: str, code: int) -> NoReturn:
     print(f"agent: {text}", file=sys.stderr)
-    if "--json" in sys.argv:
+    if "--json" in arguments:
         give_result({"error": {"kind": kind, "text": text}, "exit_code": code})
     sys.exit(code)
 

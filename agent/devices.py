@@ -1,14 +1,12 @@
 """From the settings of a run to a device that is ready to be looked at."""
 
+from collections.abc import Callable
+from typing import Any
+
 from action_space.errors import ConfigError
 from agent.trajectory import Settings
 from environments.base import Environment
 from environments.registry import ENVIRONMENTS, environment_class
-
-TAKES: dict[str, tuple[str, ...]] = {
-    "browser": ("url", "headed", "viewport", "device_scale"),
-}
-"""Environment -> the settings that its class takes by keyword; one that is not here takes none."""
 
 
 def check_environment(name: str) -> None:
@@ -18,8 +16,20 @@ def check_environment(name: str) -> None:
 
 
 def open_environment(settings: Settings) -> Environment:
-    """Start the device. A setting that is None is left to the environment. Raises ConfigError, DeviceError."""
+    """Start the device. Raises ConfigError, DeviceError."""
     check_environment(settings.env)
-    values = dict(settings)
-    given = {name: values[name] for name in TAKES.get(settings.env, ()) if values[name] is not None}
-    return environment_class(settings.env)(**given)
+    arguments = ARGUMENTS.get(settings.env)
+    return environment_class(settings.env)(**(arguments(settings) if arguments else {}))
+
+
+def _browser(settings: Settings) -> dict[str, Any]:
+    return {
+        "url": settings.url or "about:blank",
+        "headless": not settings.headed,
+        "viewport": settings.viewport,
+        "device_scale": settings.device_scale,
+    }
+
+
+ARGUMENTS: dict[str, Callable[[Settings], dict[str, Any]]] = {"browser": _browser}
+"""Environment -> what its class is given; one that is not here is given nothing."""

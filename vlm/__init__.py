@@ -1,1 +1,23 @@
 """Qwen2.5-VL: the network, its inputs and the ways to run it. Torch lives here and nowhere else."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from action_space.errors import ModelError
+
+if TYPE_CHECKING:
+    from vlm.backends.engine import Engine
+
+BUNDLED = Path(__file__).parent / "bundled"
+"""The checkpoint folder of the bundled model."""
+
+
+def load(spec: str | Path = "bundled", *, dtype: str = "auto", device: str = "cpu") -> "Engine":
+    """The model of `bundled` or of a checkpoint folder, ready to answer. Raises ModelError."""
+    folder = BUNDLED if str(spec) == "bundled" else Path(spec).expanduser()
+    if not folder.is_dir():
+        raise ModelError(f"there is no model {str(spec)!r}: give 'bundled' or the folder of a Qwen2.5-VL checkpoint")
+    # Here, because importing vlm must not import torch.
+    from vlm.backends.engine import Engine
+
+    return Engine(folder, dtype=dtype, device=device)

@@ -95,7 +95,15 @@ def parse_config(data: Mapping[str, Any]) -> Config:
         rope = text.get("rope_parameters") or text.get("rope_scaling") or {}
         tied = data.get("tie_word_embeddings", text.get("tie_word_embeddings", False))
         config = Config(
-            text=_pick(TextConfig, {**text, "rope_theta": rope.get("rope_theta", text.get("rope_theta", 1e6)), "tie_word_embeddings": tied, "mrope_section": tuple(rope.get("mrope_section", (16, 24, 24)))}),
+            text=_pick(
+                TextConfig,
+                {
+                    **text,
+                    "rope_theta": rope.get("rope_theta", text.get("rope_theta", 1e6)),
+                    "tie_word_embeddings": tied,
+                    "mrope_section": tuple(rope.get("mrope_section", (16, 24, 24))),
+                },
+            ),
             vision=_pick(VisionConfig, _vision_keys(data.get("vision_config", {}))),
             image_token_id=data.get("image_token_id", 151655),
             video_token_id=data.get("video_token_id", 151656),
@@ -121,10 +129,16 @@ def _pick(kind: type[T], keys: Mapping[str, Any]) -> T:
 def _check(config: Config) -> None:
     text, vision = config.text, config.vision
     if len(text.mrope_section) != 3 or sum(text.mrope_section) != text.head_dim // 2:
-        raise ModelError(f"mrope_section {list(text.mrope_section)} must be three numbers that add up to {text.head_dim // 2}")
+        raise ModelError(
+            f"mrope_section {list(text.mrope_section)} must be three numbers that add up to {text.head_dim // 2}"
+        )
     if text.num_attention_heads % text.num_key_value_heads or text.hidden_size % text.num_attention_heads:
-        raise ModelError(f"{text.num_attention_heads} heads do not fit hidden_size {text.hidden_size} and {text.num_key_value_heads} kv heads")
+        raise ModelError(
+            f"{text.num_attention_heads} heads do not fit hidden_size {text.hidden_size} and {text.num_key_value_heads} kv heads"
+        )
     if vision.out_hidden_size != text.hidden_size:
-        raise ModelError(f"the vision tower ends in {vision.out_hidden_size} values, the language model takes {text.hidden_size}")
+        raise ModelError(
+            f"the vision tower ends in {vision.out_hidden_size} values, the language model takes {text.hidden_size}"
+        )
     if (vision.hidden_size // vision.num_heads) % 4:
         raise ModelError(f"the vision head size {vision.hidden_size // vision.num_heads} must be a multiple of 4")

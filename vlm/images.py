@@ -24,7 +24,9 @@ def rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def preprocess(image: Image.Image, *, min_pixels: int, max_pixels: int, patch: int = 14, merge: int = 2) -> tuple[Tensor, Grid]:
+def preprocess(
+    image: Image.Image, *, min_pixels: int, max_pixels: int, patch: int = 14, merge: int = 2
+) -> tuple[Tensor, Grid]:
     """Patches `[rows x columns, 1176]` (fp32) of a picture at native resolution, and their grid (1, rows, columns).
 
     min_pixels, max_pixels: limits of the resized picture's area. Raises ValueError for an aspect ratio above 200.
@@ -35,7 +37,11 @@ def preprocess(image: Image.Image, *, min_pixels: int, max_pixels: int, patch: i
         picture = picture.resize((size.width, size.height), Image.Resampling.BICUBIC)
     values = normalised(np.asarray(picture))
     frames = torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))[None]
-    return patches_of(frames.expand(2, -1, -1, -1), patch=patch, merge=merge), (1, size.height // patch, size.width // patch)
+    return patches_of(frames.expand(2, -1, -1, -1), patch=patch, merge=merge), (
+        1,
+        size.height // patch,
+        size.width // patch,
+    )
 
 
 def normalised(pixels: np.ndarray) -> np.ndarray:
@@ -54,5 +60,7 @@ def _levels() -> np.ndarray:
 def patches_of(frames: Tensor, *, patch: int = 14, merge: int = 2, temporal: int = 2) -> Tensor:
     """`[T, 3, H, W]` (T a multiple of `temporal`) to patches `[N, 3 x temporal x patch x patch]` in merge order."""
     t, c, h, w = frames.shape
-    blocks = frames.reshape(t // temporal, temporal, c, h // (merge * patch), merge, patch, w // (merge * patch), merge, patch)
+    blocks = frames.reshape(
+        t // temporal, temporal, c, h // (merge * patch), merge, patch, w // (merge * patch), merge, patch
+    )
     return blocks.permute(0, 3, 6, 4, 7, 2, 1, 5, 8).reshape(-1, c * temporal * patch * patch)

@@ -29,7 +29,9 @@ def mrope_table(positions: Tensor, head_dim: int, theta: float, sections: Sequen
     """
     exponents = torch.arange(0, head_dim, 2, dtype=torch.float32, device=positions.device) / head_dim
     frequencies = theta**-exponents
-    axis = torch.repeat_interleave(torch.arange(3, device=positions.device), torch.tensor(sections, device=positions.device))
+    axis = torch.repeat_interleave(
+        torch.arange(3, device=positions.device), torch.tensor(sections, device=positions.device)
+    )
     angles = positions.float()[axis].movedim(0, -1) * frequencies
     angles = torch.cat((angles, angles), dim=-1)
     return angles.cos(), angles.sin()
@@ -58,7 +60,10 @@ def rope_index(
     ids, mask: `[B, L]`. Images and videos are taken in order of appearance over the whole batch.
     second_per_grid: seconds for each temporal grid step of each video (1.0 where missing).
     """
-    images, videos = iter(image_grids), iter(zip(video_grids, [*second_per_grid, *[1.0] * len(video_grids)], strict=False))
+    images, videos = (
+        iter(image_grids),
+        iter(zip(video_grids, [*second_per_grid, *[1.0] * len(video_grids)], strict=False)),
+    )
     positions = torch.ones(3, *ids.shape, dtype=torch.long)
     deltas = []
     for row in range(ids.shape[0]):
@@ -96,7 +101,9 @@ def _row_positions(length: int, runs: list[VisionRun], config: Config) -> tuple[
         table[:, at : run.start] = following + torch.arange(text)
         following += text
         if run.length:
-            table[:, run.start : run.start + run.length] = following + run_positions(run.grid, run.seconds_per_grid, config)
+            table[:, run.start : run.start + run.length] = following + run_positions(
+                run.grid, run.seconds_per_grid, config
+            )
             following = _after(run, following, table, config)
         at = run.start + run.length
     return table, following
@@ -109,7 +116,13 @@ def run_positions(grid: Grid, seconds_per_grid: float, config: Config) -> Tensor
     # Versions 4.50 to 4.57 of transformers cut the seconds to an integer first, so that time collapses above 2 fps.
     seconds = int(seconds_per_grid) if config.rope_compat == "hf457" else seconds_per_grid
     time = (torch.arange(t, dtype=torch.float64) * seconds * config.vision.tokens_per_second).floor().long()
-    return torch.stack((time.view(t, 1, 1).expand(t, h, w), torch.arange(h).view(1, h, 1).expand(t, h, w), torch.arange(w).expand(t, h, w))).flatten(1)
+    return torch.stack(
+        (
+            time.view(t, 1, 1).expand(t, h, w),
+            torch.arange(h).view(1, h, 1).expand(t, h, w),
+            torch.arange(w).expand(t, h, w),
+        )
+    ).flatten(1)
 
 
 def _after(run: VisionRun, start: int, table: Tensor, config: Config) -> int:
@@ -118,4 +131,13 @@ def _after(run: VisionRun, start: int, table: Tensor, config: Config) -> int:
     return int(table[:, run.start : run.start + run.length].max()) + 1
 
 
-__all__ = ["Grid", "RopeCompat", "VisionRun", "apply_rotary", "mrope_table", "rope_index", "rotate_half", "run_positions"]
+__all__ = [
+    "Grid",
+    "RopeCompat",
+    "VisionRun",
+    "apply_rotary",
+    "mrope_table",
+    "rope_index",
+    "rotate_half",
+    "run_positions",
+]

@@ -15,20 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vlm.config import VisionConfig
+from vlm.layers import RMSNorm, attention
 from vlm.rope import Grid, apply_rotary
-
-
-class RMSNorm(nn.Module):
-    """Root-mean-square norm, computed in fp32; the weight is applied in the input's dtype."""
-
-    def __init__(self, size: int, eps: float) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(size))
-        self.eps = eps
-
-    def forward(self, x: Tensor) -> Tensor:
-        wide = x.float()
-        return self.weight * (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)).to(x.dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +96,16 @@ class VisionAttention(nn.Module):
         return self.proj(mixed.reshape(x.shape))
 
 
-def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Full attention over the last two dimensions of `[batch, heads, tokens, head_dim]`."""
-    if q.device.type == "cpu" and q.shape[-2] <= 512:
-        # Two small products and a softmax: 2 to 4 times faster here than the CPU's flash kernel on short windows.
-        scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
-        return scores.softmax(-1) @ v
-    return F.scaled_dot_product_attention(q, k, v)
-
-
 def _attend(q: Tensor, k: Tensor, v: Tensor, frames: int, runs: Sequence[tuple[int, int, int]]) -> Tensor:
     """Dense attention over runs of equal windows. q, k, v: `[frames x patches, heads, head_dim]`, likewise the result."""
     outputs = []
     for first, windows, length in runs:
-        chunk = [x.unflatten(0, (frames, -1))[:, first : first + windows * length].reshape(frames * windows, length, *x.shape[1:]).transpose(1, 2) for x in (q, k, v)]
+        chunk = [
+            x.unflatten(0, (frames, -1))[:, first : first + windows * length]
+            .reshape(frames * windows, length, *x.shape[1:])
+            .transpose(1, 2)
+            for x in (q, k, v)
+        ]
         mixed = attention(*chunk)
         outputs.append(mixed.transpose(1, 2).reshape(frames, windows * length, *q.shape[1:]))
     return (outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)).flatten(0, 1)
@@ -160,7 +144,9 @@ class PatchMerger(nn.Module):
         super().__init__()
         self.width = config.hidden_size * config.spatial_merge_size**2
         self.ln_q = RMSNorm(config.hidden_size, 1e-6)
-        self.mlp = nn.Sequential(nn.Linear(self.width, self.width), nn.GELU(), nn.Linear(self.width, config.out_hidden_size))
+        self.mlp = nn.Sequential(
+            nn.Linear(self.width, self.width), nn.GELU(), nn.Linear(self.width, config.out_hidden_size)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.mlp(self.ln_q(x).view(-1, self.width))
@@ -182,7 +168,9 @@ class VisionTower(nn.Module):
             if rows % config.spatial_merge_size or columns % config.spatial_merge_size:
                 raise ValueError(f"a grid of {rows}x{columns} patches is not a multiple of {config.spatial_merge_size}")
             frames = sum(t for t, _, _ in group)
-            layout = frame_layout(rows, columns, config.window_tokens, config.spatial_merge_size, config.hidden_size // config.num_heads)
+            layout = frame_layout(
+                rows, columns, config.window_tokens, config.spatial_merge_size, config.hidden_size // config.num_heads
+            )
             batches.append(FrameBatch(start, frames, rows * columns, layout))
             start += frames * rows * columns
         return batches
@@ -195,7 +183,10 @@ class VisionTower(nn.Module):
         device, merge = pixel_values.device, self.config.spatial_merge_size**2
         order = torch.cat([_frame_index(b, b.layout.order, merge) for b in batches]).to(device)
         inverse = torch.cat([_frame_index(b, b.layout.inverse, merge) for b in batches]).to(device)
-        cos, sin = (torch.cat([getattr(b.layout, name).repeat(b.frames, 1) for b in batches]).unsqueeze(1).to(device) for name in ("cos", "sin"))
+        cos, sin = (
+            torch.cat([getattr(b.layout, name).repeat(b.frames, 1) for b in batches]).unsqueeze(1).to(device)
+            for name in ("cos", "sin")
+        )
         x = self.patch_embed(pixel_values.to(self.patch_embed.weight.dtype))
         x = x.view(-1, merge, x.shape[-1])[order].flatten(0, 1)
         for block in self.blocks:

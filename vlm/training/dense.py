@@ -39,7 +39,11 @@ class ScreenLabels:
 
 def labels_of(screen: Screen) -> ScreenLabels:
     chars = [(x, y, _char_class(char)) for x, y, char in screen.chars]
-    boxes = [(e.box.left, e.box.top, e.box.right, e.box.bottom, KINDS.index(e.kind)) for e in screen.elements if e.kind in KINDS]
+    boxes = [
+        (e.box.left, e.box.top, e.box.right, e.box.bottom, KINDS.index(e.kind))
+        for e in screen.elements
+        if e.kind in KINDS
+    ]
     return ScreenLabels(np.array(chars, dtype=np.int64).reshape(-1, 3), np.array(boxes, dtype=np.int64).reshape(-1, 5))
 
 
@@ -66,14 +70,20 @@ def dense_targets(labels: ScreenLabels, left: int, top: int, width: int, height:
             # Text inside fields has no labels: not counted against the reader.
             chars[max(0, t // CELL) : (b - 1) // CELL + 1, max(0, l // CELL) : (r - 1) // CELL + 1] = IGNORE
         kinds[ys, xs] = kind
-        y, x = np.meshgrid(np.arange(ys.start, ys.stop) * CELL + 14, np.arange(xs.start, xs.stop) * CELL + 14, indexing="ij")
+        y, x = np.meshgrid(
+            np.arange(ys.start, ys.stop) * CELL + 14, np.arange(xs.start, xs.stop) * CELL + 14, indexing="ij"
+        )
         if l >= 0 and t >= 0 and r <= width and b <= height:
             edges[ys, xs] = np.stack((x - l, y - t, r - x, b - y), axis=-1) / CELL
     place = labels.chars - np.array([left, top, 0])
-    place = place[(place[:, 0] >= 0) & (place[:, 1] >= 0) & (place[:, 0] < columns * CELL) & (place[:, 1] < rows * CELL)]
+    place = place[
+        (place[:, 0] >= 0) & (place[:, 1] >= 0) & (place[:, 0] < columns * CELL) & (place[:, 1] < rows * CELL)
+    ]
     slot = (place[:, 1] % CELL) * SLOT_ROWS // CELL * SLOT_COLUMNS + (place[:, 0] % CELL) * SLOT_COLUMNS // CELL
     chars[place[:, 1] // CELL, place[:, 0] // CELL, slot] = place[:, 2]
-    return DenseTargets(torch.from_numpy(chars).flatten(0, 1), torch.from_numpy(kinds).flatten(), torch.from_numpy(edges).flatten(0, 1))
+    return DenseTargets(
+        torch.from_numpy(chars).flatten(0, 1), torch.from_numpy(kinds).flatten(), torch.from_numpy(edges).flatten(0, 1)
+    )
 
 
 def _covered(start: int, end: int, cells: int) -> slice:
@@ -103,7 +113,11 @@ class DenseHeads(nn.Module):
         kind_weight = torch.tensor([0.1, *[1.0] * (len(KINDS) - 1)])
         kinds = F.cross_entropy(self.kinds(tokens).float(), targets.kinds, weight=kind_weight)
         inside = ~targets.edges.isnan().any(1)
-        edges = F.smooth_l1_loss(self.edges(tokens)[inside].float().clamp(max=8), targets.edges[inside].clamp(-8, 8)) if inside.any() else kinds * 0
+        edges = (
+            F.smooth_l1_loss(self.edges(tokens)[inside].float().clamp(max=8), targets.edges[inside].clamp(-8, 8))
+            if inside.any()
+            else kinds * 0
+        )
         read = wanted > 0
         right = (logits[read].argmax(-1) == wanted[read]).float().mean() if read.any() else torch.tensor(0.0)
         parts = {"chars": chars.item(), "kinds": kinds.item(), "edges": edges.item(), "read": right.item()}

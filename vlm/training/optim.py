@@ -26,15 +26,21 @@ class MuonAdamW:
     AdamW steps of `other_lr`. Both are scaled by the `scale` given to `step`.
     """
 
-    def __init__(self, named: Iterable[tuple[str, nn.Parameter]], *, matrix_lr: float, other_lr: float, decay: float = 0.01) -> None:
+    def __init__(
+        self, named: Iterable[tuple[str, nn.Parameter]], *, matrix_lr: float, other_lr: float, decay: float = 0.01
+    ) -> None:
         self.matrix_lr, self.other_lr, self.decay = matrix_lr, other_lr, decay
         self.count = 0
         self.entries = []
         for name, parameter in named:
             if parameter.requires_grad:
-                matrix = parameter.ndim == 2 and not any(part in name for part in ("embed_tokens", "lm_head", "heads", "merger.mlp.0"))
+                matrix = parameter.ndim == 2 and not any(
+                    part in name for part in ("embed_tokens", "lm_head", "heads", "merger.mlp.0")
+                )
                 master = parameter.detach().float().clone()
-                self.entries.append((parameter, master, torch.zeros_like(master), None if matrix else torch.zeros_like(master)))
+                self.entries.append(
+                    (parameter, master, torch.zeros_like(master), None if matrix else torch.zeros_like(master))
+                )
 
     @torch.no_grad()
     def step(self, scale: float = 1.0) -> None:

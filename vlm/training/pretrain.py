@@ -1,6 +1,7 @@
 """Stage 1, visual pre-training: the vision tower alone, on crops of screens with dense targets."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from action_space.geometry import Box, Size, smart_resize
 from vlm.config import VisionConfig
 from vlm.images import normalised, patches_of
 from vlm.rope import Grid
@@ -17,16 +19,38 @@ from vlm.training.optim import MuonAdamW
 from vlm.training.run import Stage, averaged
 from vlm.vision import VisionTower
 
-CROPS = ((224, 224, 24, 14), (448, 336, 8, 5), (1260, 700, 1, 1))
+CROPS = ((112, 112, 96, 12), (224, 224, 24, 6), (448, 336, 8, 2), (1260, 700, 1, 1))
 """Width, height, crops in a step, and how often that kind of step comes."""
 
 
-class Crops:
-    """Random crops of stored screens, three quarters of them around a character."""
+def as_model_sees(picture: Image.Image, screen: Screen) -> tuple[Image.Image, Screen]:
+    """A screen after `smart_resize`: 1280 x 720 becomes 1288 x 728, which blurs text a little."""
+    size = smart_resize(Size(*picture.size))
+    sx, sy = size.width / picture.width, size.height / picture.height
+    elements = tuple(
+        replace(
+            e, box=Box(round(e.box.left * sx), round(e.box.top * sy), round(e.box.right * sx), round(e.box.bottom * sy))
+        )
+        for e in screen.elements
+    )
+    chars = tuple(
+        (min(round(x * sx), size.width - 1), min(round(y * sy), size.height - 1), char) for x, y, char in screen.chars
+    )
+    return picture.resize((size.width, size.height), Image.Resampling.BICUBIC), Screen(screen.image, elements, chars)
 
-    def __init__(self, folder: Path, seed: int, limit: int | None = None) -> None:
+
+class Crops:
+    """Random crops of stored screens, three quarters of them around a character.
+
+    Decoding is slow, so a batch draws from the screens in memory, and every batch adds `grow` more of them.
+    """
+
+    def __init__(self, folder: Path, seed: int, limit: int | None = None, *, start: int = 40, grow: int = 2) -> None:
         self.rng = random.Random(seed)
+        self.in_memory, self.grow = start, grow
         self.screens: list[Screen] = list(read_screens(folder))[:limit]
+        self.order = self.rng.sample(range(len(self.screens)), len(self.screens))
+        self.seen_screens: dict[int, Screen] = {}
         self._decoded: dict[int, tuple[np.ndarray, ScreenLabels]] = {}
 
     def load(self, number: int) -> tuple[np.ndarray, ScreenLabels]:
@@ -34,14 +58,19 @@ class Crops:
         if number not in self._decoded:
             screen = self.screens[number]
             with Image.open(screen.image) as image:
-                self._decoded[number] = np.asarray(image.convert("RGB")), labels_of(screen)
+                picture = image.convert("RGB")
+            if number % 3:
+                picture, screen = as_model_sees(picture, screen)
+            self.seen_screens[number] = screen
+            self._decoded[number] = np.asarray(picture), labels_of(screen)
         return self._decoded[number]
 
     def batch(self, width: int, height: int, count: int) -> tuple[Tensor, list[Grid], DenseTargets]:
         """Patches, grids and targets of `count` crops."""
+        self.in_memory = min(len(self.screens), self.in_memory + self.grow)
         pixels, targets = [], []
         while len(pixels) < count:
-            image, labels = self.load(self.rng.randrange(len(self.screens)))
+            image, labels = self.load(self.order[self.rng.randrange(self.in_memory)])
             if image.shape[0] < height or image.shape[1] < width:
                 continue
             left, top = self._corner(image, labels, width, height)
@@ -60,7 +89,15 @@ class Crops:
         return self.rng.randint(0, most_left), self.rng.randint(0, most_top)
 
 
-def pretrain(config: VisionConfig, screens: Path, folder: Path, *, minutes: float, seed: int = 0, crops: tuple[tuple[int, int, int, int], ...] = CROPS) -> VisionTower:
+def pretrain(
+    config: VisionConfig,
+    screens: Path,
+    folder: Path,
+    *,
+    minutes: float,
+    seed: int = 0,
+    crops: tuple[tuple[int, int, int, int], ...] = CROPS,
+) -> VisionTower:
     """Train a vision tower on the screens of a folder; checkpoints and log go to `folder`. Resumes what is there."""
     torch.manual_seed(seed)
     modules = nn.ModuleDict({"tower": VisionTower(config), "heads": DenseHeads(config.out_hidden_size)}).bfloat16()

@@ -49,13 +49,22 @@ class Stage:
 
     def save(self) -> None:
         partial = self.path.with_suffix(".partial")
-        state = {"spent_s": self.spent_s, "step": self.step, "modules": self.modules.state_dict(), "optimizer": self.optimizer.state()}
+        state = {
+            "spent_s": self.spent_s,
+            "step": self.step,
+            "modules": self.modules.state_dict(),
+            "optimizer": self.optimizer.state(),
+        }
         torch.save(state, partial)
         partial.replace(self.path)
 
     def note(self, figures: dict[str, Any]) -> None:
         """One line of the log: step, minutes and figures (floats)."""
-        row = {"step": self.step, "minutes": round(self.spent_s / 60, 2), **{k: round(float(v), 4) for k, v in figures.items()}}
+        row = {
+            "step": self.step,
+            "minutes": round(self.spent_s / 60, 2),
+            **{k: round(float(v), 4) for k, v in figures.items()},
+        }
         with self.log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 

@@ -10,7 +10,16 @@ from html import escape
 
 from vlm.training.data.words import Words
 
-SIZES = ((1280, 720, 8), (640, 480, 2), (448, 448, 3), (800, 600, 2), (360, 640, 2), (1024, 768, 2), (1366, 768, 1), (1920, 1080, 1))
+SIZES = (
+    (1280, 720, 8),
+    (640, 480, 2),
+    (448, 448, 3),
+    (800, 600, 2),
+    (360, 640, 2),
+    (1024, 768, 2),
+    (1366, 768, 1),
+    (1920, 1080, 1),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,14 +200,21 @@ class PageWriter:
 
     def _tabs(self) -> str:
         rng = self.rng
-        tabs = "".join(f'<span class="tab{" on" if i == 0 else ""}" role=tab>{self._text(2)}</span>' for i in range(rng.randint(2, 5)))
+        tabs = "".join(
+            f'<span class="tab{" on" if i == 0 else ""}" role=tab>{self._text(2)}</span>'
+            for i in range(rng.randint(2, 5))
+        )
         return f"<div class=row>{tabs}</div>"
 
     def _bar(self) -> str:
         rng = self.rng
         brand = f"<b>{self._text(2)}</b>" if rng.random() < 0.7 else ""
         links = "".join(f"<a href=# style='color:inherit'>{self._text(2)}</a>" for _ in range(rng.randint(1, 6)))
-        search = f'<input class=f placeholder="{self._text(2)}" style="width:{rng.randint(90, 220)}px">' if rng.random() < 0.3 else ""
+        search = (
+            f'<input class=f placeholder="{self._text(2)}" style="width:{rng.randint(90, 220)}px">'
+            if rng.random() < 0.3
+            else ""
+        )
         ink = rng.choice(("inherit", "inherit", "#fff"))
         shade = "background:#234;" if ink == "#fff" else ""
         return f'<div class=bar style="color:{ink};{shade}">{brand}{links}{search}{self._button(1) if rng.random() < 0.4 else ""}</div>'
@@ -215,7 +231,12 @@ class PageWriter:
         makers = (self._form, self._form, self._form, self._table, self._list, self._prose)
         columns = 1 if width < 600 else rng.randint(1, 2) if width < 1000 else rng.randint(1, 4)
         tall = 1 if height < 460 else 2 if height < 800 else 3
-        cols = "".join(f"<div>{''.join(f'{rng.choice(makers)()}<div class=row></div>' for _ in range(tall))}</div>" for _ in range(columns))
-        head = (self._bar() if rng.random() < 0.65 else "") + (f"<h1>{self._text(4)}</h1>" if rng.random() < 0.3 else "")
+        cols = "".join(
+            f"<div>{''.join(f'{rng.choice(makers)()}<div class=row></div>' for _ in range(tall))}</div>"
+            for _ in range(columns)
+        )
+        head = (self._bar() if rng.random() < 0.65 else "") + (
+            f"<h1>{self._text(4)}</h1>" if rng.random() < 0.3 else ""
+        )
         tabs = self._tabs() if rng.random() < 0.3 else ""
         return f"{head}{tabs}<div class=cols>{cols}</div>{self._dialog()}"

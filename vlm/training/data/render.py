@@ -44,10 +44,14 @@ def installed_fonts(*, held_out: bool) -> tuple[str, ...]:
     """Families with Latin letters that fontconfig knows, of one side of the split."""
     listing = run(["fc-list", ":lang=en", "family"], capture_output=True, text=True, check=True).stdout
     families = {line.split(",")[0].strip() for line in listing.splitlines()}
-    plain = {name for name in families if name and not name.startswith("Noto ") and "'" not in name and "Emoji" not in name}
+    plain = {
+        name for name in families if name and not name.startswith("Noto ") and "'" not in name and "Emoji" not in name
+    }
     plain |= families & {"Noto Sans", "Noto Serif", "Noto Sans Mono", "Noto Sans Display"}
     symbols = ("Symbol", "Dingbats", "D050000L", "Standard Symbols", "Icons", "Math", "Keyboard", "Initials", "Outline")
-    return tuple(sorted(name for name in plain if is_held_out(name) == held_out and not any(word in name for word in symbols)))
+    return tuple(
+        sorted(name for name in plain if is_held_out(name) == held_out and not any(word in name for word in symbols))
+    )
 
 
 def draw(tab: "Tab", page: Page) -> tuple[bytes, dict[str, Any]]:
@@ -58,7 +62,9 @@ def draw(tab: "Tab", page: Page) -> tuple[bytes, dict[str, Any]]:
     return tab.screenshot(type="png", animations="allow", caret="initial"), labels
 
 
-def render_screens(tab: "Tab", folder: Path, *, count: int, seed: int, held_out: bool = False, size: tuple[int, int] | None = None) -> Iterator[int]:
+def render_screens(
+    tab: "Tab", folder: Path, *, count: int, seed: int, held_out: bool = False, size: tuple[int, int] | None = None
+) -> Iterator[int]:
     """Draw `count` screens into `folder`, going on where an earlier call stopped; yields each number done."""
     folder.mkdir(parents=True, exist_ok=True)
     fonts = installed_fonts(held_out=held_out)

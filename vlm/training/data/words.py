@@ -6,7 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 
 _DICTIONARIES = (Path("/usr/share/dict/american-english"), Path("/usr/share/dict/words"))
-_ONSETS = "b bl br c ch cl cr d dr f fl fr g gl gr h j k l m n p pl pr qu r s sc sh sk sl sp st str t th tr v w z".split()
+_ONSETS = (
+    "b bl br c ch cl cr d dr f fl fr g gl gr h j k l m n p pl pr qu r s sc sh sk sl sp st str t th tr v w z".split()
+)
 _VOWELS = "a e i o u ai ea ee oa ou y".split()
 _CODAS = "b ck d f g l ll m n nd ng nt p r rd rk s sh ss st t th x".split()
 
@@ -38,7 +40,10 @@ def dictionary(held_out: bool) -> tuple[str, ...]:
 
 def invented_word(rng: random.Random) -> str:
     """A pronounceable word that no dictionary has."""
-    parts = (rng.choice(_ONSETS) + rng.choice(_VOWELS) + (rng.choice(_CODAS) if rng.random() < 0.5 else "") for _ in range(rng.randint(1, 3)))
+    parts = (
+        rng.choice(_ONSETS) + rng.choice(_VOWELS) + (rng.choice(_CODAS) if rng.random() < 0.5 else "")
+        for _ in range(rng.randint(1, 3))
+    )
     return "".join(parts)
 
 

@@ -1,0 +1,231 @@
+"""What the model is asked: where a control is, and what to do next.
+
+Grounding: an instruction and the control it means. Planning: a task in plain words, the steps behind it, and the next
+instruction. The texts are those of the `compact` dialect.
+"""
+
+import json
+import random
+from dataclasses import dataclass
+
+from vlm.training.data.words import Words
+
+_TYPE = ("type", "enter", "write", "put", "fill in", "input")
+_PRESS = ("press", "click", "hit", "click on", "push", "press the button", "select")
+_TICK = ("tick", "check", "select", "enable", "mark", "turn on", "switch on", "activate")
+_CHOOSE = ("choose", "pick", "select", "set", "take")
+_OPEN = ("open", "go to", "click", "follow", "click on", "visit")
+_QUOTES = (('"', '"'),) * 6 + (("'", "'"), ("“", "”"), ("`", "`"), ("«", "»"))
+NOUNS = {
+    "button": ("button",),
+    "link": ("link", "menu item", "entry"),
+    "field": ("field", "input", "text field", "box", "input field", "textbox"),
+    "select": ("field", "list", "dropdown", "select box", "menu"),
+    "checkbox": ("checkbox", "check box", "box", "option"),
+    "radio": ("option", "radio button", "choice"),
+    "switch": ("switch", "toggle", "option"),
+    "tab": ("tab",),
+}
+_VERBS = {
+    "button": _PRESS,
+    "link": _OPEN,
+    "field": ("click", "focus", "go to", "select"),
+    "select": ("open", "click"),
+    "checkbox": _TICK,
+    "radio": _CHOOSE,
+    "switch": _TICK,
+    "tab": _OPEN,
+}
+PLAN_NOUNS = {
+    "button": "button",
+    "field": "field",
+    "select": "field",
+    "checkbox": "checkbox",
+    "switch": "checkbox",
+    "radio": "",
+    "link": "",
+    "tab": "",
+}
+"""The word that a plan puts behind a control's name, so far as the task tells what it is."""
+
+
+def quoted(text: str) -> str:
+    """As a plan writes it: JSON string, letters of every language kept."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def instruction(rng: random.Random, kind: str, name: str) -> str:
+    """Words that mean one control; mostly as a plan writes them."""
+    roll = rng.random()
+    if roll < 0.7:
+        noun = PLAN_NOUNS[kind] if rng.random() < 0.6 else ""
+        return f"click {quoted(name)} {noun}".strip()
+    verb, noun = rng.choice(("click", *_VERBS[kind])), rng.choice(NOUNS[kind])
+    opening, closing = rng.choice(_QUOTES) if rng.random() < 0.7 else ("", "")
+    said = f"{opening}{name}{closing}"
+    form = rng.choice(
+        (
+            f"{verb} {said}",
+            f"{verb} the {said} {noun}",
+            f"{said} {noun}",
+            f"the {said} {noun}",
+            said,
+            f"{verb} {noun} {said}",
+        )
+    )
+    return form[:1].upper() + form[1:] if rng.random() < 0.4 else form
+
+
+@dataclass(frozen=True, slots=True)
+class PlanQuestion:
+    """A planning prompt (the user's turn) and the instruction that is due."""
+
+    prompt: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    words: str
+    plans: tuple[str, ...]
+
+
+def plan_question(rng: random.Random, words: Words) -> PlanQuestion:
+    """A task of one to five parts, some of which are done."""
+    clauses = [_clause(rng, words) for _ in range(rng.choices((1, 2, 3, 4, 5), weights=(3, 3, 5, 4, 2))[0])]
+    plans = [plan for clause in clauses for plan in clause.plans] + ["done"]
+    due = rng.randrange(len(plans))
+    lines = [f"Task: {_task(rng, [clause.words for clause in clauses])}"]
+    behind = plans[:due]
+    history = []
+    for number, plan in enumerate(behind):
+        if rng.random() < 0.06 and plan.startswith("click"):
+            history.append(f"{plan} (nothing changed)")
+            if number == len(behind) - 1:
+                return PlanQuestion(_prompt(lines[0], history), plan)
+        history.append(plan)
+    return PlanQuestion(_prompt(lines[0], history), plans[due])
+
+
+def _prompt(task: str, history: list[str]) -> str:
+    return "\n".join([task, *(f"{number}. {line}" for number, line in enumerate(history, 1)), "Next?"])
+
+
+def _task(rng: random.Random, parts: list[str]) -> str:
+    style = rng.random()
+    if style < 0.3 and len(parts) > 1:
+        text = ", ".join(parts[:-1]) + rng.choice((" and ", ", and ", ", then ", " then ", ", and then ")) + parts[-1]
+    elif style < 0.5:
+        text = rng.choice((", then ", "; ", " and ", ", ", " and then ")).join(parts)
+    elif style < 0.8:
+        text = ". ".join(part[:1].upper() + part[1:] for part in parts) + rng.choice((".", "", "."))
+        return rng.choice(("", "", "", "Please do this: ", "On this page: ")) + text
+    else:
+        firsts = ("first ", "") if rng.random() < 0.5 else ("", "")
+        text = firsts[0] + rng.choice((". Then ", ", then ", ". After that, ", ". Next, ")).join(parts)
+    if rng.random() < 0.15:
+        text = rng.choice(("please ", "I want you to ", "now ", "on this form, ", "on the page, ")) + text
+    if rng.random() < 0.75:
+        text = text[:1].upper() + text[1:]
+    return text + (rng.choice((".", ".", "!", "")) if rng.random() < 0.7 else "")
+
+
+def _clause(rng: random.Random, words: Words) -> _Clause:
+    opening, closing = rng.choice(_QUOTES) if rng.random() < 0.85 else ("", "")
+
+    def said(text: str) -> str:
+        return f"{opening}{text}{closing}"
+
+    name = words.label()
+    maker = rng.choices((_fill, _tick, _choose, _button, _link, _pick_from, _key), weights=(9, 5, 4, 8, 3, 2, 1))[0]
+    return maker(rng, words, name, said)
+
+
+def _fill(rng, words, name, said) -> _Clause:  # type: ignore[no-untyped-def]
+    value = words.value() if rng.random() < 0.7 else words.label()
+    noun = rng.choice(("", "", " field", " box", " input", " text field"))
+    the = rng.choice(("", "the ")) if noun else ""
+    verb = rng.choice(_TYPE)
+    into = rng.choice(("into", "in", "as", "for")) if verb != "type" else rng.choice(("into", "in"))
+    text = rng.choice(
+        (f"{verb} {said(value)} {into} {the}{said(name)}{noun}",) * 3
+        + (
+            f"fill {the}{said(name)}{noun} with {said(value)}",
+            f"set {the}{said(name)}{noun} to {said(value)}",
+            f"fill in {the}{said(name)}{noun} with {said(value)}",
+            f"click {the}{said(name)}{noun} and type {said(value)}",
+        )
+    )
+    return _Clause(text, (f"click {quoted(name)} field", f"type {quoted(value)}"))
+
+
+def _tick(rng, words, name, said) -> _Clause:  # type: ignore[no-untyped-def]
+    verb = rng.choice(_TICK)
+    if verb == "select" or rng.random() < 0.4:
+        text = (
+            f"{verb} the {said(name)} {rng.choice(('checkbox', 'check box', 'switch'))}"
+            if rng.random() < 0.8
+            else f"{verb} the checkbox {said(name)}"
+        )
+    else:
+        text = f"{verb} {said(name)}"
+    return _Clause(text, (f"click {quoted(name)} checkbox",))
+
+
+def _choose(rng, words, name, said) -> _Clause:  # type: ignore[no-untyped-def]
+    noun = rng.choice(("", "", " option", " radio button"))
+    return _Clause(
+        f"{rng.choice(('choose', 'pick', 'choose', 'select'))} {'the ' if noun else ''}{said(name)}{noun}",
+        (f"click {quoted(name)}",),
+    )
+
+
+def _button(rng, words, name, said) -> _Clause:  # type: ignore[no-untyped-def]
+    form = rng.choice(
+        (
+            f"press {said(name)}",
+            f"press the {said(name)} button",
+            f"click the {said(name)} button",
+            f"hit {said(name)}",
+            f"push the {said(name)} button",
+            f"press the button {said(name)}",
+            f"submit with {said(name)}",
+            f"finish with {said(name)}",
+        )
+    )
+    return _Clause(form, (f"click {quoted(name)} button",))
+
+
+def _link(rng, words, name, said) -> _Clause:  # type: ignore[no-untyped-def]
+    form = rng.choice(
+        (
+            f"click {said(name)}",
+            f"click on {said(name)}",
+            f"open {said(name)}",
+            f"go to {said(name)}",
+            f"open the {said(name)} link",
+            f"switch to the {said(name)} tab",
+        )
+    )
+    return _Clause(form, (f"click {quoted(name)}",))
+
+
+def _pick_from(rng, words, name, said) -> _Clause:  # type: ignore[no-untyped-def]
+    option = words.label(2)
+    form = rng.choice(
+        (
+            f"choose {said(option)} from {said(name)}",
+            f"select {said(option)} in {said(name)}",
+            f"pick {said(option)} in the {said(name)} list",
+            f"set the {said(name)} dropdown to {said(option)}",
+        )
+    )
+    return _Clause(form, (f"click {quoted(name)} field", f"click {quoted(option)}"))
+
+
+def _key(rng, words, name, said) -> _Clause:  # type: ignore[no-untyped-def]
+    key = rng.choice(("enter", "tab", "escape", "down", "up", "space", "page_down"))
+    return _Clause(
+        f"press {'the ' if rng.random() < 0.3 else ''}{rng.choice((key, key.capitalize())).replace('_', ' ')}{rng.choice(('', ' key'))}",
+        (f"press {quoted(key)}",),
+    )

@@ -1,0 +1,115 @@
+"""The stages behind visual pre-training, each resumable: alignment, then pointing and planning together."""
+
+import random
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from vlm.config import Config, TextConfig, VisionConfig
+from vlm.model import Qwen25VL
+from vlm.training.data.words import Words
+from vlm.training.multimodal import TOKENS, Trainer, collate, grounding_example, planning_example
+from vlm.training.optim import MuonAdamW
+from vlm.training.pool import Pool
+from vlm.training.run import Stage, averaged
+
+BUNDLED = Config(
+    text=TextConfig(
+        vocab_size=288,
+        hidden_size=256,
+        intermediate_size=768,
+        num_hidden_layers=6,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        rms_norm_eps=1e-6,
+        # Real Qwen2.5-VL turns so slowly along the width that it hardly tells columns apart; this small model has to.
+        rope_theta=1000.0,
+        mrope_section=(2, 8, 22),
+        max_position_embeddings=32768,
+    ),
+    vision=VisionConfig(
+        depth=6,
+        hidden_size=256,
+        intermediate_size=768,
+        num_heads=4,
+        out_hidden_size=256,
+        tokens_per_second=2,
+        fullatt_block_indexes=(3,),
+    ),
+    image_token_id=TOKENS.token_to_id("<|image_pad|>"),
+    video_token_id=TOKENS.token_to_id("<|video_pad|>"),
+    vision_start_token_id=TOKENS.token_to_id("<|vision_start|>"),
+)
+"""The shape of the bundled model."""
+
+
+def scale_features(model: Qwen25VL, pool: Pool) -> None:
+    """Bring visual tokens to the text embeddings' scale (root mean square 1), by the merger's last layer."""
+    tokens = torch.cat([crop.tokens.flatten(0, 1) for crop in pool.crops]).float()
+    factor = 1 / tokens.square().mean().sqrt()
+    last = model.visual.merger.mlp[2]
+    with torch.no_grad():
+        last.weight.mul_(factor)
+        last.bias.mul_(factor)
+
+
+def build(tower: nn.Module, seed: int, config: Config = BUNDLED) -> Qwen25VL:
+    """A fresh network around a pre-trained, frozen tower."""
+    torch.manual_seed(seed)
+    model = Qwen25VL(config).bfloat16()
+    model.visual.load_state_dict(tower.state_dict())
+    model.visual.requires_grad_(False)
+    return model
+
+
+def align(model: Qwen25VL, screens: Path, folder: Path, *, minutes: float, seed: int = 1, batch: int = 96) -> Trainer:
+    """Stage 2: instructions and controls find each other; plans are learned beside it."""
+    trainer = Trainer(model).bfloat16()
+    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.01, other_lr=1e-3)
+    stage = Stage("align", folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer)
+    if stage.done:
+        return trainer
+    pool, rng = Pool(screens, model.visual, seed + stage.step), random.Random(seed + stage.step)
+    pool.grow(24)
+    if stage.step == 0:
+        scale_features(model, pool)
+        pool.crops.clear()
+        pool.grow(24)
+    words, collect = Words(rng, held_out=False), averaged(10)
+    for scale in stage.steps():
+        pool.grow(2)
+        loss, figures = trainer.alignment_loss([grounding_example(pool.region(30), rng) for _ in range(batch)])
+        loss.backward()
+        plan, told = trainer.planning_loss(collate([planning_example(rng, words) for _ in range(12)]))
+        plan.backward()
+        optimizer.step(scale)
+        if means := collect({**figures, **told, "pool": len(pool.crops)}):
+            stage.note(means)
+    return trainer
+
+
+def point(
+    trainer: Trainer, screens: Path, folder: Path, *, minutes: float, seed: int = 2, batch: int = 40, plans: int = 12
+) -> Trainer:
+    """Stage 3: points and plans, the tower still frozen; regions grow from 24 to 150 cells."""
+    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.01, other_lr=1e-3)
+    stage = Stage("point", folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer)
+    if stage.done:
+        return trainer
+    pool, rng = Pool(screens, trainer.model.visual, seed + stage.step), random.Random(seed + stage.step)
+    pool.grow(48)
+    words, collect = Words(rng, held_out=False), averaged(10)
+    for scale in stage.steps():
+        pool.grow(2)
+        cells = 24 + 126 * min(1.0, stage.spent_s / stage.budget_s / 0.7)
+        loss, figures = trainer.grounding_loss(
+            collate([grounding_example(pool.region(rng.uniform(0.5, 1.3) * cells), rng) for _ in range(batch)])
+        )
+        loss.backward()
+        plan, told = trainer.planning_loss(collate([planning_example(rng, words) for _ in range(plans)]))
+        plan.backward()
+        optimizer.step(scale)
+        if means := collect({**figures, **told, "cells": cells, "pool": len(pool.crops)}):
+            stage.note(means)
+    return trainer

@@ -21,6 +21,8 @@ from vlm.vision import VisionTower
 
 CROPS = ((112, 112, 96, 12), (224, 224, 24, 6), (448, 336, 8, 2), (1260, 700, 1, 1))
 """Width, height, crops in a step, and how often that kind of step comes."""
+SOURCES = (0.45, 0.55)
+"""How often a step's crops come from screens and from specimens: these hold several times as many letters."""
 
 
 def as_model_sees(picture: Image.Image, screen: Screen) -> tuple[Image.Image, Screen]:
@@ -92,22 +94,24 @@ class Crops:
 def pretrain(
     config: VisionConfig,
     screens: Path,
+    specimens: Path,
     folder: Path,
     *,
     minutes: float,
     seed: int = 0,
     crops: tuple[tuple[int, int, int, int], ...] = CROPS,
 ) -> VisionTower:
-    """Train a vision tower on the screens of a folder; checkpoints and log go to `folder`. Resumes what is there."""
+    """Train a vision tower on screens and on specimens of text; checkpoints and log go to `folder`. Resumes what is there."""
     torch.manual_seed(seed)
     modules = nn.ModuleDict({"tower": VisionTower(config), "heads": DenseHeads(config.out_hidden_size)}).bfloat16()
     optimizer = MuonAdamW(modules.named_parameters(), matrix_lr=0.02, other_lr=2e-3)
     stage = Stage("pretrain", folder, minutes, modules, optimizer)
-    source, collect = Crops(screens, seed + stage.step), averaged()
+    sources = [Crops(source, seed + stage.step) for source in (screens, specimens)]
+    rng, collect = random.Random(seed + stage.step), averaged()
     tower, heads = modules["tower"], modules["heads"]
     for scale in stage.steps():
-        width, height, count, _ = source.rng.choices(crops, weights=[often for *_, often in crops])[0]
-        patches, grids, targets = source.batch(width, height, count)
+        width, height, count, _ = rng.choices(crops, weights=[often for *_, often in crops])[0]
+        patches, grids, targets = rng.choices(sources, weights=SOURCES)[0].batch(width, height, count)
         loss, figures = heads.loss(tower(patches, grids), targets)  # type: ignore[operator]
         loss.backward()
         optimizer.step(scale)

@@ -51,6 +51,38 @@ class PageWriter:
         html = f"<!doctype html><html><head><meta charset=utf-8><style>{self._css()}</style></head><body>{body}</body></html>"
         return Page(html, width, height, 1.0)
 
+    def specimen(self) -> Page:
+        """A page packed with text in many faces, sizes and colours: what a reader learns most from in one look."""
+        rng, width, height = self.rng, 1260, 700
+        blocks, room = "", 6200
+        while room > 0:
+            size = rng.choice((11, 12, 12, 13, 13, 14, 14, 15, 16, 16, 18, 20))
+            text = " ".join(
+                rng.choice((self.words.value, self.words.label, self.words.word, self.words.word))()
+                for _ in range(rng.randint(6, 40))
+            )
+            room -= len(text) * (size / 12) ** 2 * 1.1
+            blocks += f'<p style="{self._specimen_style(size)}">{escape(text)}</p>'
+        columns = rng.randint(3, 7)
+        css = f"body{{margin:0;width:{width}px;height:{height}px;columns:{columns};column-gap:{rng.randint(0, 12)}px;column-fill:auto;overflow:hidden}}p{{margin:0;padding:1px 3px}}"
+        return Page(
+            f"<!doctype html><html><head><meta charset=utf-8><style>{css}</style></head><body>{blocks}</body></html>",
+            width,
+            height,
+            1.0,
+        )
+
+    def _specimen_style(self, size: int) -> str:
+        rng = self.rng
+        dark, hue = rng.random() < 0.35, rng.randint(0, 359)
+        paper = f"hsl({hue},{rng.randint(0, 80)}%,{rng.randint(5, 35) if dark else rng.randint(82, 100)}%)"
+        ink = f"hsl({rng.randint(0, 359)},{rng.choice((0, 0, 20, 80))}%,{rng.randint(78, 100) if dark else rng.randint(0, 40)}%)"
+        return (
+            f"font:{rng.choice((400, 400, 400, 500, 600, 700))} {size}px/{rng.choice((1.05, 1.2, 1.35))} '{rng.choice(self.fonts)}',sans-serif;"
+            f"background:{paper};color:{ink};text-transform:{rng.choices(('none', 'uppercase'), (12, 1))[0]};"
+            f"letter-spacing:{rng.choices((0, 0.5, 1), (10, 1, 1))[0]}px"
+        )
+
     # --- style
 
     def _css(self) -> str:

@@ -48,7 +48,18 @@ def installed_fonts(*, held_out: bool) -> tuple[str, ...]:
         name for name in families if name and not name.startswith("Noto ") and "'" not in name and "Emoji" not in name
     }
     plain |= families & {"Noto Sans", "Noto Serif", "Noto Sans Mono", "Noto Sans Display"}
-    symbols = ("Symbol", "Dingbats", "D050000L", "Standard Symbols", "Icons", "Math", "Keyboard", "Initials", "Outline")
+    symbols = (
+        "BRK",
+        "Symbol",
+        "Dingbats",
+        "D050000L",
+        "Standard Symbols",
+        "Icons",
+        "Math",
+        "Keyboard",
+        "Initials",
+        "Outline",
+    )
     return tuple(
         sorted(name for name in plain if is_held_out(name) == held_out and not any(word in name for word in symbols))
     )
@@ -63,7 +74,14 @@ def draw(tab: "Tab", page: Page) -> tuple[bytes, dict[str, Any]]:
 
 
 def render_screens(
-    tab: "Tab", folder: Path, *, count: int, seed: int, held_out: bool = False, size: tuple[int, int] | None = None
+    tab: "Tab",
+    folder: Path,
+    *,
+    count: int,
+    seed: int,
+    held_out: bool = False,
+    size: tuple[int, int] | None = None,
+    specimens: bool = False,
 ) -> Iterator[int]:
     """Draw `count` screens into `folder`, going on where an earlier call stopped; yields each number done."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,7 +90,8 @@ def render_screens(
     with (folder / "screens.jsonl").open("a", encoding="utf-8") as index:
         for number in range(done, count):
             rng = random.Random(f"{seed}-{number}")
-            page = PageWriter(rng, Words(rng, held_out=held_out), fonts).page(size)
+            writer = PageWriter(rng, Words(rng, held_out=held_out), fonts)
+            page = writer.specimen() if specimens else writer.page(size)
             png, labels = draw(tab, page)
             (folder / f"{number:06d}.png").write_bytes(png)
             index.write(json.dumps({"image": f"{number:06d}.png", **labels}, separators=(",", ":")) + "\n")

@@ -1,0 +1,53 @@
+"""`agent train`: how the bundled model is made, from drawn screens to a checkpoint. Every stage goes on where it stopped."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from playwright.sync_api import sync_playwright
+from rich.console import Console
+from rich.progress import track
+
+from environments.chromium import launch_chromium
+
+app = typer.Typer(name="train", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="Folder for screens, checkpoints and logs, outside the repository.")],
+    screens: Annotated[int, typer.Option(min=8, help="Screens to draw.")] = 1600,
+    specimens: Annotated[int, typer.Option(min=4, help="Pages full of text to draw, for reading.")] = 120,
+    vision_minutes: Annotated[float, typer.Option(help="Stage 1: the vision tower, on dense targets.")] = 60,
+    align_minutes: Annotated[float, typer.Option(help="Stage 2: instructions and controls find each other.")] = 10,
+    point_minutes: Annotated[float, typer.Option(help="Stage 3: points and plans.")] = 90,
+    export_to: Annotated[
+        Path | None, typer.Option("--export", help="Write the finished checkpoint to this folder.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of screens and weights.")] = 11,
+) -> None:
+    """Draw screens, train the stages one after the other, and export. Stop it at any time and call it again."""
+    console = Console(stderr=True)
+    pages, texts = out / "screens", out / "specimens"
+    with sync_playwright() as playwright, launch_chromium(playwright) as browser, browser.new_page() as tab:
+        from vlm.training.data.render import render_screens
+
+        for name, drawing in (
+            ("screens", render_screens(tab, pages, count=screens, seed=seed)),
+            ("specimens", render_screens(tab, texts, count=specimens, seed=seed, specimens=True)),
+        ):
+            for _ in track(
+                drawing, f"drawing {name}", console=console, total=screens if name == "screens" else specimens
+            ):
+                pass
+    from vlm.training.recipe import Minutes, make
+
+    make(
+        pages,
+        texts,
+        out,
+        Minutes(vision_minutes, align_minutes, point_minutes),
+        export_to=export_to,
+        seed=seed,
+        tell=console.print,
+    )

@@ -1,0 +1,1 @@
+"""Benchmarks: one loader a file, all scored by named rules."""

@@ -1,0 +1,108 @@
+"""What the model is trained on is what it is asked later: same tokens, same positions, answers that the dialect reads."""
+
+import random
+
+import pytest
+import torch
+from PIL import Image
+
+from action_space.dialects import load_dialect
+from action_space.dialects.base import PastStep, Turn
+from action_space.geometry import Box, Frame, Size
+from vlm.chat import encode
+from vlm.rope import rope_index
+from vlm.training.data.render import Element
+from vlm.training.data.words import Words, is_held_out
+from vlm.training.multimodal import IMAGE_PAD, TOKENS, _target_cells, collate, grounding_example, planning_example
+from vlm.training.pool import Region
+from vlm.training.questions import NOUNS, instruction, plan_question
+from vlm.training.stages import BUNDLED
+
+ROWS, COLUMNS = 5, 7
+SIZE = Size(COLUMNS * 28, ROWS * 28)
+FRAME = Frame(SIZE, SIZE)
+
+
+def whole_screen(box: Box = Box(30, 60, 90, 80)) -> Region:
+    return Region(torch.zeros(ROWS, COLUMNS, 8), (0, 0), (ROWS, COLUMNS), box, Element("button", "Send it", box))
+
+
+def test_a_grounding_example_is_the_prompt_of_the_dialect() -> None:
+    region = whole_screen()
+    example = grounding_example(region, random.Random(0))
+    words = instruction(random.Random(0), "button", "Send it")
+    dialect = load_dialect("compact")
+    picture = Image.new("RGB", (SIZE.width, SIZE.height))
+    prompt = encode(dialect.prompt(Turn(words, picture, FRAME), words), TOKENS, [ROWS * COLUMNS])
+    assert example.ids[: -example.answer] == prompt
+    positions, _ = rope_index(
+        torch.tensor([example.ids]), torch.ones(1, len(example.ids)), BUNDLED, [(1, 2 * ROWS, 2 * COLUMNS)]
+    )
+    assert torch.equal(positions[:, 0], example.positions)
+
+
+def test_the_answer_is_a_click_in_the_box() -> None:
+    region = whole_screen()
+    example = grounding_example(region, random.Random(1))
+    answer = TOKENS.decode(example.ids[-example.answer :], skip_special_tokens=True)
+    action = load_dialect("compact").parse(answer, FRAME)
+    assert action.kind == "click" and region.box.contains(action.point)
+
+
+def test_a_region_keeps_the_positions_of_the_whole_screen() -> None:
+    whole = grounding_example(whole_screen(), random.Random(2))
+    part = Region(torch.zeros(2, 3, 8), (1, 1), (ROWS, COLUMNS), Box(30, 60, 90, 80), whole_screen().element)
+    example = grounding_example(part, random.Random(2))
+    table = {tuple(p) for p in whole.positions[:, torch.tensor(whole.ids) == IMAGE_PAD].T.tolist()}
+    assert {tuple(p) for p in example.positions[:, torch.tensor(example.ids) == IMAGE_PAD].T.tolist()} <= table
+    assert torch.equal(whole.positions[:, -1], example.positions[:, -1])
+
+
+def test_target_cells_are_those_under_the_box() -> None:
+    assert _target_cells(whole_screen(Box(28, 56, 84, 84))).nonzero().tolist() == [[2, 1], [2, 2]]
+    assert _target_cells(whole_screen(Box(30, 60, 40, 70))).nonzero().tolist() == [[2, 1]], (
+        "something smaller than a cell has one"
+    )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_planning_example_is_the_prompt_of_the_dialect(seed: int) -> None:
+    question = plan_question(random.Random(seed), Words(random.Random(seed), held_out=False))
+    example = planning_example(random.Random(seed), Words(random.Random(seed), held_out=False))
+    task, *history, last = question.prompt.split("\n")
+    assert task.startswith("Task: ") and last == "Next?"
+    dialect = load_dialect("compact")
+    steps = []
+    for number, line in enumerate(history, 1):
+        plan, _, note = line.removeprefix(f"{number}. ").partition(" (nothing changed)")
+        steps.append(PastStep(None, "", plan, "nothing changed" if line.endswith("(nothing changed)") else note))
+    turn = Turn(task.removeprefix("Task: "), Image.new("RGB", (28, 28)), FRAME, tuple(steps))
+    messages = dialect.plan_prompt(turn)
+    assert messages is not None
+    assert example.ids[: -example.answer] == encode(messages, TOKENS, [])
+    action = dialect.plan_action(question.answer)
+    assert (action is None) == question.answer.startswith("click")
+
+
+def test_batches_hold_labels_on_answers_alone() -> None:
+    examples = [
+        grounding_example(whole_screen(), random.Random(3)),
+        planning_example(random.Random(3), Words(random.Random(3), held_out=False)),
+    ]
+    batch = collate(examples)
+    for row, example in enumerate(examples):
+        assert (batch.labels[row] != -100).sum() == example.answer
+    assert batch.features is not None and len(batch.features) == ROWS * COLUMNS == len(batch.place) == len(batch.target)
+
+
+def test_held_out_words_and_fonts_never_meet_the_others() -> None:
+    seen = Words(random.Random(4), held_out=True)
+    words = [seen.word() for _ in range(300)]
+    assert all(is_held_out(word) for word in words)
+    assert 0.1 < sum(is_held_out(f"w{i}") for i in range(1000)) / 1000 < 0.3
+
+
+@pytest.mark.parametrize("kind", NOUNS)
+def test_instructions_name_their_control(kind: str) -> None:
+    rng = random.Random(5)
+    assert all("send it" in instruction(rng, kind, "Send it").lower() for _ in range(50))

@@ -1,0 +1,101 @@
+"""One real Chromium for each test module, environments on it, and a small web server."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+from playwright.sync_api import Browser
+
+from environments.browser import BrowserEnvironment
+from environments.chromium import borrow_playwright, launch_chromium, return_playwright
+
+MakeBrowser = Callable[..., BrowserEnvironment]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    # Not for the whole session: a thread has one Playwright, and other folders start their own.
+    browser = launch_chromium(borrow_playwright())
+    yield browser
+    browser.close()
+    return_playwright()
+
+
+@pytest.fixture
+def make_browser(chromium: Browser) -> Iterator[MakeBrowser]:
+    """Makes environments on the module's browser: `make_browser("<p>html</p>")` or `make_browser(url=...)`."""
+    made: list[BrowserEnvironment] = []
+
+    # The options are BrowserEnvironment's own, and it checks them.
+    def make(html: str = "", *, url: str = "", **options: Any) -> BrowserEnvironment:  # noqa: ANN401
+        made.append(BrowserEnvironment(url or page(html), browser=chromium, **options))
+        return made[-1]
+
+    yield make
+    for environment in made:
+        environment.close()
+
+
+def page(html: str) -> str:
+    return "data:text/html;charset=utf-8," + quote(f"<!doctype html><body style='margin:0'>{html}")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """`/slow?S` answers after S seconds, `/silent` never, `/endless` sends half a page, `/NAME` what is in `pages`."""
+
+    server: "PageServer"
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        self.server.asked.append(parts.path)
+        if parts.path == "/silent":
+            self.server.stopped.wait(60)
+            return
+        if parts.path in self.server.slow:
+            time.sleep(float(parts.query))
+        kind, headers, body = self.server.pages.get(parts.path, ("text/html", {}, b"<body>page " + parts.path.encode()))
+        self.send_response(204 if parts.path == "/nothing" else 200)
+        self.send_header("Content-Type", kind)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(b"" if parts.path == "/nothing" else body)
+        if parts.path == "/endless":
+            self.wfile.flush()
+            self.server.stopped.wait(60)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
+        """Tests print nothing."""
+
+
+class PageServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.pages: dict[str, tuple[str, dict[str, str], bytes]] = {}
+        self.asked: list[str] = []
+        self.slow = {"/slow"}
+        self.stopped = threading.Event()
+
+    def add(self, path: str, body: str | bytes, kind: str = "text/html; charset=utf-8", **headers: str) -> None:
+        data = body.encode() if isinstance(body, str) else body
+        self.pages[path] = (kind, {name.replace("_", "-"): value for name, value in headers.items()}, data)
+
+    def url(self, path: str = "/") -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}{path}"
+
+
+@pytest.fixture
+def server() -> Iterator[PageServer]:
+    web = PageServer()
+    thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    yield web
+    web.stopped.set()
+    web.shutdown()
+    web.server_close()

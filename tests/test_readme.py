@@ -67,6 +67,7 @@ def site(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
         thread.join()
 
 
+@pytest.mark.timeout(300)
 def test_python_block_runs(site: tuple[str, list[str]], tmp_path: Path) -> None:
     url, asked = site
     dialect = load_dialect("computer_use")
@@ -86,7 +87,7 @@ def test_python_block_runs(site: tuple[str, list[str]], tmp_path: Path) -> None:
     assert len(code.strip().splitlines()) <= 12
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", code]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=env, timeout=100)
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=env, timeout=280)
     assert result.returncode == 0, result.stderr
     assert "/sent-Alice" in asked
     *steps, last = result.stdout.splitlines()

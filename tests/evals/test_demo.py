@@ -56,9 +56,10 @@ def demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "evals.online.demo", *arguments]
     root = Path(__file__).resolve().parents[2]
     env = {**os.environ, "PYTHONPATH": str(root)}
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=env, timeout=100)
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=env, timeout=280)
 
 
+@pytest.mark.timeout(300)
 def test_two_pages_one_script(browser_page: Page, tmp_path: Path) -> None:
     """The script does page 2 and then presses on in page 3, where its points mean nothing: one of two is done."""
     right = actions_for(browser_page, draw_form(2))
@@ -78,6 +79,7 @@ def test_two_pages_one_script(browser_page: Page, tmp_path: Path) -> None:
         assert (tmp_path / tried["report"]).is_file()
 
 
+@pytest.mark.timeout(300)
 def test_one_page_for_people(browser_page: Page, tmp_path: Path) -> None:
     form = draw_form(4)
     model = write_script(tmp_path / "script.jsonl", actions_for(browser_page, form))

@@ -83,7 +83,7 @@ def agent_command() -> Callable[..., "subprocess.CompletedProcess[str]"]:
             [sys.executable, "-m", "agent.cli", *arguments],
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=110,
             stdin=subprocess.DEVNULL,
             cwd=ROOT,
             check=False,

@@ -99,17 +99,14 @@ def test_killed_on_a_real_page_and_resumed(
 ) -> None:
     run, endless = tmp_path / "run", script([*FILL[:2], Wait(seconds=60)])
     command = ("--url", page, "--viewport", "640x360", "--out", str(run), "--model", endless, "--confirm", "none")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "agent.cli", "run", "--task", "fill the form", *command],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    with process, process.stderr:
-        for line in process.stderr:
-            if line.split()[:1] == ["2"]:
-                break
+    arguments = ["run", "--task", "fill the form", *command]
+    process = subprocess.Popen([sys.executable, "-m", "agent.cli", *arguments], stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        assert any(line.split()[:1] == ["2"] for line in process.stderr), "the second step is told"
+    finally:
         process.kill()
+        process.communicate()
     before = read_trajectory(run)
     assert (before.outcome, len(before.steps)) == (None, 2)
     model = script([*FILL, Finish(status="success")])
@@ -123,37 +120,15 @@ def test_killed_on_a_real_page_and_resumed(
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(
-    ("actions", "options", "code"),
-    [
-        ([Wait(seconds=0)] * 2, ("--max-steps", "1"), 6),
-        ([Click(point=Point(100, 190))], ("--confirm", "all"), 5),
-    ],
-    ids=["limit", "refused"],
-)
-def test_exit_codes_of_runs(
-    agent_command: Command,
-    page: str,
-    script: Callable[..., str],
-    tmp_path: Path,
-    actions: list[Action],
-    options: tuple[str, ...],
-    code: int,
+def test_a_script_cannot_be_asked_so_the_run_is_refused(
+    agent_command: Command, page: str, script: Callable[..., str], tmp_path: Path
 ) -> None:
-    common = (
-        "--url",
-        page,
-        "--viewport",
-        "640x360",
-        "--out",
-        str(tmp_path / "run"),
-        "--model",
-        script(actions),
-        "--json",
-    )
-    done = agent_command("run", "--task", "fill", *common, *options)
-    assert done.returncode == code, done.stderr
-    assert json.loads(done.stdout)["exit_code"] == code
+    common = ("--url", page, "--viewport", "640x360", "--out", str(tmp_path / "run"), "--model", script(FILL), "--json")
+    done = agent_command("run", "--task", "fill", *common, "--confirm", "all")
+    assert done.returncode == 5, done.stderr
+    result = json.loads(done.stdout)
+    assert (result["reason"], result["exit_code"], result["steps"]) == ("refused", 5, 1)
+    assert "--confirm none" in result["text"]
 
 
 @pytest.mark.browser

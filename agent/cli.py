@@ -16,7 +16,9 @@ from action_space.geometry import Size
 from agent.interrupt import INTERRUPTED_EXIT, StopRequest
 from agent.results import give_result, results_only, summary
 
-LATER: dict[str, tuple[str, str]] = {}
+LATER: dict[str, tuple[str, str]] = {
+    "train": ("agent.train:app", "Make the bundled model: draw screens, train, export."),
+}
 """Command -> (module:attr of a typer app, its help). Imported only when it is called."""
 
 EXIT_CODES = {

@@ -12,7 +12,7 @@ from PIL import Image
 
 from action_space.actions import Action, Click, Finish, Type, Wait
 from action_space.geometry import Point, Size
-from agent.cli import EXIT_CODES, main
+from agent.cli import EXIT_CODES, LATER, main
 from agent.trajectory import StopReason, read_trajectory
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -226,10 +226,18 @@ def test_help_is_quick_and_loads_nothing_heavy() -> None:
     started = time.monotonic()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    for command in ("run", "ground", "show"):
+    for command in ("run", "ground", "show", *LATER):
         assert command in done.stdout
     assert time.monotonic() - started < 20
 
 
 def test_every_stop_reason_has_an_exit_code() -> None:
     assert set(EXIT_CODES) == set(StopReason.__args__)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_commands_of_other_packages_are_found(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([name, "--help"])
+    said, _ = capfd.readouterr()
+    assert end.value.code == 0 and f"agent {name}" in said

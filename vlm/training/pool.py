@@ -92,7 +92,7 @@ class Pool:
         tokens = self.tower(patches_of(frames.expand(2, -1, -1, -1)), [(1, height // 14, width // 14)])
         return EncodedCrop(tokens.view(height // CELL, width // CELL, -1), _inside(elements, left, top, width, height))
 
-    def region(self, cells: int) -> Region:
+    def region(self, cells: float) -> Region:
         """A region of about `cells` cells around a random control, somewhere on a random screen."""
         rng = self.rng
         crop = rng.choice(self.crops)

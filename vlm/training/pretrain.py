@@ -1,6 +1,7 @@
 """Stage 1, visual pre-training: the vision tower alone, on crops of screens with dense targets."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,11 +17,9 @@ from vlm.rope import Grid
 from vlm.training.data.render import Screen, read_screens
 from vlm.training.dense import DenseHeads, DenseTargets, ScreenLabels, dense_targets, labels_of
 from vlm.training.optim import MuonAdamW
-from vlm.training.run import Stage, averaged
+from vlm.training.run import FULL, Amounts, Stage, averaged
 from vlm.vision import VisionTower
 
-CROPS = ((112, 112, 96, 12), (224, 224, 24, 6), (448, 336, 8, 2), (1260, 700, 1, 1))
-"""Width, height, crops in a step, and how often that kind of step comes."""
 SOURCES = (0.45, 0.55)
 """How often a step's crops come from screens and from specimens: these hold several times as many letters."""
 
@@ -39,6 +38,9 @@ def as_model_sees(picture: Image.Image, screen: Screen) -> tuple[Image.Image, Sc
         (min(round(x * sx), size.width - 1), min(round(y * sy), size.height - 1), char) for x, y, char in screen.chars
     )
     return picture.resize((size.width, size.height), Image.Resampling.BICUBIC), Screen(screen.image, elements, chars)
+
+
+Batch = tuple[Tensor, list[Grid], DenseTargets]
 
 
 class Crops:
@@ -67,7 +69,7 @@ class Crops:
             self._decoded[number] = np.asarray(picture), labels_of(screen)
         return self._decoded[number]
 
-    def batch(self, width: int, height: int, count: int) -> tuple[Tensor, list[Grid], DenseTargets]:
+    def batch(self, width: int, height: int, count: int) -> Batch:
         """Patches, grids and targets of `count` crops."""
         self.in_memory = min(len(self.screens), self.in_memory + self.grow)
         pixels, targets = [], []
@@ -99,22 +101,30 @@ def pretrain(
     *,
     minutes: float,
     seed: int = 0,
-    crops: tuple[tuple[int, int, int, int], ...] = CROPS,
+    amounts: Amounts = FULL,
 ) -> VisionTower:
     """Train a vision tower on screens and on specimens of text; checkpoints and log go to `folder`. Resumes what is there."""
     torch.manual_seed(seed)
     modules = nn.ModuleDict({"tower": VisionTower(config), "heads": DenseHeads(config.out_hidden_size)}).bfloat16()
     optimizer = MuonAdamW(modules.named_parameters(), matrix_lr=0.02, other_lr=2e-3)
     stage = Stage("pretrain", folder, minutes, modules, optimizer)
-    sources = [Crops(source, seed + stage.step) for source in (screens, specimens)]
+    sources = [
+        Crops(source, seed + stage.step, start=amounts.pool, grow=amounts.grow) for source in (screens, specimens)
+    ]
     rng, collect = random.Random(seed + stage.step), averaged()
     tower, heads = modules["tower"], modules["heads"]
-    for scale in stage.steps():
-        width, height, count, _ = rng.choices(crops, weights=[often for *_, often in crops])[0]
-        patches, grids, targets = rng.choices(sources, weights=SOURCES)[0].batch(width, height, count)
-        loss, figures = heads.loss(tower(patches, grids), targets)  # type: ignore[operator]
-        loss.backward()
-        optimizer.step(scale)
-        if means := collect(figures):
-            stage.note(means)
+
+    def draw() -> Batch:
+        width, height, count, _ = rng.choices(amounts.crops, weights=[often for *_, often in amounts.crops])[0]
+        return rng.choices(sources, weights=SOURCES)[0].batch(width, height, count)
+
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(draw)
+        for scale in stage.steps():
+            (patches, grids, targets), coming = coming.result(), ahead.submit(draw)
+            loss, figures = heads.loss(tower(patches, grids), targets)  # type: ignore[operator]
+            loss.backward()
+            optimizer.step(scale)
+            if means := collect(figures):
+                stage.note(means)
     return tower  # type: ignore[return-value]

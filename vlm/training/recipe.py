@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vlm.training.export import export
 from vlm.training.pretrain import pretrain
+from vlm.training.run import FULL, Amounts
 from vlm.training.stages import BUNDLED, align, build, point
 
 
@@ -25,16 +26,17 @@ def make(
     minutes: Minutes,
     *,
     seed: int,
+    amounts: Amounts = FULL,
     export_to: Path | None = None,
     tell: Callable[[str], None] = lambda _text: None,
 ) -> None:
     """Train every stage that is not done yet; checkpoints and logs (`*.log.jsonl`) go to `out`."""
     tell(f"stage 1: the vision tower, {minutes.vision:g} minutes")
-    tower = pretrain(BUNDLED.vision, screens, specimens, out, minutes=minutes.vision, seed=seed)
+    tower = pretrain(BUNDLED.vision, screens, specimens, out, minutes=minutes.vision, seed=seed, amounts=amounts)
     tell(f"stage 2: alignment, {minutes.align:g} minutes")
-    trainer = align(build(tower, seed), screens, out, minutes=minutes.align, seed=seed + 1)
+    trainer = align(build(tower, seed), screens, out, minutes=minutes.align, seed=seed + 1, amounts=amounts)
     tell(f"stage 3: pointing and planning, {minutes.point:g} minutes")
-    trainer = point(trainer, screens, out, minutes=minutes.point, seed=seed + 2)
+    trainer = point(trainer, screens, out, minutes=minutes.point, seed=seed + 2, amounts=amounts)
     if export_to:
         export(trainer.model, export_to)
         tell(f"exported to {export_to}")

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,32 @@ from torch import nn
 from vlm.training.optim import MuonAdamW, ramp
 
 SAVE_EVERY_S = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """How much one step of each stage takes in.
+
+    crops: width, height, crops in a step, and how often that kind of step comes. align, point, plans: examples in a
+    step. pool: encoded crops to start with; grow: crops added by each step.
+    """
+
+    crops: tuple[tuple[int, int, int, int], ...] = (
+        (112, 112, 96, 12),
+        (224, 224, 24, 6),
+        (448, 336, 8, 2),
+        (1260, 700, 1, 1),
+    )
+    align: int = 96
+    point: int = 40
+    plans: int = 12
+    pool: int = 40
+    grow: int = 2
+
+
+FULL = Amounts()
+SMOKE = Amounts(crops=((112, 112, 4, 1),), align=6, point=3, plans=2, pool=3, grow=1)
+"""Just enough to see that every part turns."""
 
 
 class Stage:

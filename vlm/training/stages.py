@@ -12,7 +12,7 @@ from vlm.training.data.words import Words
 from vlm.training.multimodal import TOKENS, Trainer, collate, grounding_example, planning_example
 from vlm.training.optim import MuonAdamW
 from vlm.training.pool import Pool
-from vlm.training.run import Stage, averaged
+from vlm.training.run import FULL, Amounts, Stage, averaged
 
 BUNDLED = Config(
     text=TextConfig(
@@ -63,53 +63,62 @@ def build(tower: nn.Module, seed: int, config: Config = BUNDLED) -> Qwen25VL:
     return model
 
 
-def align(model: Qwen25VL, screens: Path, folder: Path, *, minutes: float, seed: int = 1, batch: int = 96) -> Trainer:
+def align(
+    model: Qwen25VL, screens: Path, folder: Path, *, minutes: float, seed: int = 1, amounts: Amounts = FULL
+) -> Trainer:
     """Stage 2: instructions and controls find each other; plans are learned beside it."""
     trainer = Trainer(model).bfloat16()
-    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.01, other_lr=1e-3)
-    stage = Stage("align", folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer)
+    stage = _stage("align", trainer, folder, minutes)
     if stage.done:
         return trainer
     pool, rng = Pool(screens, model.visual, seed + stage.step), random.Random(seed + stage.step)
-    pool.grow(24)
+    pool.grow(amounts.pool)
     if stage.step == 0:
         scale_features(model, pool)
         pool.crops.clear()
-        pool.grow(24)
+        pool.grow(amounts.pool)
     words, collect = Words(rng, held_out=False), averaged(10)
     for scale in stage.steps():
-        pool.grow(2)
-        loss, figures = trainer.alignment_loss([grounding_example(pool.region(30), rng) for _ in range(batch)])
+        pool.grow(amounts.grow)
+        loss, figures = trainer.alignment_loss([grounding_example(pool.region(30), rng) for _ in range(amounts.align)])
         loss.backward()
-        plan, told = trainer.planning_loss(collate([planning_example(rng, words) for _ in range(12)]))
-        plan.backward()
-        optimizer.step(scale)
-        if means := collect({**figures, **told, "pool": len(pool.crops)}):
+        figures |= _plan(trainer, rng, words, amounts.plans)
+        stage.optimizer.step(scale)
+        if means := collect({**figures, "pool": len(pool.crops)}):
             stage.note(means)
     return trainer
 
 
 def point(
-    trainer: Trainer, screens: Path, folder: Path, *, minutes: float, seed: int = 2, batch: int = 40, plans: int = 12
+    trainer: Trainer, screens: Path, folder: Path, *, minutes: float, seed: int = 2, amounts: Amounts = FULL
 ) -> Trainer:
     """Stage 3: points and plans, the tower still frozen; regions grow from 24 to 150 cells."""
-    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.01, other_lr=1e-3)
-    stage = Stage("point", folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer)
+    stage = _stage("point", trainer, folder, minutes)
     if stage.done:
         return trainer
     pool, rng = Pool(screens, trainer.model.visual, seed + stage.step), random.Random(seed + stage.step)
-    pool.grow(48)
+    pool.grow(amounts.pool)
     words, collect = Words(rng, held_out=False), averaged(10)
     for scale in stage.steps():
-        pool.grow(2)
+        pool.grow(amounts.grow)
         cells = 24 + 126 * min(1.0, stage.spent_s / stage.budget_s / 0.7)
-        loss, figures = trainer.grounding_loss(
-            collate([grounding_example(pool.region(rng.uniform(0.5, 1.3) * cells), rng) for _ in range(batch)])
-        )
+        regions = [pool.region(rng.uniform(0.5, 1.3) * cells) for _ in range(amounts.point)]
+        loss, figures = trainer.grounding_loss(collate([grounding_example(region, rng) for region in regions]))
         loss.backward()
-        plan, told = trainer.planning_loss(collate([planning_example(rng, words) for _ in range(plans)]))
-        plan.backward()
-        optimizer.step(scale)
-        if means := collect({**figures, **told, "cells": cells, "pool": len(pool.crops)}):
+        figures |= _plan(trainer, rng, words, amounts.plans)
+        stage.optimizer.step(scale)
+        if means := collect({**figures, "cells": cells, "pool": len(pool.crops)}):
             stage.note(means)
     return trainer
+
+
+def _stage(name: str, trainer: Trainer, folder: Path, minutes: float) -> Stage:
+    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.01, other_lr=1e-3)
+    return Stage(name, folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer)
+
+
+def _plan(trainer: Trainer, rng: random.Random, words: Words, count: int) -> dict[str, float]:
+    """Gradients of `count` planning examples, and their figures."""
+    loss, figures = trainer.planning_loss(collate([planning_example(rng, words) for _ in range(count)]))
+    loss.backward()
+    return figures

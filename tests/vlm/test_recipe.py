@@ -1,0 +1,81 @@
+"""The whole recipe in the small: draw screens, train every stage for a step, be killed and go on, export, load, answer."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import vlm
+from action_space.dialects import load_dialect
+from action_space.dialects.base import Turn
+from action_space.errors import ModelError
+from action_space.geometry import Frame, Size
+from environments.chromium import borrow_playwright, launch_chromium, return_playwright
+from vlm.training.data.render import read_screens, render_screens
+from vlm.training.recipe import Minutes, make
+from vlm.training.run import SMOKE
+
+MOMENT = Minutes(0.001, 0.001, 0.001)
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("training")
+    browser = launch_chromium(borrow_playwright())
+    try:
+        tab = browser.new_page()
+        assert list(render_screens(tab, folder / "screens", count=6, seed=1, size=(640, 480))) == [1, 2, 3, 4, 5, 6]
+        list(render_screens(tab, folder / "specimens", count=2, seed=1, specimens=True))
+    finally:
+        browser.close()
+        return_playwright()
+    return folder
+
+
+def test_labels_come_from_what_is_seen(drawn: Path) -> None:
+    for screen in read_screens(drawn / "screens"):
+        with Image.open(screen.image) as image:
+            assert image.size == (640, 480)
+        assert all(
+            0 <= e.box.left < e.box.right <= 640 and 0 <= e.box.top < e.box.bottom <= 480 for e in screen.elements
+        )
+        assert all(0 <= x <= 640 and 0 <= y <= 480 for x, y, _ in screen.chars)
+        written = "".join(char for *_, char in screen.chars).lower()
+        buttons = [e.name.replace(" ", "").lower() for e in screen.elements if e.kind == "button"]
+        assert all(name in written for name in buttons), "a button's name stands on the screen"
+
+
+def test_a_folder_cut_off_in_a_line_is_read_up_to_there(drawn: Path, tmp_path: Path) -> None:
+    text = (drawn / "screens" / "screens.jsonl").read_text(encoding="utf-8")
+    (tmp_path / "screens.jsonl").write_text(text[: len(text) - 40], encoding="utf-8")
+    assert len(list(read_screens(tmp_path))) == 5
+
+
+def test_every_stage_trains_goes_on_and_is_exported(drawn: Path, tmp_path: Path) -> None:
+    make(drawn / "screens", drawn / "specimens", tmp_path / "work", MOMENT, seed=1, amounts=SMOKE)
+    before = {name: (tmp_path / "work" / f"{name}.pt").stat().st_mtime_ns for name in ("pretrain", "align", "point")}
+    make(
+        drawn / "screens",
+        drawn / "specimens",
+        tmp_path / "work",
+        MOMENT,
+        seed=1,
+        amounts=SMOKE,
+        export_to=tmp_path / "model",
+    )
+    after = {name: (tmp_path / "work" / f"{name}.pt").stat().st_mtime_ns for name in before}
+    assert after == before, "a stage that is done is not trained again"
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["model_type"] == "qwen2_5_vl"
+    assert (tmp_path / "model" / "model.safetensors").stat().st_size < 40e6
+    engine = vlm.load(tmp_path / "model")
+    assert engine.dialect == "compact"
+    dialect, size = load_dialect("compact"), Size(200, 120)
+    turn = Turn("x", Image.new("RGB", (200, 120), "white"), Frame(size, size))
+    reply = engine.generate(dialect.prompt(turn, 'click "Save"'), max_new_tokens=4)
+    assert reply.tokens_in > 28 and reply.tokens_out <= 4
+
+
+def test_a_folder_without_a_model_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="config.json"):
+        vlm.load(tmp_path)

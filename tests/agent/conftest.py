@@ -83,7 +83,7 @@ def agent_command() -> Callable[..., "subprocess.CompletedProcess[str]"]:
             [sys.executable, "-m", "agent.cli", *arguments],
             capture_output=True,
             text=True,
-            timeout=110,
+            timeout=280,  # a machine that is busy with something else takes a minute to start a browser
             stdin=subprocess.DEVNULL,
             cwd=ROOT,
             check=False,

@@ -57,6 +57,7 @@ def script(tmp_path: Path, say: Callable[..., str]) -> Callable[[list[Action]], 
 
 
 @pytest.mark.browser
+@pytest.mark.timeout(300)
 def test_a_whole_run_on_a_real_page(
     agent_command: Command, page: str, script: Callable[..., str], tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_a_whole_run_on_a_real_page(
 
 
 @pytest.mark.browser
+@pytest.mark.timeout(300)
 def test_killed_on_a_real_page_and_resumed(
     agent_command: Command, page: str, script: Callable[..., str], tmp_path: Path
 ) -> None:
@@ -120,6 +122,7 @@ def test_killed_on_a_real_page_and_resumed(
 
 
 @pytest.mark.browser
+@pytest.mark.timeout(300)
 def test_a_script_cannot_be_asked_so_the_run_is_refused(
     agent_command: Command, page: str, script: Callable[..., str], tmp_path: Path
 ) -> None:
@@ -132,6 +135,7 @@ def test_a_script_cannot_be_asked_so_the_run_is_refused(
 
 
 @pytest.mark.browser
+@pytest.mark.timeout(300)
 def test_an_address_that_is_none(agent_command: Command, script: Callable[..., str], tmp_path: Path) -> None:
     options = ("--model", script([]), "--out", str(tmp_path / "run"), "--json")
     refused = agent_command("run", "--task", "x", "--url", "http://127.0.0.1:9/", *options)

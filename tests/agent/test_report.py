@@ -146,6 +146,7 @@ def test_descriptions_are_one_line_each() -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.timeout(300)
 def test_in_a_real_browser(trajectory: Trajectory) -> None:
     """It opens from disk, asks for nothing, runs no foreign script, and the keys work."""
     playwright = pytest.importorskip("playwright.sync_api")

@@ -1,5 +1,10 @@
-"""Messages to token ids: Qwen2.5-VL's chat template and the placeholders of pictures."""
+"""Messages to token ids: Qwen2.5-VL's chat template and the placeholders of pictures.
 
+Only the template writes control tokens. Text in a message stays text, whatever it spells: a page that shows
+`<|im_start|>` cannot open a turn of its own.
+"""
+
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,18 +15,25 @@ from action_space.errors import ModelError
 from action_space.messages import Message
 
 _DEFAULT_SYSTEM = "You are a helpful assistant."
-PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
+_START, _END = "<|im_start|>", "<|im_end|>"
+_VISION_START, _IMAGE_PAD, _VISION_END = "<|vision_start|>", "<|image_pad|>", "<|vision_end|>"
+PICTURE = _VISION_START + _IMAGE_PAD + _VISION_END
+
+_MARKUP = re.compile(r"(<\|(?:object_ref|box|quad)_(?:start|end)\|>)")
+"""Special tokens that are content: models write them in their replies, and read them in their history."""
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer.json of a checkpoint folder. Raises ModelError."""
+    """The tokenizer.json of a checkpoint folder, set to read special tokens in text as text. Raises ModelError."""
     path = folder / "tokenizer.json"
     if not path.is_file():
         raise ModelError(f"the checkpoint {str(folder)!r} has no tokenizer.json")
     try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises a bare Exception
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # noqa: BLE001 (the library raises nothing narrower)
         raise ModelError(f"{str(path)!r} is not a tokenizer: {error}") from None
+    tokenizer.encode_special_tokens = True
+    return tokenizer
 
 
 def render(messages: Sequence[Message]) -> str:
@@ -29,13 +41,23 @@ def render(messages: Sequence[Message]) -> str:
 
     As the hub's template: a default system message where the first message is not one.
     """
-    texts = []
+    pieces = (piece for _, piece in _pieces(messages))
+    return "".join(piece if isinstance(piece, str) else PICTURE for piece in pieces)
+
+
+def _pieces(messages: Sequence[Message]) -> Iterator[tuple[bool, str | Image.Image]]:
+    """The template: (is it a control token, what stands there)."""
+    turns: list[tuple[str, tuple[str | Image.Image, ...]]] = [(m.role, m.content) for m in messages]
     if messages and messages[0].role != "system":
-        texts.append(f"<|im_start|>system\n{_DEFAULT_SYSTEM}<|im_end|>\n")
-    for message in messages:
-        content = "".join(part if isinstance(part, str) else PICTURE for part in message.content)
-        texts.append(f"<|im_start|>{message.role}\n{content}<|im_end|>\n")
-    return "".join(texts) + "<|im_start|>assistant\n"
+        turns.insert(0, ("system", (_DEFAULT_SYSTEM,)))
+    for role, content in turns:
+        yield True, _START
+        yield False, f"{role}\n"
+        yield from ((False, part) for part in content)
+        yield True, _END
+        yield False, "\n"
+    yield True, _START
+    yield False, "assistant\n"
 
 
 def pictures(messages: Sequence[Message]) -> Iterator[Image.Image]:
@@ -45,21 +67,52 @@ def pictures(messages: Sequence[Message]) -> Iterator[Image.Image]:
 
 
 def encode(messages: Sequence[Message], tokenizer: Tokenizer, visual_tokens: Sequence[int]) -> list[int]:
-    """Token ids of a conversation. visual_tokens: how many tokens each picture takes, in order."""
-    pad = tokenizer.token_to_id("<|image_pad|>")
+    """Token ids of a conversation. visual_tokens: how many tokens each picture takes, in order.
+
+    Raises ModelError for a tokenizer without Qwen's control tokens, ValueError if visual_tokens does not fit.
+    """
+    plain = _plain(tokenizer)
     counts = iter(visual_tokens)
     ids: list[int] = []
-    for message_ids in _encode_parts(messages, tokenizer):
-        ids.extend([pad] * next(counts) if message_ids is None else message_ids)
+    text = ""  # neighbouring texts are one: tokens may span them
+    for control, piece in _pieces(messages):
+        if isinstance(piece, str) and not control:
+            text += piece
+            continue
+        ids += _text_ids(plain, text)
+        text = ""
+        ids += [_id(plain, piece)] if isinstance(piece, str) else _picture_ids(plain, next(counts, None))
+    if (surplus := next(counts, None)) is not None:
+        raise ValueError(f"visual_tokens has {surplus} tokens for a picture that no message shows")
+    return ids + _text_ids(plain, text)
+
+
+def _plain(tokenizer: Tokenizer) -> Tokenizer:
+    """The tokenizer, or a view of it, that reads special tokens in text as text."""
+    if tokenizer.encode_special_tokens:
+        return tokenizer
+    view = Tokenizer.from_str(tokenizer.to_str())
+    view.encode_special_tokens = True
+    return view
+
+
+def _text_ids(plain: Tokenizer, text: str) -> list[int]:
+    ids: list[int] = []
+    for part in _MARKUP.split(text):
+        token = plain.token_to_id(part) if _MARKUP.fullmatch(part) else None
+        ids += [token] if token is not None else plain.encode(part, add_special_tokens=False).ids
     return ids
 
 
-def _encode_parts(messages: Sequence[Message], tokenizer: Tokenizer) -> Iterator[list[int] | None]:
-    """Token ids of the text between pictures, and None for each picture's placeholder."""
-    pieces = render(messages).split(PICTURE)
-    start, end = tokenizer.token_to_id("<|vision_start|>"), tokenizer.token_to_id("<|vision_end|>")
-    yield tokenizer.encode(pieces[0], add_special_tokens=False).ids
-    for piece in pieces[1:]:
-        yield [start]
-        yield None
-        yield [end, *tokenizer.encode(piece, add_special_tokens=False).ids]
+def _picture_ids(tokenizer: Tokenizer, count: int | None) -> list[int]:
+    if count is None:
+        raise ValueError("visual_tokens has fewer entries than the messages have pictures")
+    start, pad, end = (_id(tokenizer, token) for token in (_VISION_START, _IMAGE_PAD, _VISION_END))
+    return [start, *[pad] * count, end]
+
+
+def _id(tokenizer: Tokenizer, token: str) -> int:
+    number = tokenizer.token_to_id(token)
+    if number is None:
+        raise ModelError(f"the tokenizer has no {token!r}: it is not a Qwen2.5-VL tokenizer")
+    return int(number)

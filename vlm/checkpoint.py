@@ -29,7 +29,10 @@ _PREFIXES = (
 
 
 def canonical_name(name: str) -> str:
-    """A tensor's name without the differences between transformers versions: `visual.*`, `language_model.*`, `lm_head.*`."""
+    """A tensor's name without the differences between transformers versions.
+
+    One of `visual.*`, `language_model.*` and `lm_head.*`.
+    """
     for old, new in _PREFIXES:
         if name.startswith(old):
             name = new + name.removeprefix(old)
@@ -62,23 +65,30 @@ def load_checkpoint(folder: Path, *, dtype: torch.dtype, device: str = "cpu") ->
 
 def _open_files(folder: Path, stack: ExitStack) -> dict[str, tuple[Any, str]]:
     """Canonical name -> (open file, name in it)."""
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    else:
-        names = ["model.safetensors"]
     found = {}
-    for name in names:
+    for name in _shards(folder):
         try:
             file = stack.enter_context(safe_open(folder / name, framework="pt"))
         except FileNotFoundError:
             raise ModelError(f"the checkpoint {str(folder)!r} has no {name}: fetch the whole folder") from None
-        except (SafetensorError, OSError) as error:
+        except (SafetensorError, OSError, ValueError) as error:
             raise ModelError(
                 f"{name} in {str(folder)!r} is not a whole safetensors file ({error}): fetch it again"
             ) from None
         found.update({canonical_name(key): (file, key) for key in file.keys()})  # noqa: SIM118 (not a dict)
     return found
+
+
+def _shards(folder: Path) -> list[str]:
+    """The names of the weight files in a checkpoint folder."""
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return ["model.safetensors"]
+    try:
+        names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        return sorted({str(name) for name in names})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ModelError(f"{str(index)!r} is not the index of a checkpoint ({error!r}): fetch it again") from None
 
 
 def _assemble(
@@ -95,25 +105,35 @@ def _assemble(
     if surplus := sorted(key for key in files.keys() - needed - ignored if not key.endswith("rotary_emb.inv_freq")):
         raise ModelError(f"the checkpoint {str(folder)!r} has tensors that this network does not: {_listing(surplus)}")
     for name, parameter in wanted.items():
-        parts = [files[source][0].get_tensor(files[source][1]) for source in sources(name)]
-        yield name, _joined(name, parts, parameter.shape).to(device=device, dtype=dtype)
+        parts = [_read_part(files[source], source, shape) for source, shape in _parts(name, parameter, model.config)]
+        whole = parts[0] if len(parts) == 1 else torch.cat(parts)
+        yield name, whole.reshape(parameter.shape).to(device=device, dtype=dtype)
     if tied:
         yield "lm_head.weight", torch.empty(model.lm_head.weight.shape, dtype=dtype, device=device)
 
 
-def _joined(name: str, parts: list[Tensor], shape: torch.Size) -> Tensor:
-    whole = (
-        parts[0].flatten(1)
-        if name == "visual.patch_embed.weight"
-        else parts[0]
-        if len(parts) == 1
-        else torch.cat(parts)
-    )
-    if whole.shape != shape:
-        raise ModelError(
-            f"{' + '.join(sources(name))} has shape {list(whole.shape)}, the config asks for {list(shape)}"
-        )
-    return whole
+def _read_part(place: tuple[Any, str], name: str, shape: list[int]) -> Tensor:
+    file, key = place
+    part: Tensor = file.get_tensor(key)
+    if list(part.shape) != shape:
+        raise ModelError(f"the tensor {name} has shape {list(part.shape)}, the config asks for {shape}")
+    if not part.is_floating_point():
+        raise ModelError(f"the tensor {name} holds {part.dtype}: quantised checkpoints cannot be loaded")
+    return part
+
+
+def _parts(parameter: str, whole: Tensor, config: Config) -> list[tuple[str, list[int]]]:
+    """The tensors on disk that make up a parameter: canonical name and shape of each."""
+    names, rest = sources(parameter), list(whole.shape[1:])
+    if parameter == "visual.patch_embed.weight":
+        vision = config.vision
+        kernel = [vision.in_channels, vision.temporal_patch_size, vision.patch_size, vision.patch_size]
+        return [(names[0], [whole.shape[0], *kernel])]
+    if len(names) == 3:
+        text = config.text
+        heads = (text.num_attention_heads, text.num_key_value_heads, text.num_key_value_heads)
+        return [(name, [count * text.head_dim, *rest]) for name, count in zip(names, heads, strict=True)]
+    return [(name, [whole.shape[0] // len(names), *rest]) for name in names]
 
 
 def _listing(names: list[str]) -> str:
@@ -138,16 +158,13 @@ def save_checkpoint(model: Qwen25VL, folder: Path, *, extra: Mapping[str, Any] |
 
 
 def _split(name: str, whole: Tensor, config: Config) -> dict[str, Tensor]:
-    text, vision = config.text, config.vision
-    disk = [re.sub(r"^language_model\.", "model.", source) for source in sources(name)]
-    if name == "visual.patch_embed.weight":
-        size = vision.patch_size
-        return {disk[0]: whole.view(-1, vision.in_channels, vision.temporal_patch_size, size, size).contiguous()}
-    if len(disk) == 1:
-        return {disk[0]: whole.contiguous()}
-    heads = [text.num_attention_heads, text.num_key_value_heads, text.num_key_value_heads]
-    sizes = [n * text.head_dim for n in heads] if len(disk) == 3 else [whole.shape[0] // 2] * 2
-    return {key: part.contiguous() for key, part in zip(disk, whole.split(sizes), strict=True)}
+    """The tensors on disk of one parameter, under the names that transformers writes."""
+    parts = _parts(name, whole, config)
+    rows = [whole.shape[0]] if len(parts) == 1 else [shape[0] for _, shape in parts]
+    return {
+        re.sub(r"^language_model\.", "model.", source): piece.reshape(shape).contiguous()
+        for (source, shape), piece in zip(parts, torch.split(whole, rows), strict=True)
+    }
 
 
 def config_json(config: Config) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_origin
 
 from action_space.errors import ModelError
 
@@ -82,63 +82,92 @@ def read_config(folder: Path) -> Config:
         raise ModelError(f"{str(folder)!r} is not a checkpoint: it has no config.json") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot read {str(path)!r}: {error}") from None
-    return parse_config(data)
-
-
-def parse_config(data: Mapping[str, Any]) -> Config:
-    """Flat (text keys at the root), nested (`text_config`) and v5 (`rope_parameters`) layouts. Raises ModelError."""
-    kind = data.get("model_type")
-    if kind != "qwen2_5_vl":
-        raise ModelError(f"model_type is {kind!r}: only 'qwen2_5_vl' checkpoints can be loaded")
     try:
-        text = {**data, **data.get("text_config", {})}
-        rope = text.get("rope_parameters") or text.get("rope_scaling") or {}
-        tied = data.get("tie_word_embeddings", text.get("tie_word_embeddings", False))
-        config = Config(
-            text=_pick(
-                TextConfig,
-                {
-                    **text,
-                    "rope_theta": rope.get("rope_theta", text.get("rope_theta", 1e6)),
-                    "tie_word_embeddings": tied,
-                    "mrope_section": tuple(rope.get("mrope_section", (16, 24, 24))),
-                },
-            ),
-            vision=_pick(VisionConfig, _vision_keys(data.get("vision_config", {}))),
-            image_token_id=data.get("image_token_id", 151655),
-            video_token_id=data.get("video_token_id", 151656),
-            vision_start_token_id=data.get("vision_start_token_id", 151652),
-        )
-    except (TypeError, AttributeError) as error:
-        raise ModelError(f"config.json is malformed: {error}") from None
+        return parse_config(data)
+    except ModelError as error:
+        raise ModelError(f"cannot load {str(path)!r}: {error}") from None
+
+
+def parse_config(data: object) -> Config:
+    """Flat (text keys at the root), nested (`text_config`) and v5 (`rope_parameters`) layouts. Raises ModelError."""
+    root = _object(data, "the config")
+    if (kind := root.get("model_type")) != "qwen2_5_vl":
+        raise ModelError(f"model_type is {kind!r}: only 'qwen2_5_vl' checkpoints can be loaded")
+    text = {**root, **_object(root.get("text_config"), "text_config")}
+    text |= _rope_keys(text)
+    text["tie_word_embeddings"] = root.get("tie_word_embeddings", text.get("tie_word_embeddings", False))
+    tokens = {name: root[name] for name in Config.__dataclass_fields__ if name.endswith("_token_id") and name in root}
+    for name, value in tokens.items():
+        _check_value(name, value, int)
+    vision = _pick(VisionConfig, _vision_keys(_object(root.get("vision_config"), "vision_config")))
+    config = Config(text=_pick(TextConfig, text), vision=vision, **tokens)
     _check(config)
     return config
+
+
+def _object(value: object, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict | None):
+        raise ModelError(f"{name} is {str(value)[:80]!r}, it must be a JSON object")
+    return value or {}
+
+
+def _rope_keys(text: Mapping[str, Any]) -> dict[str, Any]:
+    rope = _object(text.get("rope_parameters") or text.get("rope_scaling"), "rope_scaling")
+    if (kind := rope.get("rope_type", rope.get("type", "default"))) not in ("default", "mrope"):
+        raise ModelError(f"rope_scaling {kind!r} is not supported: only 'default' and 'mrope' are")
+    section = rope.get("mrope_section", [16, 24, 24])
+    if not isinstance(section, list) or len(section) != 3:
+        raise ModelError(f"mrope_section is {section!r}, it must be three numbers")
+    theta = rope.get("rope_theta", text.get("rope_theta", 1e6))
+    return {"mrope_section": tuple(section), "rope_theta": theta}
 
 
 def _vision_keys(vision: Mapping[str, Any]) -> dict[str, Any]:
     keys = dict(vision)
     keys.setdefault("in_channels", vision.get("in_chans", 3))
-    keys["fullatt_block_indexes"] = tuple(vision.get("fullatt_block_indexes", (7, 15, 23, 31)))
+    blocks = vision.get("fullatt_block_indexes", [7, 15, 23, 31])
+    keys["fullatt_block_indexes"] = tuple(blocks) if isinstance(blocks, list) else blocks
     return keys
 
 
 def _pick(kind: type[T], keys: Mapping[str, Any]) -> T:
-    return kind(**{name: keys[name] for name in kind.__dataclass_fields__ if name in keys})  # type: ignore[attr-defined]
+    """The fields of a dataclass that the config has, each checked against its type; the others keep their defaults."""
+    given = {}
+    for field in fields(kind):  # type: ignore[arg-type]
+        if field.name in keys:
+            _check_value(field.name, keys[field.name], get_origin(field.type) or field.type)
+            given[field.name] = keys[field.name]
+    return kind(**given)
+
+
+def _check_value(name: str, value: Any, kind: object) -> None:  # noqa: ANN401 (straight from JSON)
+    if kind is tuple:
+        right = isinstance(value, tuple) and all(type(item) is int and item >= 0 for item in value)
+    elif kind is float:
+        right = type(value) in (int, float) and value > 0
+    else:
+        # A bool is an int too: 1 layer is not `true` layers.
+        right = type(value) is kind and (kind is bool or value > 0)
+    if not right:
+        wanted: dict[object, str] = {tuple: "a list of integers", float: "a positive number", bool: "true or false"}
+        raise ModelError(f"{name} is {value!r}, it must be {wanted.get(kind, 'a positive integer')}")
 
 
 def _check(config: Config) -> None:
     text, vision = config.text, config.vision
-    if len(text.mrope_section) != 3 or sum(text.mrope_section) != text.head_dim // 2:
-        raise ModelError(
-            f"mrope_section {list(text.mrope_section)} must be three numbers that add up to {text.head_dim // 2}"
-        )
     if text.num_attention_heads % text.num_key_value_heads or text.hidden_size % text.num_attention_heads:
         raise ModelError(
-            f"{text.num_attention_heads} heads do not fit hidden_size {text.hidden_size} and {text.num_key_value_heads} kv heads"
+            f"{text.num_attention_heads} heads do not fit hidden_size {text.hidden_size} "
+            f"and {text.num_key_value_heads} kv heads"
         )
+    if sum(text.mrope_section) != text.head_dim // 2:
+        raise ModelError(f"mrope_section {list(text.mrope_section)} must add up to {text.head_dim // 2}")
     if vision.out_hidden_size != text.hidden_size:
         raise ModelError(
             f"the vision tower ends in {vision.out_hidden_size} values, the language model takes {text.hidden_size}"
         )
-    if (vision.hidden_size // vision.num_heads) % 4:
-        raise ModelError(f"the vision head size {vision.hidden_size // vision.num_heads} must be a multiple of 4")
+    if vision.hidden_size % (4 * vision.num_heads):
+        raise ModelError(
+            f"{vision.num_heads} vision heads do not fit hidden_size {vision.hidden_size}: "
+            "each must have a multiple of 4 values"
+        )

@@ -3,8 +3,9 @@
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from action_space.geometry import Size, smart_resize
@@ -15,13 +16,27 @@ STD = np.array([0.26862954, 0.26130258, 0.27577711], dtype=np.float32)
 
 
 def rgb(image: Image.Image) -> Image.Image:
-    """The picture in RGB; transparent parts on white."""
-    if image.mode in ("RGBA", "LA") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
+    """The picture in RGB as a viewer shows it: turned as its EXIF orientation says, transparent parts on white.
+
+    16-bit grey is scaled to 8 bits (Pillow's own conversion would cut everything above 255 to white).
+    """
+    image = _upright(image)
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        # Not straight from "La", for which Pillow has no conversion.
+        rgba = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         paper = Image.new("RGB", image.size, "white")
         paper.paste(rgba, mask=rgba.getchannel("A"))
         return paper
     return image.convert("RGB")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except SyntaxError:  # what Pillow raises for EXIF data that cannot be read
+        return image
 
 
 def preprocess(
@@ -31,8 +46,8 @@ def preprocess(
 
     min_pixels, max_pixels: limits of the resized picture's area. Raises ValueError for an aspect ratio above 200.
     """
-    size = smart_resize(Size(*image.size), factor=patch * merge, min_pixels=min_pixels, max_pixels=max_pixels)
     picture = rgb(image)
+    size = smart_resize(Size(*picture.size), factor=patch * merge, min_pixels=min_pixels, max_pixels=max_pixels)
     if picture.size != (size.width, size.height):
         picture = picture.resize((size.width, size.height), Image.Resampling.BICUBIC)
     values = normalised(np.asarray(picture))
@@ -44,16 +59,17 @@ def preprocess(
     )
 
 
-def normalised(pixels: np.ndarray) -> np.ndarray:
+def normalised(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """uint8 `[..., 3]` to fp32: rescaled to 0..1 in double precision, then centred and scaled by channel."""
-    return _levels()[pixels, np.arange(3)]
+    values: npt.NDArray[np.float32] = _levels()[pixels, np.arange(3)]
+    return values
 
 
 @lru_cache(maxsize=1)
-def _levels() -> np.ndarray:
+def _levels() -> npt.NDArray[np.float32]:
     # One row a grey level: there are only 256 x 3 possible results.
     rescaled = (np.arange(256, dtype=np.float64) * (1 / 255)).astype(np.float32)
-    table: np.ndarray = (rescaled[:, None] - MEAN) / STD
+    table: npt.NDArray[np.float32] = (rescaled[:, None] - MEAN) / STD
     return table
 
 

@@ -129,7 +129,7 @@ class LanguageModel(nn.Module):
 
 
 def attention_mask(length: int, seen: int, padding: Tensor | None, device: torch.device) -> Tensor | None:
-    """`[B or 1, 1, length, seen + length]`, True where a token may look; None where plain causal or full attention does."""
+    """`[B or 1, 1, length, seen + length]`, True where a token may look; None where causal or full attention does."""
     if padding is None and (seen == 0 or length == 1):
         return None
     causal = torch.ones(length, seen + length, dtype=torch.bool, device=device).tril(seen)

@@ -36,4 +36,5 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, *, ca
         mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril()
     if mask is not None:
         scores = scores.masked_fill(~mask, float("-inf"))
-    return scores.float().softmax(-1).to(v.dtype) @ v
+    mixed: Tensor = scores.float().softmax(-1).to(v.dtype) @ v
+    return mixed

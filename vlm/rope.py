@@ -1,6 +1,6 @@
 """Rotary positions: 2-D in the vision tower, three axes (time, height, width) in the language model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -60,32 +60,35 @@ def rope_index(
     ids, mask: `[B, L]`. Images and videos are taken in order of appearance over the whole batch.
     second_per_grid: seconds for each temporal grid step of each video (1.0 where missing).
     """
-    images, videos = (
-        iter(image_grids),
-        iter(zip(video_grids, [*second_per_grid, *[1.0] * len(video_grids)], strict=False)),
-    )
+    images = iter([(grid, 0.0) for grid in image_grids])
+    videos = iter(zip(video_grids, [*second_per_grid, *[1.0] * len(video_grids)], strict=False))
     positions = torch.ones(3, *ids.shape, dtype=torch.long)
     deltas = []
     for row in range(ids.shape[0]):
         kept = mask[row].bool().cpu()
         tokens = ids[row].cpu()[kept].tolist()
         runs = _vision_runs(tokens, config, images, videos)
-        table, following = _row_positions(len(tokens), runs, config)
+        table = _row_positions(len(tokens), runs, config)
         positions[:, row, kept] = table
         length = len(tokens) if config.rope_compat == "hf523" else ids.shape[1]
-        deltas.append(following - length)
+        # Not from where the last run ended: in hf523 text behind a video starts below the video's last time.
+        deltas.append(int(table.amax()) + 1 - length if tokens else -length)
     return positions.to(ids.device), torch.tensor(deltas, device=ids.device)
 
 
-def _vision_runs(tokens: list[int], config: Config, images, videos) -> list[VisionRun]:  # type: ignore[no-untyped-def]
-    runs, at, merge = [], 0, config.vision.spatial_merge_size
+def _vision_runs(
+    tokens: list[int], config: Config, images: Iterator[tuple[Grid, float]], videos: Iterator[tuple[Grid, float]]
+) -> list[VisionRun]:
+    runs: list[VisionRun] = []
+    at, merge = 0, config.vision.spatial_merge_size
     while at < len(tokens):
         if tokens[at] not in (config.image_token_id, config.video_token_id):
             at += 1
             continue
-        grid, seconds = (next(images, None), 0.0) if tokens[at] == config.image_token_id else next(videos, (None, 0.0))
-        if grid is None:
+        found = next(images if tokens[at] == config.image_token_id else videos, None)
+        if found is None:
             raise ValueError(f"token {at} starts a picture or video for which no grid was given")
+        grid, seconds = found
         length = grid[0] * grid[1] * grid[2] // merge**2
         if tokens[at : at + length] != [tokens[at]] * length:
             raise ValueError(f"the picture at token {at} needs {length} placeholder tokens, its run is shorter")
@@ -94,7 +97,7 @@ def _vision_runs(tokens: list[int], config: Config, images, videos) -> list[Visi
     return runs
 
 
-def _row_positions(length: int, runs: list[VisionRun], config: Config) -> tuple[Tensor, int]:
+def _row_positions(length: int, runs: list[VisionRun], config: Config) -> Tensor:
     table, following, at = torch.empty(3, length, dtype=torch.long), 0, 0
     for run in [*runs, VisionRun(length, 0, (0, 0, 0), 0.0)]:
         text = run.start - at
@@ -106,7 +109,7 @@ def _row_positions(length: int, runs: list[VisionRun], config: Config) -> tuple[
             )
             following = _after(run, following, table, config)
         at = run.start + run.length
-    return table, following
+    return table
 
 
 def run_positions(grid: Grid, seconds_per_grid: float, config: Config) -> Tensor:

@@ -83,7 +83,10 @@ class VisionAttention(nn.Module):
         self.proj = nn.Linear(config.hidden_size, config.hidden_size)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, batches: Sequence[FrameBatch], full: bool) -> Tensor:
-        """x: `[patches, hidden]`; cos, sin: `[patches, 1, head_dim]`. Each window (or frame, if full) attends to itself."""
+        """x: `[patches, hidden]`; cos, sin: `[patches, 1, head_dim]`.
+
+        Each window (or frame, if full) attends to itself.
+        """
         q, k, v = self.qkv(x).view(x.shape[0], 3, self.heads, -1).unbind(1)
         q = apply_rotary(q.float(), cos, sin).to(v.dtype)
         k = apply_rotary(k.float(), cos, sin).to(v.dtype)
@@ -93,15 +96,16 @@ class VisionAttention(nn.Module):
             runs = ((0, 1, batch.patches),) if full else batch.layout.windows
             parts.append(_attend(q[rows], k[rows], v[rows], batch.frames, runs))
         mixed = parts[0] if len(parts) == 1 else torch.cat(parts)
-        return self.proj(mixed.reshape(x.shape))
+        out: Tensor = self.proj(mixed.reshape(x.shape))
+        return out
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, frames: int, runs: Sequence[tuple[int, int, int]]) -> Tensor:
-    """Dense attention over runs of equal windows. q, k, v: `[frames x patches, heads, head_dim]`, likewise the result."""
+    """Dense attention over runs of equal windows. q, k, v and the result: `[frames x patches, heads, head_dim]`."""
     outputs = []
     for first, windows, length in runs:
         chunk = [
-            x.unflatten(0, (frames, -1))[:, first : first + windows * length]
+            x.reshape(frames, -1, *x.shape[1:])[:, first : first + windows * length]
             .reshape(frames * windows, length, *x.shape[1:])
             .transpose(1, 2)
             for x in (q, k, v)
@@ -119,7 +123,8 @@ class VisionMLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         gate, up = self.gate_up_proj(x).chunk(2, dim=-1)
-        return self.down_proj(F.silu(gate) * up)
+        out: Tensor = self.down_proj(F.silu(gate) * up)
+        return out
 
 
 class VisionBlock(nn.Module):
@@ -134,7 +139,8 @@ class VisionBlock(nn.Module):
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, batches: Sequence[FrameBatch]) -> Tensor:
         x = x + self.attn(self.norm1(x), cos, sin, batches, self.full)
-        return x + self.mlp(self.norm2(x))
+        out: Tensor = x + self.mlp(self.norm2(x))
+        return out
 
 
 class PatchMerger(nn.Module):
@@ -149,20 +155,25 @@ class PatchMerger(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.mlp(self.ln_q(x).view(-1, self.width))
+        out: Tensor = self.mlp(self.ln_q(x).view(-1, self.width))
+        return out
 
 
 class VisionTower(nn.Module):
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
         self.config = config
-        # The published Conv3d has kernel = stride, so it is this product; weight [hidden, channels x frames x rows x columns].
+        # The published Conv3d has kernel = stride, so it is this product;
+        # weight [hidden, channels x frames x rows x columns].
         self.patch_embed = nn.Linear(config.patch_dim, config.hidden_size, bias=False)
         self.blocks = nn.ModuleList(VisionBlock(config, i in config.fullatt_block_indexes) for i in range(config.depth))
         self.merger = PatchMerger(config)
 
     def frame_batches(self, grids: Sequence[Grid]) -> list[FrameBatch]:
-        """Frames of all pictures, neighbours of one size together. Raises ValueError for a grid that cannot be merged."""
+        """Frames of all pictures, neighbours of one size together.
+
+        Raises ValueError for a grid that cannot be merged.
+        """
         config, batches, start = self.config, [], 0
         for (rows, columns), group in groupby(grids, key=lambda grid: (grid[1], grid[2])):
             if rows % config.spatial_merge_size or columns % config.spatial_merge_size:

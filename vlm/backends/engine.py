@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,14 +17,15 @@ from vlm.checkpoint import load_checkpoint
 from vlm.images import preprocess
 from vlm.language import KVCache
 
-_LIMITS = {"min_pixels": 3136, "max_pixels": 12845056}
+_LIMITS = {"min_pixels": ("shortest_edge", 3136), "max_pixels": ("longest_edge", 12845056)}
+"""The name that newer preprocessor configs give a limit, inside `size` (pixel counts all the same), and its default."""
 
 
 class Engine:
     """A checkpoint folder, ready to answer.
 
-    dtype: "float32", "bfloat16", "float16", or "auto": bfloat16 where the processor multiplies it natively, else float32.
-    Raises ModelError.
+    dtype: "float32", "bfloat16", "float16", or "auto": bfloat16 where the processor multiplies it natively,
+    else float32. Raises ModelError.
     """
 
     def __init__(self, folder: Path, *, dtype: str = "auto", device: str = "cpu") -> None:
@@ -31,10 +33,23 @@ class Engine:
         self.model = load_checkpoint(folder, dtype=_dtype(dtype, device), device=device)
         self.tokenizer = load_tokenizer(folder)
         self.dialect: str = _read(folder, "config.json").get("clickwright", {}).get("dialect", "computer_use")
-        limits = _read(folder, "preprocessor_config.json")
-        self.min_pixels, self.max_pixels = (int(limits.get(name, default)) for name, default in _LIMITS.items())
+        self.min_pixels, self.max_pixels = _pixel_limits(folder)
         self.stop_ids = self._stop_ids(folder)
         self.device = device
+        self._check_tokens()
+
+    def _check_tokens(self) -> None:
+        """A tokenizer of another model would end in an IndexError, or in pictures that the model does not see."""
+        config, known = self.model.config, self.tokenizer.get_vocab_size()
+        if known > config.text.vocab_size:
+            raise ModelError(
+                f"the tokenizer has {known} tokens, the network {config.text.vocab_size}: they do not match"
+            )
+        pad = self.tokenizer.token_to_id("<|image_pad|>")
+        if pad != config.image_token_id:
+            raise ModelError(
+                f"image_token_id is {config.image_token_id} in the config, {pad} in the tokenizer: they do not match"
+            )
 
     def _stop_ids(self, folder: Path) -> frozenset[int]:
         given = _read(folder, "generation_config.json").get("eos_token_id", [])
@@ -70,16 +85,21 @@ class Engine:
         self, messages: Sequence[Message], cache: KVCache, min_pixels: int, max_pixels: int, room: int
     ) -> tuple[Tensor, int, int]:
         """Logits of the last token, the next position, and the number of prompt tokens."""
+        vision = self.model.config.vision
+        patch, merge = vision.patch_size, vision.spatial_merge_size
         try:
-            inputs = [preprocess(image, min_pixels=min_pixels, max_pixels=max_pixels) for image in pictures(messages)]
+            inputs = [
+                preprocess(image, min_pixels=min_pixels, max_pixels=max_pixels, patch=patch, merge=merge)
+                for image in pictures(messages)
+            ]
         except ValueError as error:
             raise ModelError(str(error)) from None
-        merge = self.model.config.vision.spatial_merge_size**2
-        ids = encode(messages, self.tokenizer, [t * h * w // merge for _, (t, h, w) in inputs])
+        ids = encode(messages, self.tokenizer, [t * h * w // merge**2 for _, (t, h, w) in inputs])
         limit = self.model.config.text.max_position_embeddings
         if len(ids) + room > limit:
             raise ModelError(
-                f"the prompt has {len(ids)} tokens and the answer may take {room}, the model's context is {limit}: show fewer screenshots or a shorter task"
+                f"the prompt has {len(ids)} tokens and the answer may take {room}, the model's context is {limit}: "
+                "show fewer screenshots or a shorter task"
             )
         output = self.model(
             torch.tensor([ids], device=self.device),
@@ -108,17 +128,36 @@ class Engine:
 
 def _dtype(name: str, device: str) -> torch.dtype:
     if name == "auto":
-        native = device != "cpu" or torch.cpu._is_avx512_bf16_supported()
-        return torch.bfloat16 if native else torch.float32
+        # The question has no public name yet, and older versions of torch do not have it at all.
+        native = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+        return torch.bfloat16 if device != "cpu" or (native is not None and native()) else torch.float32
     table = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
     if name not in table:
         raise ModelError(f"dtype {name!r} is unknown: choose auto, {', '.join(table)}")
     return table[name]
 
 
-def _read(folder: Path, name: str) -> dict:  # type: ignore[type-arg]
+def _pixel_limits(folder: Path) -> tuple[int, int]:
+    """The checkpoint's min_pixels and max_pixels, in the old or the new layout of preprocessor_config.json."""
+    given = _read(folder, "preprocessor_config.json")
+    size = given.get("size")
+    sizes = size if isinstance(size, dict) else {}
+    limits = []
+    for name, (edge, default) in _LIMITS.items():
+        value = next((v for v in (given.get(name), sizes.get(edge)) if v is not None), default)
+        if type(value) is not int or value < 1:
+            raise ModelError(f"{name} is {value!r} in preprocessor_config.json, it must be a positive integer")
+        limits.append(value)
+    return limits[0], limits[1]
+
+
+def _read(folder: Path, name: str) -> dict[str, Any]:
+    """A JSON object of the checkpoint folder, {} if the file is not there."""
     path = folder / name
     try:
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}  # type: ignore[no-any-return]
+        data = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot read {str(path)!r}: {error}") from None
+    if not isinstance(data, dict):
+        raise ModelError(f"{str(path)!r} holds {str(data)[:80]!r}, it must be a JSON object")
+    return data

@@ -24,6 +24,7 @@ def train(
     export_to: Annotated[
         Path | None, typer.Option("--export", help="Write the finished checkpoint to this folder.")
     ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that train together, a thread each.")] = 2,
     seed: Annotated[int, typer.Option(help="Seed of screens and weights.")] = 11,
 ) -> None:
     """Draw screens, train the stages one after the other, and export. Stop it at any time and call it again."""
@@ -42,12 +43,15 @@ def train(
                 pass
     from vlm.training.recipe import Minutes, make
 
+    console.print(f"training in {workers} processes; follow {out}/*.log.jsonl")
     make(
         pages,
         texts,
         out,
         Minutes(vision_minutes, align_minutes, point_minutes),
-        export_to=export_to,
         seed=seed,
-        tell=console.print,
+        workers=workers,
+        export_to=export_to,
     )
+    if export_to:
+        console.print(f"exported to {export_to}")

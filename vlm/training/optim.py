@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from vlm.training.workers import rank, summed, workers
+
 
 def orthogonalised(gradient: Tensor, steps: int = 5) -> Tensor:
     """The nearest semi-orthogonal matrix to `gradient`, by Newton-Schulz iteration in bf16 (Jordan et al., 2024)."""
@@ -44,25 +46,34 @@ class MuonAdamW:
 
     @torch.no_grad()
     def step(self, scale: float = 1.0) -> None:
-        """Apply the gradients, scaled to a norm of at most 1 for AdamW, and clear them."""
+        """Apply the gradients, averaged over all workers, and clear them."""
         self.count += 1
-        for parameter, master, first, second in self.entries:
-            if parameter.grad is None:
-                continue
-            gradient = parameter.grad.float()
+        active = [entry for entry in self.entries if entry[0].grad is not None]
+        gradients = summed([entry[0].grad.float() / workers() for entry in active])  # type: ignore[union-attr]
+        matrices = []
+        for (_, master, first, second), gradient in zip(active, gradients, strict=True):
             if second is None:
-                self._muon(master, first, gradient, scale)
+                first.lerp_(gradient, 0.05)
+                matrices.append((master, gradient.lerp(first, 0.95)))
             else:
                 self._adamw(master, first, second, gradient, scale)
+        self._muon(matrices, scale)
+        for parameter, master, _, _ in active:
             parameter.copy_(master)
             parameter.grad = None
 
-    def _muon(self, master: Tensor, first: Tensor, gradient: Tensor, scale: float) -> None:
-        first.lerp_(gradient, 0.05)
-        update = orthogonalised(gradient.lerp(first, 0.95)).float()
+    def _muon(self, matrices: list[tuple[Tensor, Tensor]], scale: float) -> None:
+        """Pairs of a matrix and its direction. Every worker makes its share of the updates orthogonal."""
+        mine = [number % workers() == rank() for number in range(len(matrices))]
+        shares = [
+            orthogonalised(d).float() if own else torch.zeros_like(d)
+            for own, (_, d) in zip(mine, matrices, strict=True)
+        ]
         lr = self.matrix_lr * scale
-        # Keeps the update's root mean square independent of the matrix's shape.
-        master.mul_(1 - lr * self.decay).add_(update, alpha=-lr * max(1, master.shape[0] / master.shape[1]) ** 0.5)
+        for (master, _), update in zip(matrices, summed(shares), strict=True):
+            # Keeps the update's root mean square independent of the matrix's shape.
+            size = max(1, master.shape[0] / master.shape[1]) ** 0.5
+            master.mul_(1 - lr * self.decay).add_(update, alpha=-lr * size)
 
     def _adamw(self, master: Tensor, first: Tensor, second: Tensor, gradient: Tensor, scale: float) -> None:
         first.lerp_(gradient, 0.1)

@@ -18,6 +18,7 @@ from vlm.training.data.render import Screen, read_screens
 from vlm.training.dense import DenseHeads, DenseTargets, ScreenLabels, dense_targets, labels_of
 from vlm.training.optim import MuonAdamW
 from vlm.training.run import FULL, Amounts, Stage, averaged
+from vlm.training.workers import rank
 from vlm.vision import VisionTower
 
 SOURCES = (0.45, 0.55)
@@ -108,10 +109,9 @@ def pretrain(
     modules = nn.ModuleDict({"tower": VisionTower(config), "heads": DenseHeads(config.out_hidden_size)}).bfloat16()
     optimizer = MuonAdamW(modules.named_parameters(), matrix_lr=0.02, other_lr=2e-3)
     stage = Stage("pretrain", folder, minutes, modules, optimizer)
-    sources = [
-        Crops(source, seed + stage.step, start=amounts.pool, grow=amounts.grow) for source in (screens, specimens)
-    ]
-    rng, collect = random.Random(seed + stage.step), averaged()
+    own = seed + stage.step + 7919 * rank()
+    sources = [Crops(source, own, start=amounts.pool, grow=amounts.grow) for source in (screens, specimens)]
+    rng, collect = random.Random(own), averaged()
     tower, heads = modules["tower"], modules["heads"]
 
     def draw() -> Batch:

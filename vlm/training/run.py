@@ -11,29 +11,30 @@ import torch
 from torch import nn
 
 from vlm.training.optim import MuonAdamW, ramp
+from vlm.training.workers import rank, said_by_first
 
 SAVE_EVERY_S = 180.0
 
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """How much one step of each stage takes in.
+    """How much one step of each stage takes in, for each worker.
 
     crops: width, height, crops in a step, and how often that kind of step comes. align, point, plans: examples in a
     step. pool: encoded crops to start with; grow: crops added by each step.
     """
 
     crops: tuple[tuple[int, int, int, int], ...] = (
-        (112, 112, 96, 12),
-        (224, 224, 24, 6),
-        (448, 336, 8, 2),
+        (112, 112, 64, 12),
+        (224, 224, 16, 6),
+        (448, 336, 5, 2),
         (1260, 700, 1, 1),
     )
-    align: int = 96
-    point: int = 40
-    plans: int = 12
+    align: int = 64
+    point: int = 28
+    plans: int = 8
     pool: int = 40
-    grow: int = 2
+    grow: int = 1
 
 
 FULL = Amounts()
@@ -65,12 +66,12 @@ class Stage:
     def steps(self) -> Iterator[float]:
         """Yields each step's learning-rate scale until the minutes are spent; saves now and then, and at the end."""
         saved_at = self.spent_s
-        while not self.done:
+        while (scale := said_by_first(-1.0 if self.done else ramp(self.step, self.spent_s / self.budget_s))) >= 0:
             started = time.monotonic()
-            yield ramp(self.step, self.spent_s / self.budget_s)
+            yield scale
             self.step += 1
             self.spent_s += time.monotonic() - started
-            if self.spent_s - saved_at > SAVE_EVERY_S or self.done:
+            if rank() == 0 and (self.spent_s - saved_at > SAVE_EVERY_S or self.done):
                 saved_at = self.spent_s
                 self.save()
 
@@ -86,7 +87,9 @@ class Stage:
         partial.replace(self.path)
 
     def note(self, figures: dict[str, Any]) -> None:
-        """One line of the log: step, minutes and figures (floats)."""
+        """One line of the log: step, minutes and worker 0's figures (floats)."""
+        if rank() != 0:
+            return
         row = {
             "step": self.step,
             "minutes": round(self.spent_s / 60, 2),

@@ -13,6 +13,7 @@ from vlm.training.multimodal import TOKENS, Trainer, collate, grounding_example,
 from vlm.training.optim import MuonAdamW
 from vlm.training.pool import Pool
 from vlm.training.run import FULL, Amounts, Stage, averaged
+from vlm.training.workers import rank, said_by_first
 
 BUNDLED = Config(
     text=TextConfig(
@@ -47,7 +48,7 @@ BUNDLED = Config(
 def scale_features(model: Qwen25VL, pool: Pool) -> None:
     """Bring visual tokens to the text embeddings' scale (root mean square 1), by the merger's last layer."""
     tokens = torch.cat([crop.tokens.flatten(0, 1) for crop in pool.crops]).float()
-    factor = 1 / tokens.square().mean().sqrt()
+    factor = said_by_first(1 / tokens.square().mean().sqrt().item())
     last = model.visual.merger.mlp[2]
     with torch.no_grad():
         last.weight.mul_(factor)
@@ -71,7 +72,7 @@ def align(
     stage = _stage("align", trainer, folder, minutes)
     if stage.done:
         return trainer
-    pool, rng = Pool(screens, model.visual, seed + stage.step), random.Random(seed + stage.step)
+    pool, rng = _sources(screens, model, seed + stage.step)
     pool.grow(amounts.pool)
     if stage.step == 0:
         scale_features(model, pool)
@@ -96,7 +97,7 @@ def point(
     stage = _stage("point", trainer, folder, minutes)
     if stage.done:
         return trainer
-    pool, rng = Pool(screens, trainer.model.visual, seed + stage.step), random.Random(seed + stage.step)
+    pool, rng = _sources(screens, trainer.model, seed + stage.step)
     pool.grow(amounts.pool)
     words, collect = Words(rng, held_out=False), averaged(10)
     for scale in stage.steps():
@@ -110,6 +111,12 @@ def point(
         if means := collect({**figures, "cells": cells, "pool": len(pool.crops)}):
             stage.note(means)
     return trainer
+
+
+def _sources(screens: Path, model: Qwen25VL, seed: int) -> tuple[Pool, random.Random]:
+    """Crops and chance of this worker alone."""
+    own = seed + 7919 * rank()
+    return Pool(screens, model.visual, own), random.Random(own)
 
 
 def _stage(name: str, trainer: Trainer, folder: Path, minutes: float) -> Stage:

@@ -16,7 +16,7 @@ function mark(index) {
 function go(index) {
   if (!articles.length) return;
   const target = Math.min(Math.max(index, 0), articles.length - 1);
-  articles[target].scrollIntoView({ block: "start" });
+  articles[target].scrollIntoView({ block: "start", behavior: "instant" });
   articles[target].focus({ preventScroll: true });
   mark(target);
   keyed = true;

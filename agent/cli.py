@@ -18,6 +18,7 @@ from agent.results import give_result, results_only, summary
 
 LATER: dict[str, tuple[str, str]] = {
     "train": ("agent.train:app", "Make the bundled model: draw screens, train, export."),
+    "eval": ("evals.cli:app", "Measure a model on a benchmark."),
 }
 """Command -> (module:attr of a typer app, its help). Imported only when it is called."""
 

@@ -1,14 +1,13 @@
-"""`agent train`: how the bundled model is made, from drawn screens to a checkpoint. Every stage goes on where it stopped."""
+"""`agent train`: how the bundled model is made, from drawn screens to a checkpoint; it goes on where it stopped."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from playwright.sync_api import sync_playwright
 from rich.console import Console
 from rich.progress import track
 
-from environments.chromium import launch_chromium
+from environments.chromium import drawing_tab
 
 app = typer.Typer(name="train", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -30,7 +29,7 @@ def train(
     """Draw screens, train the stages one after the other, and export. Stop it at any time and call it again."""
     console = Console(stderr=True)
     pages, texts = out / "screens", out / "specimens"
-    with sync_playwright() as playwright, launch_chromium(playwright) as browser, browser.new_page() as tab:
+    with drawing_tab() as tab:
         from vlm.training.data.render import render_screens
 
         for name, drawing in (

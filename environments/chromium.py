@@ -4,9 +4,11 @@ import os
 import shutil
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from action_space.errors import ConfigError, DeviceError
@@ -107,3 +109,13 @@ def return_playwright() -> None:
     if _shared.users == 0 and _shared.playwright is not None:
         playwright, _shared.playwright = _shared.playwright, None
         playwright.stop()
+
+
+@contextmanager
+def drawing_tab() -> Iterator[Page]:
+    """A tab of a headless Chromium of its own, to draw pages in. Raises as `launch_chromium`."""
+    try:
+        with launch_chromium(borrow_playwright()) as browser:
+            yield browser.new_page()
+    finally:
+        return_playwright()

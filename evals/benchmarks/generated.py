@@ -12,7 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 from action_space.actions import points_of
 from action_space.dialects import load_dialect
@@ -21,7 +20,7 @@ from action_space.errors import InvalidAction
 from action_space.geometry import Frame, Point, Size
 from agent.models import SpokenModel
 from agent.planner import model_frame
-from environments.chromium import launch_chromium
+from environments.chromium import drawing_tab
 from evals.intervals import wilson
 from vlm.training.data.render import Element, Screen, read_screens, render_screens
 from vlm.training.questions import NOUNS, PLAN_NOUNS, quoted
@@ -55,7 +54,7 @@ def ask_about_pages(model: SpokenModel, *, pages: int, seed: int, size: Size, qu
 
 
 def _draw(folder: Path, pages: int, seed: int, size: Size) -> None:
-    with sync_playwright() as playwright, launch_chromium(playwright) as browser, browser.new_page() as tab:
+    with drawing_tab() as tab:
         for _ in render_screens(tab, folder, count=pages, seed=seed, held_out=True, size=(size.width, size.height)):
             pass
 

@@ -11,7 +11,7 @@ from action_space.dialects import load_dialect
 from action_space.dialects.base import Turn
 from action_space.errors import ModelError
 from action_space.geometry import Frame, Size
-from environments.chromium import borrow_playwright, launch_chromium, return_playwright
+from environments.chromium import drawing_tab
 from vlm.training.data.render import read_screens, render_screens
 from vlm.training.recipe import Minutes, make
 from vlm.training.run import SMOKE
@@ -22,14 +22,9 @@ MOMENT = Minutes(0.001, 0.001, 0.001)
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("training")
-    browser = launch_chromium(borrow_playwright())
-    try:
-        tab = browser.new_page()
+    with drawing_tab() as tab:
         assert list(render_screens(tab, folder / "screens", count=6, seed=1, size=(640, 480))) == [1, 2, 3, 4, 5, 6]
         list(render_screens(tab, folder / "specimens", count=2, seed=1, specimens=True))
-    finally:
-        browser.close()
-        return_playwright()
     return folder
 
 

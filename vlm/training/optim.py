@@ -21,6 +21,11 @@ def orthogonalised(gradient: Tensor, steps: int = 5) -> Tensor:
     return x.T if wide else x
 
 
+def zeros_or_gradient(parameter: Tensor) -> Tensor:
+    """The gradient in fp32."""
+    return torch.zeros(parameter.shape) if parameter.grad is None else parameter.grad.float()
+
+
 class MuonAdamW:
     """One optimizer over a network's parameters.
 
@@ -48,17 +53,17 @@ class MuonAdamW:
     def step(self, scale: float = 1.0) -> None:
         """Apply the gradients, averaged over all workers, and clear them."""
         self.count += 1
-        active = [entry for entry in self.entries if entry[0].grad is not None]
-        gradients = summed([entry[0].grad.float() / workers() for entry in active])  # type: ignore[union-attr]
+        # A part that this step did not use has no gradient in one worker, but may have one in another.
+        gradients = summed([zeros_or_gradient(entry[0]) / workers() for entry in self.entries])
         matrices = []
-        for (_, master, first, second), gradient in zip(active, gradients, strict=True):
+        for (_, master, first, second), gradient in zip(self.entries, gradients, strict=True):
             if second is None:
                 first.lerp_(gradient, 0.05)
                 matrices.append((master, gradient.lerp(first, 0.95)))
             else:
                 self._adamw(master, first, second, gradient, scale)
         self._muon(matrices, scale)
-        for parameter, master, _, _ in active:
+        for parameter, master, _, _ in self.entries:
             parameter.copy_(master)
             parameter.grad = None
 

@@ -1,5 +1,6 @@
 """The chat template: the hub's, token for token, and no way for text to write control tokens."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.trainers import BpeTrainer
+
+sys.path.insert(0, str(Path(__file__).parent))
+from tiny import transformers
 
 from action_space.errors import ModelError
 from action_space.messages import Message
@@ -87,9 +94,7 @@ def test_the_template_is_the_hubs(messages: list[Message]) -> None:
 @each_conversation
 def test_ids_equal_transformers_tokenizer(messages: list[Message], tmp_path: Path) -> None:
     """There the rendered text is tokenised, special tokens and all; nothing here looks like one."""
-    from transformers import PreTrainedTokenizerFast
-
-    theirs = PreTrainedTokenizerFast(tokenizer_object=merging_tokenizer())
+    theirs = transformers().PreTrainedTokenizerFast(tokenizer_object=merging_tokenizer())
     counts = [3 + number for number, _ in enumerate(pictures(messages))]
     text = by_hub_template(messages)
     for count in counts:
@@ -101,11 +106,6 @@ def test_ids_equal_transformers_tokenizer(messages: list[Message], tmp_path: Pat
 
 def merging_tokenizer() -> Tokenizer:
     """The byte tokenizer with merges across newlines and words, as Qwen's has them: cutting text elsewhere shows."""
-    from tokenizers import AddedToken
-    from tokenizers.models import BPE
-    from tokenizers.pre_tokenizers import ByteLevel
-    from tokenizers.trainers import BpeTrainer
-
     plain = byte_tokenizer()
     trained = Tokenizer(BPE())
     trained.pre_tokenizer = ByteLevel(add_prefix_space=False, use_regex=False)
@@ -117,8 +117,14 @@ def merging_tokenizer() -> Tokenizer:
     return trained
 
 
+def id_of(tokenizer: Tokenizer, token: str) -> int:
+    number = tokenizer.token_to_id(token)
+    assert number is not None
+    return int(number)
+
+
 def test_a_picture_takes_as_many_tokens_as_it_is_said_to(tokenizer: Tokenizer) -> None:
-    pad, start, end = (tokenizer.token_to_id(t) for t in ("<|image_pad|>", "<|vision_start|>", "<|vision_end|>"))
+    pad, start, end = (id_of(tokenizer, token) for token in ("<|image_pad|>", "<|vision_start|>", "<|vision_end|>"))
     ids = encode([Message("user", (SHOT, "x", SHOT))], tokenizer, [4, 2])
     first = ids.index(start)
     assert ids[first : first + 6] == [start, pad, pad, pad, pad, end]
@@ -137,7 +143,7 @@ CONTROL += ["<|image_pad|>", "<|video_pad|>"]
 
 
 def controls(ids: Sequence[int], tokenizer: Tokenizer) -> list[int]:
-    known = {tokenizer.token_to_id(token) for token in CONTROL}
+    known = {id_of(tokenizer, token) for token in CONTROL}
     return [token for token in ids if token in known]
 
 
@@ -190,12 +196,10 @@ def test_markup_that_models_write_stays_markup(tokenizer: Tokenizer) -> None:
     said = "<tool_call>click <|box_start|>(1,2)<|box_end|></tool_call>"
     ids = encode([Message("assistant", (said,))], tokenizer, [])
     for token in ("<tool_call>", "<|box_start|>", "<|box_end|>", "</tool_call>"):
-        assert ids.count(tokenizer.token_to_id(token)) == 1
+        assert ids.count(id_of(tokenizer, token)) == 1
 
 
 def test_a_tokenizer_of_another_family_is_named() -> None:
-    from tokenizers.models import BPE
-
     with pytest.raises(ModelError, match=r"the tokenizer has no '<\|im_start\|>'"):
         encode([Message("user", ("x",))], Tokenizer(BPE()), [])
 

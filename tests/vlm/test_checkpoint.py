@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parent))
-from tiny import IMAGE, START, hf_model, save_hf
+from tiny import IMAGE, START, hf_model, save_hf, transformers
 
 from action_space.errors import ModelError
 from vlm.checkpoint import canonical_name, load_checkpoint, save_checkpoint
@@ -369,9 +369,7 @@ def test_a_vision_config_stored_as_a_difference_takes_class_defaults() -> None:
 
 
 def test_transformers_loads_what_is_saved(model: Qwen25VL, folder: Path) -> None:
-    from transformers import Qwen2_5_VLForConditionalGeneration
-
-    theirs, info = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+    theirs, info = transformers().Qwen2_5_VLForConditionalGeneration.from_pretrained(
         folder, dtype=torch.float32, output_loading_info=True
     )
     assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"]

@@ -30,7 +30,7 @@ def run(token: int, grid: tuple[int, int, int]) -> list[int]:
     return [START, *[token] * (grid[0] * grid[1] * grid[2] // 4), END]
 
 
-def ask_both(pair: tuple[Any, Qwen25VL], **inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:
+def ask_both(pair: tuple[Any, Qwen25VL], **inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     oracle, ours = pair
     ids = inputs["input_ids"]
     kinds = (ids == IMAGE).long() + 2 * (ids == VIDEO).long()

@@ -1,5 +1,6 @@
 """A tiny Qwen2.5-VL made by transformers, with every bias and norm weight random: the oracle of the parity tests."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,12 @@ IMAGE, VIDEO, START, END = 90, 91, 92, 93
 SECTION = [2, 3, 3]
 
 
-def hf_config(**text: Any) -> Any:
-    from transformers import Qwen2_5_VLConfig
+def transformers() -> Any:  # noqa: ANN401 (transformers is hardly typed)
+    """Imported when asked for: it takes seconds."""
+    return import_module("transformers")
 
+
+def hf_config(**text: object) -> Any:  # noqa: ANN401 (transformers is hardly typed)
     base: dict[str, Any] = {
         "vocab_size": 96,
         "hidden_size": 64,
@@ -42,7 +46,7 @@ def hf_config(**text: Any) -> Any:
         "vision_start_token_id": START,
         "vision_end_token_id": END,
     }
-    return Qwen2_5_VLConfig(
+    return transformers().Qwen2_5_VLConfig(
         text_config={**base, **text},
         vision_config=vision,
         tie_word_embeddings=text.get("tie_word_embeddings", False),
@@ -50,12 +54,10 @@ def hf_config(**text: Any) -> Any:
     )
 
 
-def hf_model(seed: int = 0, **text: Any) -> Any:
+def hf_model(seed: int = 0, **text: object) -> Any:  # noqa: ANN401 (transformers is hardly typed)
     """The oracle in fp32, all parameters drawn at random (transformers starts biases at 0 and norms at 1)."""
-    from transformers import Qwen2_5_VLForConditionalGeneration
-
     torch.manual_seed(seed)
-    model = Qwen2_5_VLForConditionalGeneration(hf_config(**text)).float().eval()
+    model = transformers().Qwen2_5_VLForConditionalGeneration(hf_config(**text)).float().eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(
@@ -64,6 +66,6 @@ def hf_model(seed: int = 0, **text: Any) -> Any:
     return model
 
 
-def save_hf(model: Any, folder: Path) -> Path:
+def save_hf(model: Any, folder: Path) -> Path:  # noqa: ANN401 (transformers is hardly typed)
     model.save_pretrained(folder)
     return folder

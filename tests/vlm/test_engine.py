@@ -1,0 +1,286 @@
+"""The engine on a tiny random checkpoint: what it says, when it stops, and what it refuses."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parent))
+from tiny import transformers
+
+import vlm
+from action_space.errors import ModelError
+from action_space.messages import Message
+from vlm.backends.engine import Engine
+from vlm.chat import encode
+from vlm.checkpoint import save_checkpoint
+from vlm.config import Config, TextConfig, VisionConfig
+from vlm.images import preprocess
+from vlm.model import Qwen25VL
+from vlm.training.tokenizer import byte_tokenizer
+
+TOKENS = byte_tokenizer()
+
+
+def id_of(token: str) -> int:
+    number = TOKENS.token_to_id(token)
+    assert number is not None
+    return int(number)
+
+
+PAD, IM_END = id_of("<|image_pad|>"), id_of("<|im_end|>")
+CONFIG = Config(
+    TextConfig(
+        vocab_size=288,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        rms_norm_eps=1e-6,
+        rope_theta=10000.0,
+        mrope_section=(1, 1, 2),
+        max_position_embeddings=2048,
+    ),
+    VisionConfig(
+        depth=2,
+        hidden_size=16,
+        intermediate_size=24,
+        num_heads=2,
+        out_hidden_size=32,
+        tokens_per_second=2,
+        fullatt_block_indexes=(1,),
+    ),
+    image_token_id=PAD,
+    video_token_id=id_of("<|video_pad|>"),
+    vision_start_token_id=id_of("<|vision_start|>"),
+)
+
+
+def write(folder: Path, config: Config = CONFIG, change: Callable[[Qwen25VL], object] = lambda _model: None) -> Path:
+    """A random checkpoint whose answers are the bytes that are characters of their own: its text tells its tokens."""
+    torch.manual_seed(3)
+    model = Qwen25VL(config).eval().requires_grad_(False)
+    for parameter in model.parameters():
+        parameter.copy_(
+            torch.randn_like(parameter) * (0.3 if parameter.ndim == 1 else 1.2 * parameter.shape[-1] ** -0.5)
+        )
+    # Large, so that the token just said decides what is said next; otherwise it would say one thing for ever.
+    model.language_model.embed_tokens.weight.mul_(5)
+    model.lm_head.weight[:32] = 0
+    model.lm_head.weight[127:] = 0
+    change(model)
+    save_checkpoint(model, folder, extra={"clickwright": {"dialect": "compact"}})
+    byte_tokenizer().save(str(folder / "tokenizer.json"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("checkpoint"))
+
+
+@pytest.fixture(scope="module")
+def engine(folder: Path) -> Engine:
+    return vlm.load(folder, dtype="float32")
+
+
+def picture(width: int = 140, height: int = 84) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def asking(*content: str | Image.Image) -> list[Message]:
+    return [Message("system", ("GUI",)), Message("user", content)]
+
+
+def test_name_and_dialect_come_from_the_checkpoint(engine: Engine, folder: Path) -> None:
+    assert engine.name == folder.name
+    assert engine.dialect == "compact"
+    assert (engine.min_pixels, engine.max_pixels) == (3136, 12845056)
+
+
+def test_the_same_question_has_the_same_answer(engine: Engine) -> None:
+    messages = asking("Click OK", picture())
+    first, second = (engine.generate(messages, max_new_tokens=16) for _ in range(2))
+    assert first.text == second.text
+    assert len(set(first.text)) > 3, "the model says one thing only: the test shows nothing"
+    assert first.text != engine.generate(asking("Click OK", picture(84, 140)), max_new_tokens=16).text
+
+
+def test_greedy_answers_equal_transformers(engine: Engine, folder: Path) -> None:
+    theirs = transformers().Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
+    messages = asking("Compare ", picture(), " with ", picture(60, 200), ".")
+    inputs = [
+        preprocess(part, min_pixels=3136, max_pixels=12845056)
+        for part in messages[1].content
+        if not isinstance(part, str)
+    ]
+    ids = torch.tensor([encode(messages, TOKENS, [t * h * w // 4 for _, (t, h, w) in inputs])])
+    with torch.no_grad():
+        said = theirs.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            mm_token_type_ids=(ids == PAD).long(),
+            pixel_values=torch.cat([patches for patches, _ in inputs]),
+            image_grid_thw=torch.tensor([grid for _, grid in inputs]),
+            max_new_tokens=24,
+            do_sample=False,
+            pad_token_id=0,
+        )[0, ids.shape[1] :]
+    reply = engine.generate(messages, max_new_tokens=24)
+    assert reply.text == TOKENS.decode(said.tolist())
+    assert (reply.tokens_in, reply.tokens_out) == (ids.shape[1], 24)
+    assert len(set(reply.text)) > 3, "the model says one thing only: the test shows nothing"
+
+
+def test_an_answer_is_cut_and_says_so(engine: Engine) -> None:
+    messages = asking("Click OK")
+    long = engine.generate(messages, max_new_tokens=12)
+    for most in (1, 5):
+        reply = engine.generate(messages, max_new_tokens=most)
+        assert (reply.finished, reply.tokens_out, reply.text) == (False, most, long.text[:most])
+
+
+def later_byte(text: str) -> tuple[int, int]:
+    """A place after the second character at which a character comes up for the first time, and its token."""
+    place = next(i for i in range(2, len(text)) if text[i] not in text[:i])
+    return place, ord(text[place])
+
+
+@pytest.mark.parametrize("stop", ["<|im_end|>", "<|endoftext|>"])
+def test_an_answer_ends_at_a_stop_token(engine: Engine, tmp_path: Path, stop: str) -> None:
+    messages = asking("Click OK", picture())
+    long = engine.generate(messages, max_new_tokens=24)
+    place, byte = later_byte(long.text)
+
+    def say_stop_instead(model: Qwen25VL) -> None:
+        model.lm_head.weight[id_of(stop)] = model.lm_head.weight[byte]
+        model.lm_head.weight[byte] = 0
+
+    stopping = vlm.load(write(tmp_path, change=say_stop_instead), dtype="float32")
+    reply = stopping.generate(messages, max_new_tokens=24)
+    assert (reply.finished, reply.text, reply.tokens_out) == (True, long.text[:place], place)
+    assert stopping.generate(messages, max_new_tokens=place).finished is False
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_stop_tokens_of_the_generation_config(engine: Engine, tmp_path: Path, as_list: bool) -> None:
+    messages = asking("Click OK")
+    long = engine.generate(messages, max_new_tokens=24)
+    place, byte = later_byte(long.text)
+    write(tmp_path)
+    settings = {"eos_token_id": [byte, IM_END] if as_list else byte, "do_sample": False}
+    (tmp_path / "generation_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    reply = vlm.load(tmp_path, dtype="float32").generate(messages, max_new_tokens=24)
+    assert (reply.finished, reply.text) == (True, long.text[:place])
+
+
+def test_counts_and_times(engine: Engine) -> None:
+    reply = engine.generate(asking("Click OK", picture()), max_new_tokens=4)
+    control = 3 * 1 + 2 * 1  # three turns that open, two that close
+    text = len("system\nGUI\nuser\nClick OK\nassistant\n")
+    visual = 5 * 3 + 2  # 140 x 84 pixels, and where they start and end
+    assert reply.tokens_in == control + text + visual
+    assert reply.tokens_out == 4
+    assert reply.prefill_s > 0 and reply.decode_s > 0
+    assert reply.cached_tokens == 0
+
+
+def test_the_dialects_pixel_limits_go_before_the_checkpoints(engine: Engine) -> None:
+    messages = asking(picture(280, 280))
+    native, small, large = (
+        engine.generate(messages, max_new_tokens=1, min_pixels=least, max_pixels=most).tokens_in
+        for least, most in ((None, None), (None, 16 * 784), (400 * 784, None))
+    )
+    assert native - small == 100 - 16
+    assert large - native == 400 - 100
+
+
+@pytest.mark.parametrize(
+    ("settings", "limits"),
+    [
+        ({"min_pixels": 784, "max_pixels": 7840}, (784, 7840)),
+        ({"size": {"shortest_edge": 784, "longest_edge": 7840}}, (784, 7840)),
+        ({"min_pixels": None, "max_pixels": None, "size": {"shortest_edge": 784, "longest_edge": 7840}}, (784, 7840)),
+        ({"size": None}, (3136, 12845056)),
+    ],
+)
+def test_pixel_limits_in_every_layout(tmp_path: Path, settings: dict[str, object], limits: tuple[int, int]) -> None:
+    write(tmp_path)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    engine = vlm.load(tmp_path, dtype="float32")
+    assert (engine.min_pixels, engine.max_pixels) == limits
+
+
+# What is refused
+
+
+def refusal(folder: Path | str, dtype: str = "float32") -> str:
+    with pytest.raises(ModelError) as caught:
+        vlm.load(folder, dtype=dtype)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def test_a_missing_folder(tmp_path: Path) -> None:
+    assert "there is no model" in refusal(tmp_path / "nowhere")
+    assert "there is no model 'no-such-model'" in refusal("no-such-model")
+    assert "has no config.json" in refusal(tmp_path)
+
+
+def test_an_unknown_dtype(folder: Path) -> None:
+    assert "dtype 'int3' is unknown: choose auto, float32" in refusal(folder, dtype="int3")
+
+
+@pytest.mark.parametrize("dtype", ["auto", "bfloat16"])
+def test_other_dtypes_answer_too(folder: Path, dtype: str) -> None:
+    assert vlm.load(folder, dtype=dtype).generate(asking("x", picture()), max_new_tokens=2).tokens_out == 2
+
+
+@pytest.mark.parametrize("name", ["preprocessor_config.json", "generation_config.json"])
+@pytest.mark.parametrize("text", ["{", "[1]"])
+def test_malformed_settings(tmp_path: Path, name: str, text: str) -> None:
+    write(tmp_path)
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert name in refusal(tmp_path)
+
+
+def test_malformed_pixel_limits(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "preprocessor_config.json").write_text('{"max_pixels": "many"}', encoding="utf-8")
+    assert "max_pixels is 'many'" in refusal(tmp_path)
+
+
+def test_a_tokenizer_of_another_model(tmp_path: Path) -> None:
+    other = write(tmp_path / "pad", replace(CONFIG, image_token_id=5))
+    assert "image_token_id is 5 in the config" in refusal(other)
+    small = write(tmp_path / "small", replace(CONFIG, text=replace(CONFIG.text, vocab_size=270)))
+    assert "the tokenizer has 272 tokens, the network 270" in refusal(small)
+    (small / "tokenizer.json").unlink()
+    assert "has no tokenizer.json" in refusal(small)
+
+
+def test_a_constraint_is_refused(engine: Engine) -> None:
+    with pytest.raises(ModelError, match="constraint"):
+        engine.generate(asking("x"), constraint="[a-z]+")
+
+
+def test_a_prompt_beyond_the_context(engine: Engine) -> None:
+    fits = "x" * 1900
+    assert engine.generate(asking(fits), max_new_tokens=1).tokens_out == 1
+    with pytest.raises(ModelError, match=r"the prompt has \d+ tokens .* the model's context is 2048"):
+        engine.generate(asking(fits), max_new_tokens=256)
+    with pytest.raises(ModelError, match="show fewer screenshots"):
+        engine.generate(asking(picture(1400, 1400)), max_new_tokens=1)
+
+
+def test_a_picture_of_impossible_shape(engine: Engine) -> None:
+    with pytest.raises(ModelError, match="aspect ratio"):
+        engine.generate(asking(Image.new("RGB", (1000, 2))))

@@ -1,8 +1,5 @@
 """A web page in a real Chromium, driven by Playwright's synchronous API. Use an environment from one thread only."""
 
-import os
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -35,7 +32,8 @@ from environments.browser_select import SELECT_SCRIPT
 from environments.browser_tabs import DialogAnswer, Tabs, one_line
 from environments.browser_urls import OPERATOR_REASONS, address, start_address, why_not
 from environments.browser_view import View
-from environments.chromium import borrow_playwright, launch_chromium, return_playwright
+from environments.browser_watchdog import time_limit
+from environments.chromium import borrow_playwright, launch_chromium, process_of, return_playwright
 from environments.settle import Settled, wait_until_quiet
 
 _MOST_SWITCHES = 3
@@ -85,7 +83,7 @@ class BrowserEnvironment:
         try:
             self._browser = browser or self._own_browser(headless)
             with self._device("opening a tab"):
-                self._process = _process_id(self._browser)
+                self._process = process_of(self._browser)
                 self._context = self._new_context()
                 self._view = View(self._context, viewport, device_scale)
                 self._tabs = Tabs(self._context, dialogs=dialogs, downloads=downloads)
@@ -235,7 +233,7 @@ class BrowserEnvironment:
             else:
                 page.goto(url, wait_until="commit", timeout=limit_ms)
         except PlaywrightError as error:
-            if page.is_closed() or self._stuck:
+            if page.is_closed() or not self._browser.is_connected():
                 raise
             # A download, an answer without content, or a page that went on to another by itself.
             if any(text in error.message for text in ("ERR_ABORTED", "Download is starting", "interrupted by")):
@@ -281,21 +279,15 @@ class BrowserEnvironment:
         if self._closed:
             raise DeviceError(f"the browser was closed: {_AGAIN}")
         limit_s = self._timeout_s + extra_s
-        watchdog = threading.Timer(limit_s, self._stop_hanging)
-        watchdog.daemon = True
-        watchdog.start()
-        try:
-            yield
-        except PlaywrightError as error:
-            raise self._failure(error, doing, limit_s) from error
-        finally:
-            watchdog.cancel()
+        with time_limit(limit_s, self._processes) as is_over:
+            try:
+                yield
+            except PlaywrightError as error:
+                self._stuck = self._stuck or is_over()
+                raise self._failure(error, doing, limit_s) from error
 
-    def _stop_hanging(self) -> None:
-        # Playwright cannot interrupt a call of its own, so the browser that does not answer it has to go.
-        self._stuck = True
-        if self._process is not None:
-            _kill(self._process)
+    def _processes(self) -> list[int]:
+        return [] if self._process is None else [self._process]
 
     def _failure(self, error: PlaywrightError, doing: str, limit_s: float) -> DeviceError:
         if self._stuck:
@@ -319,21 +311,6 @@ def _start_address(url: str) -> str:
         return start_address(url)
     except InvalidAction as error:
         raise ConfigError(str(error)) from error
-
-
-def _process_id(browser: Browser) -> int:
-    session = browser.new_browser_cdp_session()
-    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
-    session.detach()
-    return next(int(process["id"]) for process in processes if process["type"] == "browser")
-
-
-def _kill(process: int) -> None:
-    try:
-        os.kill(process, signal.SIGKILL)
-    except OSError:
-        # It has ended by itself.
-        return
 
 
 def _own_seconds(action: Action) -> float:

@@ -22,6 +22,7 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+_LAUNCH_S = 60.0
 _INSTALL = "install one with `playwright install chromium`, or `apt-get install chromium`"
 
 
@@ -61,6 +62,7 @@ def _options() -> dict[str, Any]:
         "args": [*_FLAGS, *(["--no-sandbox"] if is_root else [])],
         # Scroll bars tell the model that there is more to see.
         "ignore_default_args": ["--hide-scrollbars"],
+        "timeout": 1000 * _LAUNCH_S,
         # Ctrl-C belongs to the program: it releases what is held down, and then closes the browser.
         "handle_sigint": False,
         "handle_sigterm": False,
@@ -114,8 +116,17 @@ def return_playwright() -> None:
 @contextmanager
 def drawing_tab() -> Iterator[Page]:
     """A tab of a headless Chromium of its own, to draw pages in. Raises as `launch_chromium`."""
+    playwright = borrow_playwright()
     try:
-        with launch_chromium(borrow_playwright()) as browser:
+        with launch_chromium(playwright) as browser:
             yield browser.new_page()
     finally:
         return_playwright()
+
+
+def process_of(browser: Browser) -> int:
+    """The process id of a browser. Raises PlaywrightError when it is gone."""
+    session = browser.new_browser_cdp_session()
+    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    session.detach()
+    return next(int(process["id"]) for process in processes if process["type"] == "browser")

@@ -32,7 +32,10 @@ def make_browser(chromium: Browser) -> Iterator[MakeBrowser]:
 
     # The options are BrowserEnvironment's own, and it checks them.
     def make(html: str = "", *, url: str = "", **options: Any) -> BrowserEnvironment:  # noqa: ANN401
-        made.append(BrowserEnvironment(url or page(html), browser=chromium, **options))
+        # Settling ends when the page is quiet; the high cap is for machines that are busy with other things.
+        made.append(BrowserEnvironment(url or page(html), browser=chromium, **({"settle_s": 15.0} | options)))
+        if not url:
+            made[-1].page.wait_for_load_state()
         return made[-1]
 
     yield make

@@ -159,9 +159,7 @@ with BrowserEnvironment({page("<p>again")!r}) as environment:
 def test_no_browser_at_all(tmp_path: Path) -> None:
     result = alone("BrowserEnvironment('about:blank')", PATH="", PLAYWRIGHT_BROWSERS_PATH=str(tmp_path))
     last = result.stderr.strip().splitlines()[-1]
-    assert last.startswith(
-        "action_space.errors.ConfigError: no Chromium was found; install one with `playwright install"
-    )
+    assert last.startswith("action_space.errors.ConfigError: no Chromium was found; install one with `playwright")
 
 
 def test_a_browser_that_does_not_start(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from action_space.actions import Action, Button, Click, Direction, Drag, LongPress, Modifier, Move, Scroll
@@ -49,13 +50,13 @@ def test_what_is_seen_is_what_is_clicked(make_browser: MakeBrowser, scale: float
     """The pixel of a coloured button, found in the screenshot, hits the button: on a scrolled page too."""
     environment = make_browser(
         "<div style='height:3000px'></div><button style='position:absolute;left:731px;top:1900px;width:9px;height:7px;"
-        "border:0;background:#f0f' onclick='document.title=1'></button><script>scrollTo(0,1500)</script>",
+        "border:0;padding:0;background:#f0f' onclick='document.title=1'></button><script>scrollTo(0,1500)</script>",
         device_scale=scale,
     )
     image = environment.observe().image
-    found = [(i % image.width, i // image.width) for i, p in enumerate(image.getdata()) if p == (255, 0, 255)]
-    assert len(found) == 63 * scale**2
-    for x, y in (found[0], found[-1]):
+    rows, columns = np.nonzero((np.asarray(image) == (255, 0, 255)).all(axis=2))
+    assert len(rows) == 63 * scale**2
+    for x, y in ((int(columns[0]), int(rows[0])), (int(columns[-1]), int(rows[-1]))):
         environment.page.evaluate("document.title = 0")
         environment.execute(Click(point=Point(x, y)))
         assert environment.page.title() == "1"
@@ -80,9 +81,9 @@ def test_buttons_and_counts(make_browser: MakeBrowser, button: Button, count: in
 
 def test_a_triple_click_selects_the_paragraph(make_browser: MakeBrowser) -> None:
     environment = make_browser("<p style='margin:20px'>one two three</p><p>four</p>")
-    environment.execute(Click(point=Point(40, 28), count=2))
+    environment.execute(Click(point=Point(28, 28), count=2))
     assert environment.page.evaluate("getSelection().toString().trim()") == "one"
-    environment.execute(Click(point=Point(40, 28), count=3))
+    environment.execute(Click(point=Point(28, 28), count=3))
     assert environment.page.evaluate("getSelection().toString().trim()") == "one two three"
 
 
@@ -153,7 +154,7 @@ def test_scrolling_shows_what_is_further_in_that_direction(
     make_browser: MakeBrowser, scale: float, direction: Direction, amount: int, moved: tuple[int, int]
 ) -> None:
     environment = make_browser(
-        "<div style='width:5000px;height:5000px;background:linear-gradient(135deg,red,blue,lime)'></div>"
+        "<div style='width:5000px;height:5000px'></div><p style='position:absolute;left:1300px;top:1300px'>Landmark</p>"
         "<script>scrollTo(1000, 1000)</script>",
         device_scale=scale,
     )

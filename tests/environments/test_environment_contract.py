@@ -27,7 +27,7 @@ def test_every_registered_environment_keeps_the_contract(chromium: Browser) -> N
 
 
 def test_an_unknown_environment() -> None:
-    with pytest.raises(ConfigError, match="unknown environment 'toaster': it must be one of .*browser"):
+    with pytest.raises(ConfigError, match=r"unknown environment 'toaster': it must be one of .*browser"):
         environment_class("toaster")
 
 

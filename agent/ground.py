@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from action_space.actions import points_of
 from action_space.dialects import load_dialect
@@ -20,7 +20,7 @@ _BOX = re.compile(r"[\[(]\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*[\])]")
 
 @dataclass(frozen=True, slots=True)
 class Grounding:
-    """point, box: pixels of the picture as it is in its file. box: None unless the model gave one. reply: verbatim."""
+    """point, box: pixels of the picture as a viewer shows it. box: None unless the model gave one. reply: verbatim."""
 
     point: Point
     box: Box | None
@@ -30,10 +30,10 @@ class Grounding:
 
 
 def open_picture(path: Path) -> Image.Image:
-    """The picture in a file as RGB. Raises ConfigError."""
+    """The picture in a file as RGB, turned as its EXIF orientation says. Raises ConfigError."""
     try:
         with Image.open(path) as image:
-            return image.convert("RGB")
+            return ImageOps.exif_transpose(image).convert("RGB")
     except UnidentifiedImageError as error:
         raise ConfigError(f"{str(path)!r} is not a picture that can be read: give a PNG, JPEG or WebP file") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

@@ -67,6 +67,17 @@ def test_a_bad_picture(tmp_path: Path, name: str, content: bytes | str | None, c
     assert name in str(error.value) and "\n" not in str(error.value)
 
 
+def test_a_photo_is_turned_as_its_camera_was_held(tmp_path: Path) -> None:
+    photo = Image.new("RGB", (40, 20), "white")
+    photo.putpixel((0, 0), (255, 0, 0))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned right by a quarter
+    photo.save(tmp_path / "photo.png", exif=exif)
+    picture = open_picture(tmp_path / "photo.png")
+    assert picture.size == (20, 40)
+    assert picture.getpixel((19, 0)) == (255, 0, 0)
+
+
 def test_bad_questions() -> None:
     with pytest.raises(ConfigError, match="empty"):
         locate(ScriptedModel([]), "computer_use", PICTURE, " ")

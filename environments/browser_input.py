@@ -11,6 +11,7 @@ from playwright.sync_api import Page
 from action_space.actions import Button, Click, Direction, Drag, LongPress, Move, Press, Scroll
 from action_space.errors import InvalidAction, UnsupportedAction
 from action_space.geometry import Frame, Point
+from action_space.keys import MODIFIERS
 
 _NOTCH = 100
 _STEPS_PER_S = 50
@@ -170,7 +171,8 @@ class Hands:
         if len(action.keys) == 1 and len(action.keys[0]) == 1 and not action.keys[0].isascii():
             page.keyboard.insert_text(action.keys[0])
             return
-        *held, last = [driver_key(key) for key in action.keys]
+        # Models also write "a+ctrl": modifiers go down first in any case.
+        *held, last = [driver_key(key) for key in sorted(action.keys, key=lambda key: key not in MODIFIERS)]
         with self._held(page, *held):
             page.keyboard.press(last)
 

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 from playwright.sync_api import Browser
 
+from action_space.geometry import Size
 from environments.browser import BrowserEnvironment
 from environments.chromium import borrow_playwright, launch_chromium, return_playwright
 
@@ -32,8 +33,9 @@ def make_browser(chromium: Browser) -> Iterator[MakeBrowser]:
 
     # The options are BrowserEnvironment's own, and it checks them.
     def make(html: str = "", *, url: str = "", **options: Any) -> BrowserEnvironment:  # noqa: ANN401
-        # Settling ends when the page is quiet; the high cap is for machines that are busy with other things.
-        made.append(BrowserEnvironment(url or page(html), browser=chromium, **({"settle_s": 15.0} | options)))
+        # Small, for speed. Settling ends when the page is quiet; the high cap is for machines that are busy otherwise.
+        defaults: dict[str, Any] = {"settle_s": 15.0, "viewport": Size(640, 400)}
+        made.append(BrowserEnvironment(url or page(html), browser=chromium, **(defaults | options)))
         if not url:
             made[-1].page.wait_for_load_state()
         return made[-1]

@@ -110,7 +110,7 @@ def looks_open(environment: BrowserEnvironment, scale: float, at: Point) -> bool
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
 @pytest.mark.parametrize(("index", "at"), [(0, Point(110, 65)), (1, Point(110, 315)), (2, Point(610, 58))])
 def test_a_native_list_is_seen_and_clicked(make_browser: MakeBrowser, scale: float, index: int, at: Point) -> None:
-    environment = make_browser(SELECTS, device_scale=scale)
+    environment = make_browser(SELECTS, viewport=Size(900, 500), device_scale=scale)
     before = environment.page.evaluate(VALUES)
     assert not looks_open(environment, scale, at)
     environment.execute(Click(point=Point(round(at.x * scale), round(at.y * scale))))
@@ -128,14 +128,15 @@ def test_a_native_list_is_seen_and_clicked(make_browser: MakeBrowser, scale: flo
 
 
 def test_a_select_keeps_its_look_and_its_own_style(make_browser: MakeBrowser) -> None:
-    environment = make_browser(SELECTS.replace("id=s style='top:50px'", "id=s style='top: 51px'"))
+    html = SELECTS.replace("id=s style='top:50px'", "id=s style='top: 51px'")
+    environment = make_browser(html, viewport=Size(900, 500))
     box = "[s, own].map(e => JSON.stringify(e.getBoundingClientRect())).join()"
     before = environment.page.evaluate(box)
     for at in (Point(110, 65), Point(110, 315)):
         environment.execute(Click(point=at))
         assert environment.page.evaluate(box) == before
         environment.execute(Press(keys=("escape",)))
-    environment.execute(Click(point=Point(900, 600)))
+    environment.execute(Click(point=Point(850, 450)))
     environment.execute(Press(keys=("tab",)))
     environment.page.evaluate("document.activeElement.blur()")
     assert environment.page.evaluate("[s.getAttribute('style'), own.getAttribute('style')]") == [
@@ -145,7 +146,7 @@ def test_a_select_keeps_its_look_and_its_own_style(make_browser: MakeBrowser) ->
 
 
 def test_a_list_by_keyboard(make_browser: MakeBrowser) -> None:
-    environment = make_browser(SELECTS)
+    environment = make_browser(SELECTS, viewport=Size(900, 500))
     environment.execute(Click(point=Point(110, 65)))
     for key in ("down", "down", "enter"):
         environment.execute(Press(keys=(key,)))
@@ -160,8 +161,8 @@ def test_a_list_by_keyboard(make_browser: MakeBrowser) -> None:
 
 def test_a_long_list_near_the_lower_edge_stays_on_the_screen(make_browser: MakeBrowser) -> None:
     options = "".join(f"<option>number {i}" for i in range(60))
-    environment = make_browser(f"<select id=s style='position:absolute;top:680px;left:10px'>{options}</select>")
-    environment.execute(Click(point=Point(30, 688)))
+    environment = make_browser(f"<select id=s style='position:absolute;top:360px;left:10px'>{options}</select>")
+    environment.execute(Click(point=Point(30, 368)))
     environment.observe()
     environment.execute(Press(keys=("end",)))
     x, y = environment.page.evaluate(

@@ -1,4 +1,4 @@
-"""The whole recipe in the small: draw screens, train every stage for a step, be killed and go on, export, load, answer."""
+"""The whole recipe in the small: draw, train every stage for a step, train together, go on, export, load, answer."""
 
 import json
 from pathlib import Path
@@ -72,5 +72,5 @@ def test_every_stage_trains_goes_on_and_is_exported(drawn: Path, tmp_path: Path)
 
 
 def test_a_folder_without_a_model_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="config.json"):
+    with pytest.raises(ModelError, match=r"config\.json"):
         vlm.load(tmp_path)

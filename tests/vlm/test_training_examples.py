@@ -1,4 +1,4 @@
-"""What the model is trained on is what it is asked later: same tokens, same positions, answers that the dialect reads."""
+"""What the model is trained on is what it is asked later: same tokens and positions, answers the dialect reads."""
 
 import random
 
@@ -21,9 +21,10 @@ from vlm.training.stages import BUNDLED
 ROWS, COLUMNS = 5, 7
 SIZE = Size(COLUMNS * 28, ROWS * 28)
 FRAME = Frame(SIZE, SIZE)
+TARGET = Box(30, 60, 90, 80)
 
 
-def whole_screen(box: Box = Box(30, 60, 90, 80)) -> Region:
+def whole_screen(box: Box = TARGET) -> Region:
     return Region(torch.zeros(ROWS, COLUMNS, 8), (0, 0), (ROWS, COLUMNS), box, Element("button", "Send it", box))
 
 

@@ -22,7 +22,11 @@ IGNORE = -100
 
 @dataclass(frozen=True, slots=True)
 class DenseTargets:
-    """chars `[cells, 10]` and kinds `[cells]` (class numbers, -100 unknown); edges `[cells, 4]` left, top, right, bottom in cells, NaN where there is no control."""
+    """What stands in each cell.
+
+    chars `[cells, 10]` and kinds `[cells]`: class numbers, -100 unknown. edges `[cells, 4]`: left, top, right, bottom
+    in cells, NaN where there is no control.
+    """
 
     chars: Tensor
     kinds: Tensor

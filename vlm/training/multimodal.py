@@ -21,11 +21,12 @@ from vlm.training.data.words import Words
 from vlm.training.dense import _covered
 from vlm.training.pool import Region
 from vlm.training.questions import instruction, plan_question
-from vlm.training.tokenizer import byte_tokenizer
+from vlm.training.tokenizer import byte_tokenizer, token_id
 
 TOKENS = byte_tokenizer()
 IM_START, IM_END, VISION_START, VISION_END, IMAGE_PAD = (
-    TOKENS.token_to_id(t) for t in ("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
+    token_id(TOKENS, token)
+    for token in ("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
 )
 MAX_ROWS, MAX_COLUMNS = 128, 128
 PLACE_LAYER, MATCH_LAYER = 2, 4
@@ -42,7 +43,7 @@ TAIL = encode("<|im_end|>\n<|im_start|>assistant\n")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One sequence: ids, positions `[3, L]`, the number of trailing tokens that are the answer, and its region if any."""
+    """One sequence: ids, positions `[3, L]`, how many trailing tokens are the answer, and its region if any."""
 
     ids: list[int]
     positions: Tensor
@@ -84,7 +85,11 @@ class Batch:
 
 
 def collate(examples: Sequence[Example]) -> Batch:
-    """Pads on the right. labels -100 outside the answers; place `[tokens, 2]` row and column of every visual token; target: inside the control."""
+    """Pads on the right.
+
+    labels: -100 outside the answers. place `[tokens, 2]`: row and column of every visual token. target: whether it is
+    inside the control.
+    """
     length = max(len(e.ids) for e in examples)
     ids = torch.zeros(len(examples), length, dtype=torch.long)
     labels = torch.full_like(ids, -100)
@@ -139,7 +144,7 @@ class Trainer(nn.Module):
         language = self.model.language_model
         x = language.embed_tokens(batch.ids)
         if batch.features is not None:
-            x = x.masked_scatter((batch.ids == IMAGE_PAD).unsqueeze(-1), batch.features.to(x.dtype))
+            x = x.masked_scatter(batch.ids.eq(IMAGE_PAD).unsqueeze(-1), batch.features.to(x.dtype))
         text = language.config
         cos, sin = mrope_table(batch.positions, text.head_dim, text.rope_theta, text.mrope_section)
         cos, sin = cos.to(x.dtype).unsqueeze(1), sin.to(x.dtype).unsqueeze(1)
@@ -180,18 +185,17 @@ class Trainer(nn.Module):
         state = self.states(collate(texts), layers=3)[-1]
         last = torch.tensor([len(t.ids) - 1 for t in texts])
         text = F.normalize(self.heads["text"](state[torch.arange(len(texts)), last]).float(), dim=-1)
+        targets = [example.region for example in examples if example.region]
         means = torch.stack(
             [
                 (r.tokens * (m := _target_cells(r).unsqueeze(-1).to(r.tokens.dtype))).sum((0, 1)) / m.sum()
-                for r in (e.region for e in examples)
-                if r
+                for r in targets
             ]
         )
         regions = F.normalize(self.heads["region"](means).float(), dim=-1)
         logits = text @ regions.T * self.heads_scale.float().exp().clamp(max=60)
-        same = torch.tensor(
-            [[a is not b and a.region.element.name == b.region.element.name for b in examples] for a in examples]
-        )  # type: ignore[union-attr]
+        names = list(enumerate(r.element.name for r in targets))
+        same = torch.tensor([[i != j and a == b for j, b in names] for i, a in names])
         wanted = torch.arange(len(examples))
         logits = logits.masked_fill(same, -1e4)
         loss = (F.cross_entropy(logits, wanted) + F.cross_entropy(logits.T, wanted)) / 2

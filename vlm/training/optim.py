@@ -18,7 +18,8 @@ def orthogonalised(gradient: Tensor, steps: int = 5) -> Tensor:
     for _ in range(steps):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.T if wide else x
+    result: Tensor = x.T if wide else x
+    return result
 
 
 def zeros_or_gradient(parameter: Tensor) -> Tensor:
@@ -38,7 +39,7 @@ class MuonAdamW:
     ) -> None:
         self.matrix_lr, self.other_lr, self.decay = matrix_lr, other_lr, decay
         self.count = 0
-        self.entries = []
+        self.entries: list[tuple[nn.Parameter, Tensor, Tensor, Tensor | None]] = []
         for name, parameter in named:
             if parameter.requires_grad:
                 matrix = parameter.ndim == 2 and not any(
@@ -92,12 +93,12 @@ class MuonAdamW:
 
     def load_state(self, state: list[tuple[Tensor, Tensor, Tensor | None]], count: int) -> None:
         self.count = count
-        for (parameter, *mine), theirs in zip(self.entries, state, strict=True):
-            for own, saved in zip(mine, theirs, strict=True):
+        for (parameter, master, *moments), theirs in zip(self.entries, state, strict=True):
+            for own, saved in zip((master, *moments), theirs, strict=True):
                 if own is not None and saved is not None:
                     own.copy_(saved)
             with torch.no_grad():
-                parameter.copy_(mine[0])
+                parameter.copy_(master)
 
 
 def ramp(step: int, progress: float, warmup: int = 30, hold: float = 0.5) -> float:

@@ -70,7 +70,7 @@ class Pool:
             self._next += 1
             image, _ = self.source.load(number)
             crop = self._encode(image, self._elements(number))
-            del self.source._decoded[number]
+            self.source.forget(number)
             if crop.elements:
                 self.crops.append(crop)
 
@@ -125,7 +125,7 @@ class Pool:
 
 
 def _span(rng: random.Random, start: int, end: int, limit: int, length: int, label_cells: int) -> tuple[int, int]:
-    """A run of cells that holds [start, end) pixels and `label_cells` cells before them, grown to `length` at random."""
+    """A run of cells that holds [start, end) pixels and `label_cells` cells before, grown to `length` at random."""
     first, last = max(0, start // CELL - label_cells), min(limit, (end - 1) // CELL + 1)
     spare = max(0, length - (last - first))
     before = rng.randint(0, spare)

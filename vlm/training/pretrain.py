@@ -70,10 +70,15 @@ class Crops:
             self._decoded[number] = np.asarray(picture), labels_of(screen)
         return self._decoded[number]
 
+    def forget(self, number: int) -> None:
+        """Drop a screen from memory."""
+        del self._decoded[number]
+
     def batch(self, width: int, height: int, count: int) -> Batch:
         """Patches, grids and targets of `count` crops."""
         self.in_memory = min(len(self.screens), self.in_memory + self.grow)
-        pixels, targets = [], []
+        pixels: list[np.ndarray] = []
+        targets: list[DenseTargets] = []
         while len(pixels) < count:
             image, labels = self.load(self.order[self.rng.randrange(self.in_memory)])
             if image.shape[0] < height or image.shape[1] < width:
@@ -104,7 +109,10 @@ def pretrain(
     seed: int = 0,
     amounts: Amounts = FULL,
 ) -> VisionTower:
-    """Train a vision tower on screens and on specimens of text; checkpoints and log go to `folder`. Resumes what is there."""
+    """Train a vision tower on screens and on specimens of text.
+
+    Checkpoints and log go to `folder`; goes on from what is there.
+    """
     torch.manual_seed(seed)
     modules = nn.ModuleDict({"tower": VisionTower(config), "heads": DenseHeads(config.out_hidden_size)}).bfloat16()
     optimizer = MuonAdamW(modules.named_parameters(), matrix_lr=0.02, other_lr=2e-3)

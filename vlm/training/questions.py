@@ -6,6 +6,7 @@ instruction. The texts are those of the `compact` dialect.
 
 import json
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from vlm.training.data.words import Words
@@ -90,6 +91,16 @@ class _Clause:
     plans: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Topic:
+    """What a clause is about: chance, words to draw from, a control's name, and how this clause quotes."""
+
+    rng: random.Random
+    words: Words
+    name: str
+    said: Callable[[str], str]
+
+
 def plan_question(rng: random.Random, words: Words) -> PlanQuestion:
     """A task of one to five parts, some of which are done."""
     clauses = [_clause(rng, words) for _ in range(rng.choices((1, 2, 3, 4, 5), weights=(3, 3, 5, 4, 2))[0])]
@@ -138,10 +149,11 @@ def _clause(rng: random.Random, words: Words) -> _Clause:
 
     name = words.label()
     maker = rng.choices((_fill, _tick, _choose, _button, _link, _pick_from, _key), weights=(9, 5, 4, 8, 3, 2, 1))[0]
-    return maker(rng, words, name, said)
+    return maker(_Topic(rng, words, name, said))
 
 
-def _fill(rng, words, name, said) -> _Clause:  # type: ignore[no-untyped-def]
+def _fill(topic: _Topic) -> _Clause:
+    rng, words, name, said = topic.rng, topic.words, topic.name, topic.said
     value = words.value() if rng.random() < 0.7 else words.label()
     noun = rng.choice(("", "", " field", " box", " input", " text field"))
     the = rng.choice(("", "the ")) if noun else ""
@@ -159,7 +171,8 @@ def _fill(rng, words, name, said) -> _Clause:  # type: ignore[no-untyped-def]
     return _Clause(text, (f"click {quoted(name)} field", f"type {quoted(value)}"))
 
 
-def _tick(rng, words, name, said) -> _Clause:  # type: ignore[no-untyped-def]
+def _tick(topic: _Topic) -> _Clause:
+    rng, name, said = topic.rng, topic.name, topic.said
     verb = rng.choice(_TICK)
     if verb == "select" or rng.random() < 0.4:
         text = (
@@ -172,7 +185,8 @@ def _tick(rng, words, name, said) -> _Clause:  # type: ignore[no-untyped-def]
     return _Clause(text, (f"click {quoted(name)} checkbox",))
 
 
-def _choose(rng, words, name, said) -> _Clause:  # type: ignore[no-untyped-def]
+def _choose(topic: _Topic) -> _Clause:
+    rng, name, said = topic.rng, topic.name, topic.said
     noun = rng.choice(("", "", " option", " radio button"))
     return _Clause(
         f"{rng.choice(('choose', 'pick', 'choose', 'select'))} {'the ' if noun else ''}{said(name)}{noun}",
@@ -180,7 +194,8 @@ def _choose(rng, words, name, said) -> _Clause:  # type: ignore[no-untyped-def]
     )
 
 
-def _button(rng, words, name, said) -> _Clause:  # type: ignore[no-untyped-def]
+def _button(topic: _Topic) -> _Clause:
+    rng, name, said = topic.rng, topic.name, topic.said
     form = rng.choice(
         (
             f"press {said(name)}",
@@ -196,7 +211,8 @@ def _button(rng, words, name, said) -> _Clause:  # type: ignore[no-untyped-def]
     return _Clause(form, (f"click {quoted(name)} button",))
 
 
-def _link(rng, words, name, said) -> _Clause:  # type: ignore[no-untyped-def]
+def _link(topic: _Topic) -> _Clause:
+    rng, name, said = topic.rng, topic.name, topic.said
     form = rng.choice(
         (
             f"click {said(name)}",
@@ -210,7 +226,8 @@ def _link(rng, words, name, said) -> _Clause:  # type: ignore[no-untyped-def]
     return _Clause(form, (f"click {quoted(name)}",))
 
 
-def _pick_from(rng, words, name, said) -> _Clause:  # type: ignore[no-untyped-def]
+def _pick_from(topic: _Topic) -> _Clause:
+    rng, words, name, said = topic.rng, topic.words, topic.name, topic.said
     option = words.label(2)
     form = rng.choice(
         (
@@ -223,9 +240,9 @@ def _pick_from(rng, words, name, said) -> _Clause:  # type: ignore[no-untyped-de
     return _Clause(form, (f"click {quoted(name)} field", f"click {quoted(option)}"))
 
 
-def _key(rng, words, name, said) -> _Clause:  # type: ignore[no-untyped-def]
+def _key(topic: _Topic) -> _Clause:
+    rng = topic.rng
     key = rng.choice(("enter", "tab", "escape", "down", "up", "space", "page_down"))
-    return _Clause(
-        f"press {'the ' if rng.random() < 0.3 else ''}{rng.choice((key, key.capitalize())).replace('_', ' ')}{rng.choice(('', ' key'))}",
-        (f"press {quoted(key)}",),
-    )
+    article = "the " if rng.random() < 0.3 else ""
+    shown = rng.choice((key, key.capitalize())).replace("_", " ")
+    return _Clause(f"press {article}{shown}{rng.choice(('', ' key'))}", (f"press {quoted(key)}",))

@@ -9,10 +9,19 @@ from torch import nn
 from vlm.config import Config, TextConfig, VisionConfig
 from vlm.model import Qwen25VL
 from vlm.training.data.words import Words
-from vlm.training.multimodal import TOKENS, Trainer, collate, grounding_example, planning_example
+from vlm.training.multimodal import (
+    IMAGE_PAD,
+    TOKENS,
+    VISION_START,
+    Trainer,
+    collate,
+    grounding_example,
+    planning_example,
+)
 from vlm.training.optim import MuonAdamW
 from vlm.training.pool import Pool
 from vlm.training.run import FULL, Amounts, Stage, averaged
+from vlm.training.tokenizer import token_id
 from vlm.training.workers import rank, said_by_first
 
 BUNDLED = Config(
@@ -38,9 +47,9 @@ BUNDLED = Config(
         tokens_per_second=2,
         fullatt_block_indexes=(3,),
     ),
-    image_token_id=TOKENS.token_to_id("<|image_pad|>"),
-    video_token_id=TOKENS.token_to_id("<|video_pad|>"),
-    vision_start_token_id=TOKENS.token_to_id("<|vision_start|>"),
+    image_token_id=IMAGE_PAD,
+    video_token_id=token_id(TOKENS, "<|video_pad|>"),
+    vision_start_token_id=VISION_START,
 )
 """The shape of the bundled model."""
 
@@ -50,6 +59,7 @@ def scale_features(model: Qwen25VL, pool: Pool) -> None:
     tokens = torch.cat([crop.tokens.flatten(0, 1) for crop in pool.crops]).float()
     factor = said_by_first(1 / tokens.square().mean().sqrt().item())
     last = model.visual.merger.mlp[2]
+    assert isinstance(last, nn.Linear)
     with torch.no_grad():
         last.weight.mul_(factor)
         last.bias.mul_(factor)
@@ -82,7 +92,7 @@ def align(
     for scale in stage.steps():
         pool.grow(amounts.grow)
         loss, figures = trainer.alignment_loss([grounding_example(pool.region(30), rng) for _ in range(amounts.align)])
-        loss.backward()
+        torch.autograd.backward(loss)
         figures |= _plan(trainer, rng, words, amounts.plans)
         stage.optimizer.step(scale)
         if means := collect({**figures, "pool": len(pool.crops)}):
@@ -105,7 +115,7 @@ def point(
         cells = 24 + 126 * min(1.0, stage.spent_s / stage.budget_s / 0.7)
         regions = [pool.region(rng.uniform(0.5, 1.3) * cells) for _ in range(amounts.point)]
         loss, figures = trainer.grounding_loss(collate([grounding_example(region, rng) for region in regions]))
-        loss.backward()
+        torch.autograd.backward(loss)
         figures |= _plan(trainer, rng, words, amounts.plans)
         stage.optimizer.step(scale)
         if means := collect({**figures, "cells": cells, "pool": len(pool.crops)}):
@@ -127,5 +137,5 @@ def _stage(name: str, trainer: Trainer, folder: Path, minutes: float) -> Stage:
 def _plan(trainer: Trainer, rng: random.Random, words: Words, count: int) -> dict[str, float]:
     """Gradients of `count` planning examples, and their figures."""
     loss, figures = trainer.planning_loss(collate([planning_example(rng, words) for _ in range(count)]))
-    loss.backward()
+    torch.autograd.backward(loss)
     return figures

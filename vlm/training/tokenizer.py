@@ -28,6 +28,14 @@ def byte_tokenizer() -> Tokenizer:
     return tokenizer
 
 
+def token_id(tokenizer: Tokenizer, token: str) -> int:
+    """The number of a token that the tokenizer has. Raises KeyError."""
+    number = tokenizer.token_to_id(token)
+    if number is None:
+        raise KeyError(token)
+    return int(number)
+
+
 def _byte_alphabet() -> list[str]:
     """The printable character that byte-level BPE writes for each byte (GPT-2's table)."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]

@@ -8,7 +8,6 @@ shared out. Without workers every function here does nothing.
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -16,16 +15,16 @@ import torch.multiprocessing as mp
 from torch import Tensor
 
 
-def run_workers(count: int, work: Callable[..., object], *arguments: Any) -> None:
+def run_workers(count: int, work: Callable[..., object], *arguments: object) -> None:
     """Call `work(*arguments)` in `count` processes and wait; with 1, in this one. Arguments are pickled."""
     if count == 1:
         work(*arguments)
         return
     with tempfile.TemporaryDirectory(prefix="clickwright-workers-") as folder:
-        mp.spawn(_worker, (count, str(Path(folder) / "meeting"), work, arguments), nprocs=count)  # type: ignore[no-untyped-call]
+        mp.spawn(_worker, (count, str(Path(folder) / "meeting"), work, arguments), nprocs=count)  # type: ignore[attr-defined, no-untyped-call]
 
 
-def _worker(rank: int, count: int, meeting: str, work: Callable[..., object], arguments: Sequence[Any]) -> None:
+def _worker(rank: int, count: int, meeting: str, work: Callable[..., object], arguments: Sequence[object]) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=count)
     try:
@@ -59,5 +58,6 @@ def summed(tensors: Sequence[Tensor]) -> list[Tensor]:
     flat = torch.cat([tensor.flatten() for tensor in tensors])
     dist.all_reduce(flat)
     return [
-        part.view_as(tensor) for part, tensor in zip(flat.split([t.numel() for t in tensors]), tensors, strict=True)
+        part.view_as(tensor)
+        for part, tensor in zip(torch.split(flat, [t.numel() for t in tensors]), tensors, strict=True)
     ]

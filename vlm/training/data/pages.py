@@ -32,6 +32,10 @@ class Page:
     device_scale: float
 
 
+def _document(css: str, body: str) -> str:
+    return f"<!doctype html><html><head><meta charset=utf-8><style>{css}</style></head><body>{body}</body></html>"
+
+
 class PageWriter:
     """Writes one random page. fonts: families to choose from."""
 
@@ -48,13 +52,12 @@ class PageWriter:
         else:
             width, height = size
         body = self._body(width, height)
-        html = f"<!doctype html><html><head><meta charset=utf-8><style>{self._css()}</style></head><body>{body}</body></html>"
-        return Page(html, width, height, 1.0)
+        return Page(_document(self._css(), body), width, height, 1.0)
 
     def specimen(self) -> Page:
         """A page packed with text in many faces, sizes and colours: what a reader learns most from in one look."""
         rng, width, height = self.rng, 1260, 700
-        blocks, room = "", 6200
+        blocks, room = "", 6200.0
         while room > 0:
             size = rng.choice((11, 12, 12, 13, 13, 14, 14, 15, 16, 16, 18, 20))
             text = " ".join(
@@ -64,21 +67,23 @@ class PageWriter:
             room -= len(text) * (size / 12) ** 2 * 1.1
             blocks += f'<p style="{self._specimen_style(size)}">{escape(text)}</p>'
         columns = rng.randint(3, 7)
-        css = f"body{{margin:0;width:{width}px;height:{height}px;columns:{columns};column-gap:{rng.randint(0, 12)}px;column-fill:auto;overflow:hidden}}p{{margin:0;padding:1px 3px}}"
-        return Page(
-            f"<!doctype html><html><head><meta charset=utf-8><style>{css}</style></head><body>{blocks}</body></html>",
-            width,
-            height,
-            1.0,
+        css = (
+            f"body{{margin:0;width:{width}px;height:{height}px;columns:{columns};column-gap:{rng.randint(0, 12)}px;"
+            "column-fill:auto;overflow:hidden}p{margin:0;padding:1px 3px}"
         )
+        return Page(_document(css, blocks), width, height, 1.0)
 
     def _specimen_style(self, size: int) -> str:
         rng = self.rng
         dark, hue = rng.random() < 0.35, rng.randint(0, 359)
         paper = f"hsl({hue},{rng.randint(0, 80)}%,{rng.randint(5, 35) if dark else rng.randint(82, 100)}%)"
-        ink = f"hsl({rng.randint(0, 359)},{rng.choice((0, 0, 20, 80))}%,{rng.randint(78, 100) if dark else rng.randint(0, 40)}%)"
+        ink = (
+            f"hsl({rng.randint(0, 359)},{rng.choice((0, 0, 20, 80))}%,"
+            f"{rng.randint(78, 100) if dark else rng.randint(0, 40)}%)"
+        )
         return (
-            f"font:{rng.choice((400, 400, 400, 500, 600, 700))} {size}px/{rng.choice((1.05, 1.2, 1.35))} '{rng.choice(self.fonts)}',sans-serif;"
+            f"font:{rng.choice((400, 400, 400, 500, 600, 700))} {size}px/{rng.choice((1.05, 1.2, 1.35))} "
+            f"'{rng.choice(self.fonts)}',sans-serif;"
             f"background:{paper};color:{ink};text-transform:{rng.choices(('none', 'uppercase'), (12, 1))[0]};"
             f"letter-spacing:{rng.choices((0, 0.5, 1), (10, 1, 1))[0]}px"
         )
@@ -120,26 +125,42 @@ class PageWriter:
         return (
             f"*{{box-sizing:border-box;font-family:'{rng.choice(self.fonts)}',sans-serif}}"
             f":root{{color-scheme:{scheme};accent-color:{accent}}}"
-            f"body{{margin:0;background:{paper};color:{ink};font-size:{base}px;line-height:{rng.choice((1.2, 1.35, 1.5))};"
+            f"body{{margin:0;background:{paper};color:{ink};font-size:{base}px;"
+            f"line-height:{rng.choice((1.2, 1.35, 1.5))};"
             f"font-weight:{rng.choice((400, 400, 400, 500, 300))};overflow:hidden}}"
-            f"input,select,textarea,button{{max-width:100%;font-size:{rng.choice((base, base, base - 1))}px;color:inherit}}"
-            f"input.f,select.f,textarea.f{{{field};border-radius:{radius}px;padding:{rng.randint(2, 10)}px {rng.randint(4, 12)}px;color:{ink}}}"
+            f"input,select,textarea,button{{max-width:100%;"
+            f"font-size:{rng.choice((base, base, base - 1))}px;color:inherit}}"
+            f"input.f,select.f,textarea.f{{{field};border-radius:{radius}px;"
+            f"padding:{rng.randint(2, 10)}px {rng.randint(4, 12)}px;color:{ink}}}"
             f"::placeholder{{color:{faint};opacity:1}}"
-            f"button,.btn{{{button};border-radius:{radius}px;padding:{rng.randint(2, 10)}px {rng.randint(6, 22)}px;"
-            f"font-weight:{rng.choice((400, 500, 600, 700))};text-transform:{rng.choices(('none', 'uppercase'), (9, 1))[0]}}}"
+            f"button,.btn{{{button};border-radius:{radius}px;"
+            f"padding:{rng.randint(2, 10)}px {rng.randint(6, 22)}px;"
+            f"font-weight:{rng.choice((400, 500, 600, 700))};"
+            f"text-transform:{rng.choices(('none', 'uppercase'), (9, 1))[0]}}}"
             f".second{{background:transparent;color:{ink};border:1px solid {line}}}"
             f"a{{color:{accent if not dark else ink};text-decoration:{rng.choice(('none', 'underline'))}}}"
-            f".bar{{display:flex;gap:{gap + 4}px;align-items:center;padding:{rng.randint(4, 14)}px {rng.randint(8, 24)}px;"
+            f".bar{{display:flex;gap:{gap + 4}px;align-items:center;"
+            f"padding:{rng.randint(4, 14)}px {rng.randint(8, 24)}px;"
             f"background:{rng.choice((card, accent, paper))};border-bottom:1px solid {line};flex-wrap:wrap}}"
-            f".card{{background:{card};border:{rng.choice((0, 1))}px solid {line};border-radius:{radius}px;padding:{rng.randint(6, 22)}px}}"
+            f".card{{background:{card};border:{rng.choice((0, 1))}px solid {line};border-radius:{radius}px;"
+            f"padding:{rng.randint(6, 22)}px}}"
             f".row{{display:flex;gap:{gap}px;align-items:center;margin-bottom:{gap}px;flex-wrap:wrap}}"
-            f".stack{{display:flex;flex-direction:column;gap:{rng.randint(2, 6)}px;align-items:flex-start;margin-bottom:{gap}px}}"
-            f".cols{{display:flex;gap:{gap + 6}px;padding:{rng.randint(4, 24)}px;align-items:flex-start}}.cols>*{{flex:1 1 0;min-width:0}}"
-            f"h1{{font-size:{base + rng.randint(4, 16)}px;margin:{gap}px 0}}h2{{font-size:{base + rng.randint(1, 8)}px;margin:{gap}px 0}}p{{margin:{gap // 2}px 0}}"
-            f"table{{border-collapse:collapse;width:100%}}td,th{{border:{rng.choice((0, 1))}px solid {line};border-bottom:1px solid {line};padding:{rng.randint(2, 9)}px;text-align:left}}"
-            f".muted{{color:{faint}}}.tab{{padding:{rng.randint(3, 9)}px {rng.randint(6, 16)}px;border-bottom:2px solid transparent}}.tab.on{{border-bottom-color:{accent}}}"
-            f".sw{{display:inline-block;width:{2 * base + 6}px;height:{base + 4}px;border-radius:99px;background:{faint};position:relative}}"
-            f".sw::after{{content:'';position:absolute;left:2px;top:2px;width:{base}px;height:{base}px;border-radius:99px;background:#fff}}"
+            f".stack{{display:flex;flex-direction:column;gap:{rng.randint(2, 6)}px;align-items:flex-start;"
+            f"margin-bottom:{gap}px}}"
+            f".cols{{display:flex;gap:{gap + 6}px;padding:{rng.randint(4, 24)}px;align-items:flex-start}}"
+            f".cols>*{{flex:1 1 0;min-width:0}}"
+            f"h1{{font-size:{base + rng.randint(4, 16)}px;margin:{gap}px 0}}"
+            f"h2{{font-size:{base + rng.randint(1, 8)}px;margin:{gap}px 0}}p{{margin:{gap // 2}px 0}}"
+            f"table{{border-collapse:collapse;width:100%}}"
+            f"td,th{{border:{rng.choice((0, 1))}px solid {line};border-bottom:1px solid {line};"
+            f"padding:{rng.randint(2, 9)}px;text-align:left}}"
+            f".muted{{color:{faint}}}"
+            f".tab{{padding:{rng.randint(3, 9)}px {rng.randint(6, 16)}px;border-bottom:2px solid transparent}}"
+            f".tab.on{{border-bottom-color:{accent}}}"
+            f".sw{{display:inline-block;width:{2 * base + 6}px;height:{base + 4}px;border-radius:99px;"
+            f"background:{faint};position:relative}}"
+            f".sw::after{{content:'';position:absolute;left:2px;top:2px;width:{base}px;height:{base}px;"
+            f"border-radius:99px;background:#fff}}"
             f".sw.on{{background:{accent}}}.sw.on::after{{left:auto;right:2px}}"
             f".item{{padding:{rng.randint(3, 10)}px {rng.randint(6, 14)}px;border-bottom:1px solid {line}}}"
             f".veil{{position:fixed;inset:0;background:rgba(0,0,0,.5);display:flex;align-items:center;justify-content:center}}"
@@ -175,13 +196,18 @@ class PageWriter:
             control = f'<select class=f id={ident} style="width:{width}">{options}</select>'
         else:
             content = escape(self.words.sentence()) if value else ""
-            control = f'<textarea class=f id={ident} rows={rng.randint(2, 4)} style="width:{width}"{hint}>{content}</textarea>'
+            rows = rng.randint(2, 4)
+            control = f'<textarea class=f id={ident} rows={rows} style="width:{width}"{hint}>{content}</textarea>'
         label = f"<label for={ident}>{self._text()}{rng.choice(('', '', ':', ' *'))}</label>"
         layout = rng.random()
         if layout < 0.55:
             return f"<div class=stack>{label}{control}</div>"
         if layout < 0.9:
-            return f'<div class=row style="flex-wrap:nowrap"><span style="width:{rng.randint(80, 200)}px;flex:none;text-align:{rng.choice(("left", "right"))}">{label}</span><span style="flex:1;min-width:0">{control}</span></div>'
+            side = f"width:{rng.randint(80, 200)}px;flex:none;text-align:{rng.choice(('left', 'right'))}"
+            return (
+                f'<div class=row style="flex-wrap:nowrap"><span style="{side}">{label}</span>'
+                f'<span style="flex:1;min-width:0">{control}</span></div>'
+            )
         return f'<div class=stack><input class=f style="width:{width}" placeholder="{self._text()}"></div>'
 
     def _toggle(self) -> str:
@@ -215,7 +241,8 @@ class PageWriter:
         rows = ""
         for _ in range(rng.randint(2, 6)):
             cells = "".join(f"<td>{escape(self.words.value())}</td>" for _ in range(columns))
-            rows += f"<tr>{cells}<td>{f'<a href=#>{self._text(1)}</a>' if rng.random() < 0.5 else self._button(1)}</td></tr>"
+            last = f"<a href=#>{self._text(1)}</a>" if rng.random() < 0.5 else self._button(1)
+            rows += f"<tr>{cells}<td>{last}</td></tr>"
         return f"<div class=card><table><tr>{head}<th></th></tr>{rows}</table></div>"
 
     def _list(self) -> str:
@@ -249,13 +276,17 @@ class PageWriter:
         )
         ink = rng.choice(("inherit", "inherit", "#fff"))
         shade = "background:#234;" if ink == "#fff" else ""
-        return f'<div class=bar style="color:{ink};{shade}">{brand}{links}{search}{self._button(1) if rng.random() < 0.4 else ""}</div>'
+        button = self._button(1) if rng.random() < 0.4 else ""
+        return f'<div class=bar style="color:{ink};{shade}">{brand}{links}{search}{button}</div>'
 
     def _dialog(self) -> str:
         rng = self.rng
         body = f"<p>{escape(self.words.sentence())}</p>" + (self._field() if rng.random() < 0.4 else "")
         buttons = "".join(self._button() for _ in range(rng.randint(1, 3)))
-        veil = f'<div class=veil><div class=card style="width:{rng.randint(240, 460)}px"><h2>{self._text(4)}</h2>{body}<div class=row>{buttons}</div></div></div>'
+        veil = (
+            f'<div class=veil><div class=card style="width:{rng.randint(240, 460)}px"><h2>{self._text(4)}</h2>{body}'
+            f"<div class=row>{buttons}</div></div></div>"
+        )
         return veil if rng.random() < 0.1 else ""
 
     def _body(self, width: int, height: int) -> str:

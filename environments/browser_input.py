@@ -48,6 +48,20 @@ _KEYS = {
     "pause": "Pause",
 } | {f"f{number}": f"F{number}" for number in range(1, 13)}
 
+_PLACES = {
+    "-": "Minus",
+    "=": "Equal",
+    "[": "BracketLeft",
+    "]": "BracketRight",
+    "\\": "Backslash",
+    ";": "Semicolon",
+    "'": "Quote",
+    ",": "Comma",
+    ".": "Period",
+    "/": "Slash",
+    "`": "Backquote",
+}
+
 BrowserCommand = Literal["back", "forward", "reload", "close_tab", "new_tab", "next_tab"]
 _COMMANDS: dict[frozenset[str], BrowserCommand] = {
     frozenset({"back"}): "back",
@@ -77,7 +91,8 @@ def browser_command(keys: tuple[str, ...]) -> BrowserCommand | None:
 def driver_key(key: str) -> str:
     """The driver's name of a canonical key. Raises UnsupportedAction for a key that a browser does not have."""
     if len(key) == 1 and key.isascii():
-        return key
+        # By its place on the keyboard, so that a held shift makes the capital letter or the upper sign of it.
+        return f"Key{key.upper()}" if key.isalpha() else f"Digit{key}" if key.isdigit() else _PLACES.get(key, key)
     if key not in _KEYS:
         raise UnsupportedAction(
             f"a browser has no key {key!r}: use a character or one of {', '.join(_KEYS)}, back, forward"

@@ -119,6 +119,10 @@ CHORDS = [
     (("menu",), "ContextMenu"),
     (("f12", "shift"), "Shift+F12"),
     (("shift",), "Shift"),
+    (("shift", "1"), "Shift+!"),
+    (("shift", "/"), "Shift+?"),
+    (("?",), "?"),
+    (("\\",), "\\"),
 ]
 
 
@@ -147,7 +151,7 @@ def test_keys_that_a_browser_does_not_have(make_browser: MakeBrowser) -> None:
             environment.execute(Press(keys=keys))
         assert "\n" not in str(caught.value)
     # And nothing of the chords stays pressed.
-    environment.page.evaluate("onclick = e => window.held = [e.ctrlKey, e.altKey]")
+    environment.page.evaluate("void (onclick = e => window.held = [e.ctrlKey, e.altKey])")
     environment.execute(Click(point=Point(5, 5)))
     assert environment.page.evaluate("held") == [False, False]
 

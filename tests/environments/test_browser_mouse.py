@@ -9,7 +9,7 @@ from action_space.actions import Action, Button, Click, Direction, Drag, LongPre
 from action_space.errors import InvalidAction
 from action_space.geometry import Point, Size
 from environments.browser import BrowserEnvironment
-from tests.environments.conftest import MakeBrowser
+from tests.environments.conftest import MakeBrowser, PageServer
 
 pytestmark = pytest.mark.browser
 
@@ -96,17 +96,19 @@ def test_modifiers_are_held_and_released(make_browser: MakeBrowser) -> None:
         assert click["keys"] == [name in modifiers for name in ("ctrl", "shift", "alt", "meta")]
 
 
-def test_modifiers_are_released_even_if_the_click_closes_the_page(make_browser: MakeBrowser) -> None:
+def test_modifiers_are_released_even_if_the_click_closes_the_page(
+    make_browser: MakeBrowser, server: PageServer
+) -> None:
+    server.add("/child", "<title>child</title><body onmousedown='close()'>click to close")
     environment = make_browser(
-        """<button style='width:100px;height:50px' onclick="open('data:text/html,<button style=width:100vw;height:100vh
-        onclick=close()>x')">x</button><script>addEventListener('click', e => window.shift = e.shiftKey)</script>"""
+        f"""<button style='width:100px;height:50px' onclick="open('{server.url("/child")}')">x</button>
+        <script>addEventListener('click', e => window.shift = e.shiftKey)</script>"""
     )
     environment.execute(Click(point=Point(10, 10)))
-    environment.observe()
-    environment.execute(Click(point=Point(400, 300), modifiers=("shift",)))
-    environment.observe()
-    environment.page.evaluate("window.open = () => 0")
-    environment.execute(Click(point=Point(10, 10)))
+    assert environment.observe().details["title"] == "child"
+    environment.execute(Click(point=Point(100, 100), modifiers=("shift",)))
+    assert environment.observe().details["title"] == ""
+    environment.execute(Click(point=Point(300, 300)))
     assert environment.page.evaluate("window.shift") is False
 
 

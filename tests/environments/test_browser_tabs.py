@@ -21,11 +21,11 @@ def button(script: str) -> str:
 
 
 def test_a_new_tab_is_followed_and_a_closed_one_left(make_browser: MakeBrowser, server: PageServer) -> None:
-    server.add("/child", f"<title>child</title>{button('close()')}")
+    server.add("/child", button("close()").replace("opener", "child"))
     environment = make_browser(button(f"open('{server.url('/child')}')"))
     environment.execute(HERE)
     child = environment.observe()
-    assert child.details["title"] == "opener"
+    assert child.details["title"] == "child"
     assert child.details["url"] == server.url("/child")
     assert "A new tab was opened; it is shown now." in child.context
     environment.execute(HERE)
@@ -35,8 +35,9 @@ def test_a_new_tab_is_followed_and_a_closed_one_left(make_browser: MakeBrowser, 
     assert len(environment.observe().context) == 2, "a note is told once"
 
 
-def test_a_pop_up_window_has_the_size_of_every_other_tab(make_browser: MakeBrowser) -> None:
-    html = button("open('data:text/html,<body bgcolor=lime>','_blank','width=300,height=200')")
+def test_a_pop_up_window_has_the_size_of_every_other_tab(make_browser: MakeBrowser, server: PageServer) -> None:
+    server.add("/small", "<body bgcolor=lime>")
+    html = button(f"open('{server.url('/small')}','_blank','width=300,height=200')")
     environment = make_browser(html, viewport=Size(640, 480), device_scale=1.5)
     environment.execute(HERE)
     observation = environment.observe()

@@ -212,8 +212,15 @@ class BrowserEnvironment:
 
     def _tell(self, reason: str | None, target: str) -> None:
         if reason is not None:
-            self._view.ask("Page.stopLoading")
+            self._stop_loading()
             raise InvalidAction(f"{one_line(target)!r} did not open: {reason}; open another address or go back")
+
+    def _stop_loading(self) -> None:
+        try:
+            self._view.ask("Page.stopLoading")
+        except PlaywrightError:
+            # The tab is just being given to its error page: nothing is loading. A browser that died is noticed next.
+            return
 
     def _start(self, url: str) -> None:
         with self._device(f"opening {one_line(url)!r}"):

@@ -47,7 +47,7 @@ class Tabs:
     def current(self) -> Page:
         """The tab that is shown. Raises DeviceError when it crashed or the last one is closed."""
         if not self._pages:
-            raise DeviceError("the last tab was closed: start again, or go on with --resume")
+            raise DeviceError("the last tab was closed, or the browser with it: start again, or go on with --resume")
         if self._pages[-1] in self._crashed:
             raise DeviceError("the page crashed, perhaps for want of memory: start again, or go on with --resume")
         return self._pages[-1]

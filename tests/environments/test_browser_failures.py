@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
+from playwright.sync_api import Error as PlaywrightError
 
 from action_space.actions import Ask, Click, Open, Type, Wait
 from action_space.errors import ConfigError, DeviceError, InvalidAction, UnsupportedAction
@@ -76,7 +77,9 @@ def test_the_last_tab_is_closed(make_browser: MakeBrowser) -> None:
     environment.observe()
     environment.page.close()
     for use in (environment.observe, lambda: environment.execute(Wait(seconds=0))):
-        with pytest.raises(DeviceError, match=r"the last tab was closed: start again, or go on with --resume"):
+        with pytest.raises(
+            DeviceError, match=r"the last tab was closed, or the browser with it: start again, or go on with --resume"
+        ):
             use()
     environment.release()
 
@@ -84,10 +87,10 @@ def test_the_last_tab_is_closed(make_browser: MakeBrowser) -> None:
 def test_a_page_that_crashes(chromium: Browser) -> None:
     environment = own_browser_on(chromium)
     environment.observe()
-    with pytest.raises(DeviceError, match="crashed"):
-        environment.execute(Open(target="about:blank"))
-        environment._view.ask("Page.crash")
-        environment.observe()
+    environment.execute(Open(target="about:blank"))
+    # The protocol's own Page.crash is not always answered, and would then be waited for.
+    with pytest.raises(PlaywrightError):
+        environment.page.goto("chrome://crash", timeout=20_000)
     with pytest.raises(DeviceError, match=r"the page crashed.*--resume"):
         environment.observe()
     environment.close()

@@ -96,9 +96,7 @@ def test_modifiers_are_held_and_released(make_browser: MakeBrowser) -> None:
         assert click["keys"] == [name in modifiers for name in ("ctrl", "shift", "alt", "meta")]
 
 
-def test_modifiers_are_released_even_if_the_click_closes_the_page(
-    make_browser: MakeBrowser, server: PageServer
-) -> None:
+def test_modifiers_are_released_when_the_click_closes_the_page(make_browser: MakeBrowser, server: PageServer) -> None:
     server.add("/child", "<title>child</title><body onmousedown='close()'>click to close")
     environment = make_browser(
         f"""<button style='width:100px;height:50px' onclick="open('{server.url("/child")}')">x</button>

@@ -68,6 +68,10 @@ def test_product_imports_no_tests_and_no_scripts() -> None:
     assert not wrong, wrong
 
 
+COMMANDS = {"evals.cli:app"}
+"""Sub-commands of the one console script: the command line is the door to every package, and loads them when called."""
+
+
 def test_names_in_lookup_tables_point_only_downwards() -> None:
     """`"vlm.backends.engine:Engine"` in a table is an import too, a late one."""
     wrong = []
@@ -78,6 +82,8 @@ def test_names_in_lookup_tables_point_only_downwards() -> None:
                     module, colon, name = node.value.partition(":")
                     top = module.partition(".")[0]
                     is_target = colon and name.isidentifier() and all(part.isidentifier() for part in module.split("."))
+                    if node.value in COMMANDS and path.name == "cli.py":
+                        continue
                     if is_target and top in ALLOWED and top != package and top not in allowed:
                         wrong.append(f"{path.relative_to(ROOT)}:{node.lineno} names {node.value}")
     assert not wrong, wrong

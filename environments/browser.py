@@ -123,7 +123,7 @@ class BrowserEnvironment:
                 self._perform(page, action)
             except PlaywrightError:
                 # A click on "close this window" takes the page away before the click has returned.
-                if not page.is_closed() or not self._tabs.count():
+                if not self._tabs.has_lost(page):
                     raise
 
     def release(self) -> None:
@@ -153,10 +153,12 @@ class BrowserEnvironment:
             )
             image = self._view.picture()
             return self._observation(page, image, settled) if page is self._tabs.current() else None
-        except PlaywrightError:
-            # A tab that closes while it is looked at is no fault as long as another one can be shown.
-            if not page.is_closed() or not self._tabs.count():
+        except PlaywrightError as error:
+            # A tab that closes while it is looked at is no fault as long as another one can be shown. A page that is
+            # just being replaced by the next one can be looked at a moment later.
+            if not self._tabs.has_lost(page) and "Not attached to an active page" not in error.message:
                 raise
+            self._view.forget()
             return None
 
     def _perform(self, page: Page, action: Action) -> None:
@@ -212,15 +214,8 @@ class BrowserEnvironment:
 
     def _tell(self, reason: str | None, target: str) -> None:
         if reason is not None:
-            self._stop_loading()
+            self._view.stop_loading()
             raise InvalidAction(f"{one_line(target)!r} did not open: {reason}; open another address or go back")
-
-    def _stop_loading(self) -> None:
-        try:
-            self._view.ask("Page.stopLoading")
-        except PlaywrightError:
-            # The tab is just being given to its error page: nothing is loading. A browser that died is noticed next.
-            return
 
     def _start(self, url: str) -> None:
         with self._device(f"opening {one_line(url)!r}"):
@@ -285,6 +280,8 @@ class BrowserEnvironment:
         """Talk to the browser: every failure becomes a DeviceError, and a browser that hangs is stopped."""
         if self._closed:
             raise DeviceError(f"the browser was closed: {_AGAIN}")
+        if not self._browser.is_connected():
+            raise DeviceError(f"the browser crashed or was closed: {_AGAIN}")
         limit_s = self._timeout_s + extra_s
         with time_limit(limit_s, self._processes) as is_over:
             try:

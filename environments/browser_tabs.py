@@ -34,7 +34,7 @@ class Tabs:
         self._dialogs = dialogs
         self._downloads = downloads
         self._pages: list[Page] = []
-        self._crashed: set[Page] = set()
+        self._crashed = False
         self._notes: list[str] = []
         self._pending: dict[Request, tuple[Page | None, float]] = {}
         self._saving = 0
@@ -45,12 +45,18 @@ class Tabs:
         context.on("requestfailed", self._answered)
 
     def current(self) -> Page:
-        """The tab that is shown. Raises DeviceError when it crashed or the last one is closed."""
-        if not self._pages:
-            raise DeviceError("the last tab was closed, or the browser with it: start again, or go on with --resume")
-        if self._pages[-1] in self._crashed:
+        """The tab that is shown. Raises DeviceError when the last one crashed or was closed."""
+        if self._pages:
+            return self._pages[-1]
+        if self._crashed:
             raise DeviceError("the page crashed, perhaps for want of memory: start again, or go on with --resume")
-        return self._pages[-1]
+        raise DeviceError("the last tab was closed: start again, or go on with --resume")
+
+    def has_lost(self, page: Page) -> bool:
+        """Whether a tab is closed while there still is another one to show. Raises as `current`."""
+        if page in self._pages and not page.is_closed():
+            return False
+        return self.current() is not page
 
     def count(self) -> int:
         return len(self._pages)
@@ -94,13 +100,20 @@ class Tabs:
         page.on("filechooser", self._wants_file)
 
     def _broke(self, page: Page) -> None:
-        self._crashed.add(page)
+        self._crashed = True
+        self.note("The page crashed.")
+        self._closed(page)
+        try:
+            # It answers no call any more, not even the one that waits for it now: closing it ends that call.
+            page.close()
+        except PlaywrightError:
+            # The browser went with it.
+            return
 
     def _closed(self, page: Page) -> None:
         was_shown = bool(self._pages) and self._pages[-1] is page
         if page in self._pages:
             self._pages.remove(page)
-        self._crashed.discard(page)
         self._pending = {request: entry for request, entry in self._pending.items() if entry[0] is not page}
         if was_shown and self._pages and not self._closing:
             self.note("The tab was closed; the tab before it is shown now.")

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from PIL import Image, UnidentifiedImageError
 from playwright.sync_api import BrowserContext, CDPSession, Page, ViewportSize
+from playwright.sync_api import Error as PlaywrightError
 
 from action_space.errors import DeviceError
 from action_space.geometry import Size
@@ -43,7 +44,20 @@ class View:
 
     def title(self) -> str:
         # The browser knows it: a page that is busy need not be asked.
-        return str(self.ask("Target.getTargetInfo")["targetInfo"]["title"])
+        history = self.ask("Page.getNavigationHistory")
+        return str(history["entries"][history["currentIndex"]]["title"])
+
+    def stop_loading(self) -> None:
+        """Give up what is still being loaded."""
+        try:
+            self.ask("Page.stopLoading")
+        except PlaywrightError:
+            # The tab is just being given to its error page: nothing is loading. A browser that died is noticed next.
+            return
+
+    def forget(self) -> None:
+        """Connect anew with the next `show`."""
+        self._shown = None
 
     def ask(self, method: str, **parameters: object) -> dict[str, Any]:
         """One call of the DevTools protocol on the shown tab."""

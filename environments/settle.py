@@ -27,7 +27,7 @@ _CELL = 8
 _RESTLESS_CHANGES = 4
 _RESTLESS_S = 0.8
 _STILL_MOVING_S = 0.7
-_MOST_RESTLESS = 0.5
+_MOST_RESTLESS = 0.75
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 from playwright.sync_api import Error as PlaywrightError
 
-from action_space.actions import Ask, Click, Open, Type, Wait
+from action_space.actions import Ask, Click, Open, Press, Type, Wait
 from action_space.errors import ConfigError, DeviceError, InvalidAction, UnsupportedAction
 from action_space.geometry import Point, Size
 from environments.browser import BrowserEnvironment
@@ -77,27 +77,33 @@ def test_the_last_tab_is_closed(make_browser: MakeBrowser) -> None:
     environment.observe()
     environment.page.close()
     for use in (environment.observe, lambda: environment.execute(Wait(seconds=0))):
-        with pytest.raises(
-            DeviceError, match=r"the last tab was closed, or the browser with it: start again, or go on with --resume"
-        ):
+        with pytest.raises(DeviceError, match=r"the last tab was closed: start again, or go on with --resume"):
             use()
     environment.release()
 
 
-def test_a_page_that_crashes(chromium: Browser) -> None:
-    environment = own_browser_on(chromium)
-    environment.observe()
-    environment.execute(Open(target="about:blank"))
-    # The protocol's own Page.crash is not always answered, and would then be waited for.
-    with pytest.raises(PlaywrightError):
+def crash(environment: BrowserEnvironment) -> None:
+    with environment.page.expect_event("crash"), pytest.raises(PlaywrightError):
         environment.page.goto("chrome://crash", timeout=20_000)
-    with pytest.raises(DeviceError, match=r"the page (crashed|did not react).*--resume"):
-        environment.observe()
-    environment.close()
 
 
-def own_browser_on(chromium: Browser) -> BrowserEnvironment:
-    return BrowserEnvironment(page("<p>hello"), browser=chromium, timeout_s=5)
+def test_a_page_that_crashes(make_browser: MakeBrowser) -> None:
+    environment = make_browser("<p>hello")
+    environment.observe()
+    crash(environment)
+    for use in (environment.observe, lambda: environment.execute(Wait(seconds=0))):
+        with pytest.raises(DeviceError, match=r"the page crashed.*--resume"):
+            use()
+
+
+def test_a_crashed_tab_is_left_for_the_one_before(make_browser: MakeBrowser) -> None:
+    environment = make_browser("<title>first</title>")
+    environment.execute(Press(keys=("ctrl", "t")))
+    environment.observe()
+    crash(environment)
+    observation = environment.observe()
+    assert observation.details["title"] == "first"
+    assert "The page crashed." in observation.context
 
 
 LOOP = "<button style='width:100px;height:50px' onclick='for(;;);'>hang</button>"

@@ -93,7 +93,7 @@ def test_a_page_that_asks_before_it_is_left(
 SELECTS = """<style>select { position: absolute; left: 100px; width: 200px; height: 30px }
 .own { appearance: none; background: #def; border: 3px solid #00f; font: 20px serif }</style>
 <select id=s style='top:50px'><option>Alpha<option>Beta<option>Gamma<option>Delta</select>
-<select id=own class=own style='top:300px'><option>Alpha<option>Beta<option>Gamma</select><div id=host></div>
+<select id=own class=own style='top:200px'><option>Alpha<option>Beta<option>Gamma</select><div id=host></div>
 <script>host.attachShadow({mode:'open'}).innerHTML = `<select style='position:absolute;left:600px;top:50px;width:200px'>
 <option>Alpha<option>Beta<option>Gamma</select>`; window.changes = [];
 addEventListener('change', e => changes.push(e.composedPath()[0].value), true)</script>"""
@@ -109,7 +109,7 @@ def looks_open(environment: BrowserEnvironment, scale: float, at: Point) -> bool
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
-@pytest.mark.parametrize(("index", "at"), [(0, Point(110, 65)), (1, Point(110, 315)), (2, Point(610, 58))])
+@pytest.mark.parametrize(("index", "at"), [(0, Point(110, 65)), (1, Point(110, 215)), (2, Point(610, 58))])
 def test_a_native_list_is_seen_and_clicked(make_browser: MakeBrowser, scale: float, index: int, at: Point) -> None:
     environment = make_browser(SELECTS, viewport=Size(900, 500), device_scale=scale)
     before = environment.page.evaluate(VALUES)
@@ -124,7 +124,8 @@ def test_a_native_list_is_seen_and_clicked(make_browser: MakeBrowser, scale: flo
     environment.execute(Click(point=Point(round(second[0] * scale), round(second[1] * scale))))
     before[index] = "Beta"
     assert environment.page.evaluate(VALUES) == before
-    assert environment.page.evaluate("changes") == ["Beta"]
+    # A change inside a shadow root is not heard outside of it.
+    assert environment.page.evaluate("changes") == ([] if index == 2 else ["Beta"])
     assert not looks_open(environment, scale, at)
 
 
@@ -133,7 +134,7 @@ def test_a_select_keeps_its_look_and_its_own_style(make_browser: MakeBrowser) ->
     environment = make_browser(html, viewport=Size(900, 500))
     box = "[s, own].map(e => JSON.stringify(e.getBoundingClientRect())).join()"
     before = environment.page.evaluate(box)
-    for at in (Point(110, 65), Point(110, 315)):
+    for at in (Point(110, 65), Point(110, 215)):
         environment.execute(Click(point=at))
         assert environment.page.evaluate(box) == before
         environment.execute(Press(keys=("escape",)))
@@ -142,7 +143,7 @@ def test_a_select_keeps_its_look_and_its_own_style(make_browser: MakeBrowser) ->
     environment.page.evaluate("document.activeElement.blur()")
     assert environment.page.evaluate("[s.getAttribute('style'), own.getAttribute('style')]") == [
         "top: 51px",
-        "top:300px",
+        "top:200px",
     ]
 
 
@@ -154,7 +155,7 @@ def test_a_list_by_keyboard(make_browser: MakeBrowser) -> None:
     assert environment.page.evaluate("s.value") == "Gamma"
     environment.page.evaluate("own.focus()")
     environment.execute(Press(keys=("space",)))
-    assert looks_open(environment, 1.0, Point(110, 315))
+    assert looks_open(environment, 1.0, Point(110, 215))
     environment.execute(Press(keys=("down",)))
     environment.execute(Press(keys=("enter",)))
     assert environment.page.evaluate("own.value") == "Beta"

@@ -105,6 +105,7 @@ class BrowserEnvironment:
         return self._tabs.current()
 
     def observe(self) -> Observation:
+        self._require_alive()
         with self._device("looking at the page", self._settle_s * _MOST_SWITCHES):
             for _ in range(_MOST_SWITCHES):
                 observation = self._look()
@@ -117,6 +118,7 @@ class BrowserEnvironment:
             raise UnsupportedAction(f"a browser cannot {action.kind!r}: use one of {', '.join(sorted(self.actions))}")
         for point in points_of(action):
             self._frame.to_device(point)
+        self._require_alive()
         with self._device(f"carrying out {action.kind!r}", _own_seconds(action)):
             page = self._show()
             try:
@@ -139,6 +141,12 @@ class BrowserEnvironment:
         if not self._closed:
             self._tabs.stop()
             self._shut()
+
+    def _require_alive(self) -> None:
+        if self._closed:
+            raise DeviceError(f"the browser was closed: {_AGAIN}")
+        if not self._browser.is_connected():
+            raise DeviceError(f"the browser crashed or was closed: {_AGAIN}")
 
     def _look(self) -> Observation | None:
         """The current tab once it is quiet, or None when another one is shown by then."""
@@ -278,10 +286,6 @@ class BrowserEnvironment:
     @contextmanager
     def _device(self, doing: str, extra_s: float = 0.0) -> Iterator[None]:
         """Talk to the browser: every failure becomes a DeviceError, and a browser that hangs is stopped."""
-        if self._closed:
-            raise DeviceError(f"the browser was closed: {_AGAIN}")
-        if not self._browser.is_connected():
-            raise DeviceError(f"the browser crashed or was closed: {_AGAIN}")
         limit_s = self._timeout_s + extra_s
         with time_limit(limit_s, self._processes) as is_over:
             try:

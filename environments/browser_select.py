@@ -16,10 +16,12 @@ SELECT_SCRIPT = """
   const styles = new WeakMap();
 
   const restore = event => {
-    const select = event.target;
-    if (!styles.has(select)) return;
+    const select = event.currentTarget;
+    // Inside an open list the focus goes from option to option.
+    if (select.contains(event.relatedTarget) || select.matches(':open')) return;
     const style = styles.get(select);
     styles.delete(select);
+    select.removeEventListener('focusout', restore);
     if (style === null) select.removeAttribute('style'); else select.setAttribute('style', style);
   };
 
@@ -27,7 +29,7 @@ SELECT_SCRIPT = """
     const select = event.composedPath().find(node => node instanceof HTMLSelectElement);
     if (!select || select.multiple || select.size > 1 || select.disabled || styles.has(select)) return;
     styles.set(select, select.getAttribute('style'));
-    select.addEventListener('blur', restore, { once: true });
+    select.addEventListener('focusout', restore);
     const root = select.getRootNode();
     if (!root.adoptedStyleSheets.includes(picker)) root.adoptedStyleSheets.push(picker);
     const computed = getComputedStyle(select);

@@ -50,7 +50,7 @@ class Tabs:
             return self._pages[-1]
         if self._crashed:
             raise DeviceError("the page crashed, perhaps for want of memory: start again, or go on with --resume")
-        raise DeviceError("the last tab was closed: start again, or go on with --resume")
+        raise DeviceError("the last tab was closed, or the browser with it: start again, or go on with --resume")
 
     def has_lost(self, page: Page) -> bool:
         """Whether a tab is closed while there still is another one to show. Raises as `current`."""

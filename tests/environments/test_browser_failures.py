@@ -77,13 +77,13 @@ def test_the_last_tab_is_closed(make_browser: MakeBrowser) -> None:
     environment.observe()
     environment.page.close()
     for use in (environment.observe, lambda: environment.execute(Wait(seconds=0))):
-        with pytest.raises(DeviceError, match=r"the last tab was closed: start again, or go on with --resume"):
+        with pytest.raises(DeviceError, match=r"the last tab was closed.*: start again, or go on with --resume"):
             use()
     environment.release()
 
 
 def crash(environment: BrowserEnvironment) -> None:
-    with environment.page.expect_event("crash"), pytest.raises(PlaywrightError):
+    with pytest.raises(PlaywrightError):
         environment.page.goto("chrome://crash", timeout=20_000)
 
 

@@ -49,7 +49,7 @@ def test_clicks_land_on_the_css_pixel_under_the_screenshot_pixel(make_browser: M
 def test_what_is_seen_is_what_is_clicked(make_browser: MakeBrowser, scale: float) -> None:
     """The pixel of a coloured button, found in the screenshot, hits the button: on a scrolled page too."""
     environment = make_browser(
-        "<div style='height:3000px'></div><button style='position:absolute;left:431px;top:1900px;width:9px;height:7px;"
+        "<div style='height:3000px'></div><button style='position:absolute;left:431px;top:1700px;width:9px;height:7px;"
         "border:0;padding:0;background:#f0f' onclick='document.title=1'></button><script>scrollTo(0,1500)</script>",
         device_scale=scale,
     )
@@ -97,9 +97,9 @@ def test_modifiers_are_held_and_released(make_browser: MakeBrowser) -> None:
 
 
 def test_modifiers_are_released_when_the_click_closes_the_page(make_browser: MakeBrowser, server: PageServer) -> None:
-    server.add("/child", "<title>child</title><body onmousedown='close()'>click to close")
+    server.add("/child", "<title>child</title><body onmousedown='window.close()'>click to close")
     environment = make_browser(
-        f"""<button style='width:100px;height:50px' onclick="open('{server.url("/child")}')">x</button>
+        f"""<button style='width:100px;height:50px' onclick="window.open('{server.url("/child")}')">x</button>
         <script>addEventListener('click', e => window.shift = e.shiftKey)</script>"""
     )
     environment.execute(Click(point=Point(10, 10)))

@@ -21,8 +21,8 @@ def button(script: str) -> str:
 
 
 def test_a_new_tab_is_followed_and_a_closed_one_left(make_browser: MakeBrowser, server: PageServer) -> None:
-    server.add("/child", button("close()").replace("opener", "child"))
-    environment = make_browser(button(f"open('{server.url('/child')}')"))
+    server.add("/child", button("window.close()").replace("opener", "child"))
+    environment = make_browser(button(f"window.open('{server.url('/child')}')"))
     environment.execute(HERE)
     child = environment.observe()
     assert child.details["title"] == "child"
@@ -37,7 +37,7 @@ def test_a_new_tab_is_followed_and_a_closed_one_left(make_browser: MakeBrowser, 
 
 def test_a_pop_up_window_has_the_size_of_every_other_tab(make_browser: MakeBrowser, server: PageServer) -> None:
     server.add("/small", "<body bgcolor=lime>")
-    html = button(f"open('{server.url('/small')}','_blank','width=300,height=200')")
+    html = button(f"window.open('{server.url('/small')}','_blank','width=300,height=200')")
     environment = make_browser(html, viewport=Size(640, 480), device_scale=1.5)
     environment.execute(HERE)
     observation = environment.observe()

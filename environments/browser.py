@@ -290,19 +290,21 @@ class BrowserEnvironment:
         with time_limit(limit_s, self._processes) as is_over:
             try:
                 yield
-            except PlaywrightError as error:
+            except (PlaywrightError, DeviceError) as error:
                 self._stuck = self._stuck or is_over()
+                if isinstance(error, DeviceError) and not self._stuck:
+                    raise
                 raise self._failure(error, doing, limit_s) from error
 
     def _processes(self) -> list[int]:
         return [] if self._process is None else [self._process]
 
-    def _failure(self, error: PlaywrightError, doing: str, limit_s: float) -> DeviceError:
+    def _failure(self, error: PlaywrightError | DeviceError, doing: str, limit_s: float) -> DeviceError:
         if self._stuck:
             return DeviceError(f"the page did not react for {limit_s:g} s while {doing}, and was stopped: {_AGAIN}")
         if not self._browser.is_connected():
             return DeviceError(f"the browser crashed or was closed while {doing}: {_AGAIN}")
-        return DeviceError(f"{doing} failed: {one_line(error.message)}: {_AGAIN}")
+        return DeviceError(f"{doing} failed: {one_line(str(error))}: {_AGAIN}")
 
     def _shut(self) -> None:
         try:

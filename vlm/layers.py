@@ -29,12 +29,22 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, *, ca
     grouped = q.shape[1] != k.shape[1]
     if q.device.type != "cpu" or q.shape[2] > SHORT:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=grouped)
-    if grouped:
-        k, v = (x.repeat_interleave(q.shape[1] // k.shape[1], dim=1) for x in (k, v))
-    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    # The query heads that share a key head are laid end to end, so that no key is copied.
+    (batch, heads, length, width), kv_heads, keys = q.shape, k.shape[1], k.shape[2]
+    group = heads // kv_heads
     if causal:
-        mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril()
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    mixed: Tensor = scores.float().softmax(-1).to(v.dtype) @ v
-    return mixed
+        mask = torch.ones(length, keys, dtype=torch.bool).tril()
+    queries = (q * width**-0.5).reshape(batch * kv_heads, group * length, width)
+    turned = k.reshape(batch * kv_heads, keys, width).transpose(1, 2)
+    if mask is None:
+        scores = queries @ turned
+    else:
+        scores = torch.baddbmm(_bias(mask, q).view(batch * kv_heads, group * length, keys), queries, turned)
+    mixed: Tensor = scores.softmax(-1) @ v.reshape(batch * kv_heads, keys, width)
+    return mixed.view(batch, heads, length, width)
+
+
+def _bias(mask: Tensor, q: Tensor) -> Tensor:
+    """`[batch, heads, queries, keys]`: 0 where a query may look, minus infinity elsewhere."""
+    bias = torch.zeros(mask.shape, dtype=q.dtype).masked_fill(~mask, float("-inf"))
+    return bias.view(-1, 1, *mask.shape[-2:]).expand(*q.shape[:3], mask.shape[-1]).contiguous()

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from action_space.geometry import Box
 from vlm.training.data.render import Screen
 
 CELL, SLOT_ROWS, SLOT_COLUMNS = 28, 2, 5
@@ -88,6 +89,13 @@ def dense_targets(labels: ScreenLabels, left: int, top: int, width: int, height:
     return DenseTargets(
         torch.from_numpy(chars).flatten(0, 1), torch.from_numpy(kinds).flatten(), torch.from_numpy(edges).flatten(0, 1)
     )
+
+
+def target_cells(box: Box, rows: int, columns: int) -> Tensor:
+    """`[rows, columns]`, 1 for the cells of a grid that a box (pixels from its corner) covers, 0 elsewhere."""
+    mask = torch.zeros(rows, columns)
+    mask[_covered(box.top, box.bottom, rows), _covered(box.left, box.right, columns)] = 1
+    return mask
 
 
 def _covered(start: int, end: int, cells: int) -> slice:

@@ -10,16 +10,19 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from action_space.geometry import Box
 from vlm.layers import RMSNorm
 from vlm.model import Qwen25VL
 from vlm.rope import mrope_table
+from vlm.training.data.render import Element
 from vlm.training.data.words import Words
-from vlm.training.dense import _covered
-from vlm.training.pool import Region
+from vlm.training.dense import CELL, target_cells
+from vlm.training.pool import Named, Region
 from vlm.training.questions import instruction, plan_question
 from vlm.training.tokenizer import byte_tokenizer, token_id
 
@@ -51,9 +54,14 @@ class Example:
     region: Region | None = None
 
 
+def asked(element: Element, rng: random.Random) -> list[int]:
+    """The prompt that asks for a control, up to where the screenshot begins."""
+    return HEAD + encode(instruction(rng, element.kind, element.name)) + [VISION_START]
+
+
 def grounding_example(region: Region, rng: random.Random) -> Example:
     """Instruction, then the region's tokens at their places on the screen, then the point as the answer."""
-    before = HEAD + encode(instruction(rng, region.element.kind, region.element.name)) + [VISION_START]
+    before = asked(region.element, rng)
     rows, columns, _ = region.tokens.shape
     point = region.box.center
     answer = [*encode(f"click({point.x}, {point.y})"), IM_END]
@@ -114,11 +122,9 @@ def collate(examples: Sequence[Example]) -> Batch:
 
 def _target_cells(region: Region) -> Tensor:
     rows, columns, _ = region.tokens.shape
-    mask = torch.zeros(rows, columns)
-    ys = _covered(region.box.top, region.box.bottom, region.at[0] + rows)
-    xs = _covered(region.box.left, region.box.right, region.at[1] + columns)
-    mask[ys.start - region.at[0] : ys.stop - region.at[0], xs.start - region.at[1] : xs.stop - region.at[1]] = 1
-    return mask
+    dx, dy = region.at[1] * CELL, region.at[0] * CELL
+    box = Box(region.box.left - dx, region.box.top - dy, region.box.right - dx, region.box.bottom - dy)
+    return target_cells(box, rows, columns)
 
 
 class Trainer(nn.Module):
@@ -177,26 +183,25 @@ class Trainer(nn.Module):
         loss, right = self.answer_loss(batch, self.states(batch))
         return loss, {"plan": loss.item(), "plan_right": right.item()}
 
-    def alignment_loss(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
-        """Instructions through the first three layers against the mean token of each control; all others are wrong."""
-        texts = [
-            Example(e.ids[: e.ids.index(IMAGE_PAD)], e.positions[:, : e.ids.index(IMAGE_PAD)], 0) for e in examples
-        ]
+    def alignment_loss(
+        self, named: Sequence[Named], wanted: Sequence[int], rng: random.Random
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Instructions for `named[wanted]` through the first three layers, against the mean token of each control.
+
+        All other controls are wrong for an instruction, and all other instructions for a control, unless they have
+        the same name.
+        """
+        prompts = [asked(named[number].element, rng) for number in wanted]
+        texts = [Example(ids, torch.arange(len(ids)).expand(3, -1), 0) for ids in prompts]
         state = self.states(collate(texts), layers=3)[-1]
-        last = torch.tensor([len(t.ids) - 1 for t in texts])
+        last = torch.tensor([len(ids) - 1 for ids in prompts])
         text = F.normalize(self.heads["text"](state[torch.arange(len(texts)), last]).float(), dim=-1)
-        targets = [example.region for example in examples if example.region]
-        means = torch.stack(
-            [
-                (r.tokens * (m := _target_cells(r).unsqueeze(-1).to(r.tokens.dtype))).sum((0, 1)) / m.sum()
-                for r in targets
-            ]
-        )
-        regions = F.normalize(self.heads["region"](means).float(), dim=-1)
+        regions = F.normalize(self.heads["region"](torch.stack([n.mean for n in named])).float(), dim=-1)
         logits = text @ regions.T * self.heads_scale.float().exp().clamp(max=60)
-        names = list(enumerate(r.element.name for r in targets))
-        same = torch.tensor([[i != j and a == b for j, b in names] for i, a in names])
-        wanted = torch.arange(len(examples))
+        names = np.array([n.element.name.lower() for n in named])
+        same = torch.from_numpy(names[wanted][:, None] == names)
+        right = torch.tensor(wanted)
+        same[torch.arange(len(right)), right] = False
         logits = logits.masked_fill(same, -1e4)
-        loss = (F.cross_entropy(logits, wanted) + F.cross_entropy(logits.T, wanted)) / 2
-        return loss, {"align": loss.item(), "align_right": (logits.argmax(-1) == wanted).float().mean().item()}
+        loss = (F.cross_entropy(logits, right) + F.cross_entropy(logits[:, right].T, torch.arange(len(right)))) / 2
+        return loss, {"align": loss.item(), "align_right": (logits.argmax(-1) == right).float().mean().item()}

@@ -11,7 +11,7 @@ from torch import Tensor
 from action_space.geometry import Box
 from vlm.images import normalised, patches_of
 from vlm.training.data.render import Element, Screen
-from vlm.training.dense import CELL
+from vlm.training.dense import CELL, target_cells
 from vlm.training.pretrain import Crops
 from vlm.vision import VisionTower
 
@@ -51,19 +51,39 @@ class Region:
     element: Element
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A control whose name stands inside it, and the mean `[width]` of its visual tokens."""
+
+    element: Element
+    mean: Tensor
+
+
+NAMED_INSIDE = ("button", "link", "tab")
+"""Kinds of control that show their name; a field's or a checkbox's stands beside it."""
+
+
 class Pool:
-    """A growing set of encoded crops."""
+    """A growing set of encoded crops, and of the controls there whose name can be read in themselves."""
 
     def __init__(self, screens: Path, tower: VisionTower, seed: int) -> None:
         self.rng = random.Random(seed)
         self.source = Crops(screens, seed, start=1, grow=0)
         self.tower = tower
         self.crops: list[EncodedCrop] = []
+        self.named: list[Named] = []
+        self.whole = False
         self._next = 0
+
+    def clear(self, *, whole: bool = False) -> None:
+        """Forget all crops. whole: those to come are whole screens."""
+        self.whole = whole
+        self.crops.clear()
+        self.named.clear()
 
     @torch.no_grad()
     def grow(self, crops: int) -> None:
-        """Encode that many further crops, of at most 20 x 16 cells each."""
+        """Encode that many further crops: whole screens, or at most 20 x 16 cells each."""
         wanted = len(self.crops) + crops
         while len(self.crops) < wanted:
             number = self.source.order[self._next % len(self.source.order)]
@@ -73,14 +93,16 @@ class Pool:
             self.source.forget(number)
             if crop.elements:
                 self.crops.append(crop)
+                self.named += _named(crop)
 
     def _elements(self, number: int) -> tuple[Element, ...]:
         screen: Screen = self.source.seen_screens[number]
         return tuple(e for e in screen.elements if e.name)
 
     def _encode(self, image: np.ndarray, elements: tuple[Element, ...]) -> EncodedCrop:
-        width = min(image.shape[1] // CELL, self.rng.randint(12, 20)) * CELL
-        height = min(image.shape[0] // CELL, self.rng.randint(10, 16)) * CELL
+        columns, rows = image.shape[1] // CELL, image.shape[0] // CELL
+        width = (columns if self.whole else min(columns, self.rng.randint(12, 20))) * CELL
+        height = (rows if self.whole else min(rows, self.rng.randint(10, 16))) * CELL
         center = self.rng.choice(elements).box.center if elements else Box(0, 0, 2, 2).center
         left = min(max(center.x - self.rng.randrange(width), 0), image.shape[1] - width)
         top = min(max(center.y - self.rng.randrange(height), 0), image.shape[0] - height)
@@ -122,6 +144,12 @@ class Pool:
         dx, dy = (at[1] - left) * CELL, (at[0] - top) * CELL
         box = Box(element.box.left + dx, element.box.top + dy, element.box.right + dx, element.box.bottom + dy)
         return Region(crop.tokens[top:bottom, left:right], at, (tall, wide), box, element)
+
+
+def _named(crop: EncodedCrop) -> list[Named]:
+    rows, columns, _ = crop.tokens.shape
+    shown = [element for element in crop.elements if element.kind in NAMED_INSIDE]
+    return [Named(e, crop.tokens[target_cells(e.box, rows, columns).bool()].mean(0)) for e in shown]
 
 
 def _span(rng: random.Random, start: int, end: int, limit: int, length: int, label_cells: int) -> tuple[int, int]:

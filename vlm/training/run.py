@@ -20,8 +20,8 @@ SAVE_EVERY_S = 180.0
 class Amounts:
     """How much one step of each stage takes in, for each worker.
 
-    crops: width, height, crops in a step, and how often that kind of step comes. align, point, plans: examples in a
-    step. pool: encoded crops to start with; grow: crops added by each step.
+    crops: width, height, crops in a step, and how often that kind of step comes. align, plans: examples in a step.
+    tokens: of a step's grounding examples together. pool: encoded crops to start with; grow: crops added by each step.
     """
 
     crops: tuple[tuple[int, int, int, int], ...] = (
@@ -30,15 +30,15 @@ class Amounts:
         (448, 336, 5, 2),
         (1260, 700, 1, 1),
     )
-    align: int = 64
-    point: int = 28
-    plans: int = 8
-    pool: int = 40
+    align: int = 96
+    tokens: int = 3600
+    plans: int = 10
+    pool: int = 80
     grow: int = 1
 
 
 FULL = Amounts()
-SMOKE = Amounts(crops=((112, 112, 4, 1),), align=6, point=3, plans=2, pool=3, grow=1)
+SMOKE = Amounts(crops=((112, 112, 4, 1),), align=6, tokens=240, plans=2, pool=3, grow=1)
 """Just enough to see that every part turns."""
 
 

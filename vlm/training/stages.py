@@ -1,10 +1,11 @@
 """The stages behind visual pre-training, each resumable: alignment, then pointing and planning together."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from vlm.config import Config, TextConfig, VisionConfig
 from vlm.model import Qwen25VL
@@ -13,6 +14,8 @@ from vlm.training.multimodal import (
     IMAGE_PAD,
     TOKENS,
     VISION_START,
+    Batch,
+    Example,
     Trainer,
     collate,
     grounding_example,
@@ -52,6 +55,12 @@ BUNDLED = Config(
     vision_start_token_id=VISION_START,
 )
 """The shape of the bundled model."""
+MOST_NAMED = 3000
+"""So many of the latest controls are told from each other in a step of alignment."""
+LARGEST_FROM, WHOLE_FROM = 0.6, 0.75
+"""The share of stage 3 after which regions have 150 cells, and after which they are whole screens."""
+WHOLE = 100_000
+"""More cells than any screen has."""
 
 
 def scale_features(model: Qwen25VL, pool: Pool) -> None:
@@ -86,12 +95,16 @@ def align(
     pool.grow(amounts.pool)
     if stage.step == 0:
         scale_features(model, pool)
-        pool.crops.clear()
+        pool.clear()
         pool.grow(amounts.pool)
     words, collect = Words(rng, held_out=False), averaged(10)
     for scale in stage.steps():
         pool.grow(amounts.grow)
-        loss, figures = trainer.alignment_loss([grounding_example(pool.region(30), rng) for _ in range(amounts.align)])
+        while not pool.named:
+            pool.grow(1)
+        named = pool.named[-MOST_NAMED:]
+        wanted = rng.sample(range(len(named)), min(amounts.align, len(named)))
+        loss, figures = trainer.alignment_loss(named, wanted, rng)
         torch.autograd.backward(loss)
         figures |= _plan(trainer, rng, words, amounts.plans)
         stage.optimizer.step(scale)
@@ -103,7 +116,7 @@ def align(
 def point(
     trainer: Trainer, screens: Path, folder: Path, *, minutes: float, seed: int = 2, amounts: Amounts = FULL
 ) -> Trainer:
-    """Stage 3: points and plans, the tower still frozen; regions grow from 24 to 150 cells."""
+    """Stage 3: points and plans, the tower still frozen; regions grow from 24 to 150 cells, then are whole screens."""
     stage = _stage("point", trainer, folder, minutes)
     if stage.done:
         return trainer
@@ -111,16 +124,46 @@ def point(
     pool.grow(amounts.pool)
     words, collect = Words(rng, held_out=False), averaged(10)
     for scale in stage.steps():
+        progress = stage.spent_s / stage.budget_s
+        if progress > WHOLE_FROM and not pool.whole:
+            pool.clear(whole=True)
+            pool.grow(amounts.pool // 4 + 1)
         pool.grow(amounts.grow)
-        cells = 24 + 126 * min(1.0, stage.spent_s / stage.budget_s / 0.7)
-        regions = [pool.region(rng.uniform(0.5, 1.3) * cells) for _ in range(amounts.point)]
-        loss, figures = trainer.grounding_loss(collate([grounding_example(region, rng) for region in regions]))
-        torch.autograd.backward(loss)
-        figures |= _plan(trainer, rng, words, amounts.plans)
+        cells = WHOLE if pool.whole else 24 * (150 / 24) ** min(1.0, progress / LARGEST_FROM)
+        figures = _ground(trainer, rng, pool, cells, amounts.tokens) | _plan(trainer, rng, words, amounts.plans)
         stage.optimizer.step(scale)
         if means := collect({**figures, "cells": cells, "pool": len(pool.crops)}):
             stage.note(means)
     return trainer
+
+
+def _ground(trainer: Trainer, rng: random.Random, pool: Pool, cells: float, tokens: int) -> dict[str, float]:
+    """Gradients of grounding examples of about `tokens` tokens together, and their figures."""
+    examples: list[Example] = []
+    while sum(len(example.ids) for example in examples) < tokens:
+        examples.append(grounding_example(pool.region(rng.uniform(0.5, 1.3) * cells), rng))
+    return _gradients(trainer.grounding_loss, examples)
+
+
+def _plan(trainer: Trainer, rng: random.Random, words: Words, count: int) -> dict[str, float]:
+    """Gradients of `count` planning examples, and their figures."""
+    return _gradients(trainer.planning_loss, [planning_example(rng, words) for _ in range(count)])
+
+
+def _gradients(
+    loss_of: Callable[[Batch], tuple[Tensor, dict[str, float]]], examples: list[Example]
+) -> dict[str, float]:
+    """Gradients of the mean loss, in two parts: short and long examples apart need less padding."""
+    examples.sort(key=lambda example: len(example.ids))
+    half = len(examples) // 2
+    total: dict[str, float] = {}
+    for part in (examples[:half], examples[half:]):
+        if part:
+            share = len(part) / len(examples)
+            loss, figures = loss_of(collate(part))
+            torch.autograd.backward(loss * share)
+            total = {key: total.get(key, 0.0) + share * value for key, value in figures.items()}
+    return total
 
 
 def _sources(screens: Path, model: Qwen25VL, seed: int) -> tuple[Pool, random.Random]:
@@ -132,10 +175,3 @@ def _sources(screens: Path, model: Qwen25VL, seed: int) -> tuple[Pool, random.Ra
 def _stage(name: str, trainer: Trainer, folder: Path, minutes: float) -> Stage:
     optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.01, other_lr=1e-3)
     return Stage(name, folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer)
-
-
-def _plan(trainer: Trainer, rng: random.Random, words: Words, count: int) -> dict[str, float]:
-    """Gradients of `count` planning examples, and their figures."""
-    loss, figures = trainer.planning_loss(collate([planning_example(rng, words) for _ in range(count)]))
-    torch.autograd.backward(loss)
-    return figures

@@ -12,6 +12,14 @@ from action_space.errors import DeviceError
 from action_space.geometry import Size
 
 _CHEAP_WIDTH = 320
+_FOCUSED = """(() => {
+    let element = document.activeElement;
+    for (let inner; element; element = inner) {
+        try { inner = element.shadowRoot?.activeElement ?? element.contentDocument?.activeElement; } catch { break; }
+        if (!inner) break;
+    }
+    return element ? element.type || element.localName : "";
+})()"""
 
 
 class View:
@@ -46,6 +54,11 @@ class View:
         # The browser knows it: a page that is busy need not be asked.
         history = self.ask("Page.getNavigationHistory")
         return str(history["entries"][history["currentIndex"]]["title"])
+
+    def focus(self) -> str:
+        """What has the keyboard: an input's type ("password"), or an element's name ("body"); "" if it cannot be told."""
+        answer = self.ask("Runtime.evaluate", expression=_FOCUSED, returnByValue=True, timeout=500)
+        return str(answer["result"].get("value", "")) if "exceptionDetails" not in answer else ""
 
     def stop_loading(self) -> None:
         """Give up what is still being loaded."""

@@ -63,7 +63,10 @@ class Dialect(Protocol):
         """
 
     def prompt(self, turn: Turn, plan: str = "") -> list[Message]:
-        """The question for the next action; `plan` is the reply to `plan_prompt`. The newest screenshot comes last."""
+        """The question for the next action; `plan` is the reply to `plan_prompt`.
+
+        The newest screenshot comes last, but for families that were trained with it before the question.
+        """
 
     def parse(self, reply: str, frame: Frame, pointer: Point | None = None) -> Action:
         """The first action in a reply, in screenshot pixels. Raises InvalidAction and nothing else, on any text.

@@ -40,7 +40,7 @@ from action_space.dialects.tool_words import (
     say_time,
 )
 from action_space.errors import InvalidAction, UnsupportedAction
-from action_space.geometry import Frame, Point
+from action_space.geometry import Frame
 
 PIXELS_PER_NOTCH = 100
 _MOST_NOTCHES = 100
@@ -87,14 +87,7 @@ def _scroll(call: Arguments) -> Action:
         direction = "right" if pixels > 0 else "left"
     else:
         direction = "up" if pixels > 0 else "down"
-    return build("scroll", point=_scroll_point(call), direction=direction, amount=_notches(pixels))
-
-
-def _scroll_point(call: Arguments) -> Point:
-    if "coordinate" in call:
-        return call.point("coordinate")
-    screen = call.frame.screen
-    return call.pointer or Point(screen.width // 2, screen.height // 2)
+    return build("scroll", point=call.point_or_middle("coordinate"), direction=direction, amount=_notches(pixels))
 
 
 def _notches(pixels: float) -> int:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -16,8 +16,14 @@ from action_space.keys import chord
 _T = TypeVar("_T")
 _THOUGHTS = re.compile(r"\A\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+_FLAGS = {"true": 1, "1": 1, "yes": 1, "false": 0, "0": 0, "no": 0}
 _MOST_TRIES = 50
 _FARTHEST = 10**6
+
+
+def without_thoughts(reply: str) -> str:
+    """The reply after its `<think>` or `<thinking>` block; nothing if that block was cut off."""
+    return _THOUGHTS.sub("", reply, count=1)
 
 
 def find_call(reply: str) -> dict[str, Value]:
@@ -26,8 +32,13 @@ def find_call(reply: str) -> dict[str, Value]:
     Thoughts at the beginning, other text, fences and tags around it are stepped over. An agent acts once per
     screenshot, so a second call is not looked at. Raises InvalidAction.
     """
-    text = _THOUGHTS.sub("", reply, count=1)
-    position = max(text.find("<tool_call>"), 0)
+    text = without_thoughts(reply)
+    return find_object(text[max(text.find("<tool_call>"), 0) :], ("name", "arguments", "action"), "function call")
+
+
+def find_object(text: str, keys: Collection[str], noun: str) -> dict[str, Value]:
+    """The first JSON object that has one of `keys`. noun: what it is, for error texts. Raises InvalidAction."""
+    position = 0
     for _ in range(_MOST_TRIES):
         position = text.find("{", position)
         if position < 0:
@@ -38,13 +49,13 @@ def find_call(reply: str) -> dict[str, Value]:
         except NotAValue as error:
             # A broken call is final: what stands inside it may be text that it wanted to type.
             if reader.keys_read:
-                raise InvalidAction(f"the function call cannot be read: {error}") from None
+                raise InvalidAction(f"the {noun} cannot be read: {error}") from None
             position += 1
             continue
-        if isinstance(value, dict) and not value.keys().isdisjoint(("name", "arguments", "action")):
+        if isinstance(value, dict) and not value.keys().isdisjoint(keys):
             return value
         position = reader.position
-    raise InvalidAction("the reply holds no function call")
+    raise InvalidAction(f"the reply holds no {noun}")
 
 
 def arguments_of(call: dict[str, Value], function: str, actions: Mapping[str, object]) -> dict[str, Value]:
@@ -99,6 +110,21 @@ class Arguments:
         if name in self or self.pointer is None:
             return self.point(name)
         return self.pointer
+
+    def point_or_middle(self, name: str) -> Point:
+        """A pixel, or where the mouse is, or the middle of the screen."""
+        if name in self:
+            return self.point(name)
+        return self.pointer or Point(self.frame.screen.width // 2, self.frame.screen.height // 2)
+
+    def flag(self, name: str) -> bool:
+        """Whether something is asked for: true, 1 or "true". False if it is not mentioned."""
+        value = self._values.get(name, False)
+        if isinstance(value, str):
+            value = _FLAGS.get(value.strip().lower())
+        if not isinstance(value, int) or value not in (0, 1):
+            raise InvalidAction(f"{name!r} of {self.action} must be true or false, not {shown(self._values[name])}")
+        return bool(value)
 
     def text(self, name: str) -> str:
         value = self._required(name)

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from action_space.actions import ACTION, Action, points_of
+from action_space.actions import Action
 from action_space.dialects.base import PastStep, Turn
+from action_space.dialects.retell import fields_of, one_line, own_reply
 from action_space.dialects.tool_call import Arguments, arguments_of, find_call
 from action_space.errors import InvalidAction, ModelMistake
 from action_space.geometry import Frame, Point, Size
@@ -43,11 +44,12 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class ToolDialect:
-    """Implements `Dialect` for a family that calls one function, named like the dialect.
+    """Implements `Dialect` for a family that calls one function.
 
     device: what it operates, in one noun. example: a word that takes only a coordinate, for error texts. notes:
     sentences for the function's description. say: the arguments of the call that means an action, points in model
-    pixels; raises UnsupportedAction.
+    pixels; raises UnsupportedAction. function: its name, if it is not the dialect's. manner: how to answer, for the end
+    of the question. keeps_replies: past steps are told in the family's own replies, where those mean what was done.
     """
 
     name: str
@@ -59,6 +61,9 @@ class ToolDialect:
     say: Callable[[Action, Frame], dict[str, Json]]
     min_pixels: int = CHECKPOINT_MIN_PIXELS
     max_pixels: int = CHECKPOINT_MAX_PIXELS
+    function: str = ""
+    manner: str = ""
+    keeps_replies: bool = False
 
     def plan_prompt(self, turn: Turn) -> list[Message] | None:  # noqa: ARG002 (the family plans and points in one reply)
         return None
@@ -76,14 +81,14 @@ class ToolDialect:
                 continue
             messages.append(Message("user", (text, step.screenshot)))
             messages.append(Message("assistant", (self._said(step, turn.frame),)))
-            text = f"Step {number}: {_one_line(step.note) or 'done'}; "
+            text = f"Step {number}: {one_line(step.note) or 'done'}; "
         ending = [*turn.context, f"Do this now: {plan}" if plan and plan != turn.task else ""]
-        text = "\n".join([text, *filter(None, map(_one_line, ending))])
+        text = "\n".join([text, *filter(None, map(one_line, (*ending, self.manner)))])
         return [*messages, Message("user", (text, turn.screenshot))]
 
     def parse(self, reply: str, frame: Frame, pointer: Point | None = None) -> Action:
         try:
-            values = arguments_of(find_call(reply), self.name, self.words)
+            values = arguments_of(find_call(reply), self._function, self.words)
             return self._word(values).read(Arguments(str(values["action"]), values, frame, pointer))
         except InvalidAction as error:
             raise InvalidAction(f"{error}. A valid reply has the form {self._form()}") from None
@@ -125,7 +130,11 @@ class ToolDialect:
             needed = f"{argument.meaning} Needed by {', '.join(f'`action={user}`' for user in users)}."
             properties[argument.name] = {"description": needed, **argument.schema}
         parameters: Json = {"properties": properties, "required": ["action"], "type": "object"}
-        return {"name": self.name, "description": "\n".join(lines), "parameters": parameters}
+        return {"name": self._function, "description": "\n".join(lines), "parameters": parameters}
+
+    @property
+    def _function(self) -> str:
+        return self.function or self.name
 
     def _word(self, values: Mapping[str, object]) -> Word:
         action = values.get("action")
@@ -139,41 +148,45 @@ class ToolDialect:
     def _form(self) -> str:
         # Placeholders, not numbers: a model that is told numbers clicks there.
         arguments = f'{{"action": "{self.example}", "coordinate": [x, y]}}'
-        return f'<tool_call>{{"name": "{self.name}", "arguments": {arguments}}}</tool_call>'
+        return f'<tool_call>{{"name": "{self._function}", "arguments": {arguments}}}</tool_call>'
 
     def _call(self, arguments: Mapping[str, Json]) -> str:
-        return json.dumps({"name": self.name, "arguments": arguments}, ensure_ascii=False)
+        return json.dumps({"name": self._function, "arguments": arguments}, ensure_ascii=False)
 
     def _told(self, number: int, step: PastStep, frame: Frame) -> str:
         """A past step as one clause of the history."""
-        note = f" ({_one_line(step.note)})" if step.note else ""
+        note = f" ({one_line(step.note)})" if step.note else ""
         if step.action is None:
             return f"Step {number}: no valid action{note}; "
-        return f"Step {number}: {self._retold(step.action, step.frame or frame)}{note}; "
+        own = self._own(step, frame)
+        told = json.dumps(find_call(own), ensure_ascii=False) if own else self._retold(step.action, step.frame or frame)
+        return f"Step {number}: {told}{note}; "
 
     def _said(self, step: PastStep, frame: Frame) -> str:
-        """A past step as the model's own turn. Not the recorded reply: it may stem from another family."""
+        """A past step as the model's own turn. Not any recorded reply: it may stem from another family."""
         if step.action is None:
             return step.reply[:_LONGEST_QUOTE]
-        return _tagged(self._retold(step.action, step.frame or frame))
+        return self._own(step, frame) or _tagged(self._retold(step.action, step.frame or frame))
+
+    def _own(self, step: PastStep, frame: Frame) -> str:
+        return own_reply(self, step, frame) if self.keeps_replies else ""
 
     def _retold(self, action: Action, frame: Frame) -> str:
         try:
             return self._call(self.say(action, frame))
         except ModelMistake:
             # A person or another family did what this one has no word for: its fields say it.
-            fields = ACTION.dump_python(action, mode="json", exclude_defaults=True)
-            for name in ("point", "start", "end"):
-                fields.pop(name, None)
-            places = [coordinate(point, frame) for point in points_of(action) if frame.screen.contains(point)]
-            return json.dumps(
-                {"action": action.kind, **fields, **({"at": places} if places else {})}, ensure_ascii=False
-            )
+            return fields_of(action, frame)
 
 
 def vocabulary(*words: Word) -> dict[str, Word]:
     """Words by their names."""
     return {word.name: word for word in words}
+
+
+def understood(own: Mapping[str, Word], others: Mapping[str, Word]) -> dict[str, Word]:
+    """A family's own words, and those of another that it lacks: understood, but not advertised."""
+    return {**own, **{name: replace(word, taught=False) for name, word in others.items() if name not in own}}
 
 
 def coordinate(point: Point, frame: Frame) -> list[int]:
@@ -184,7 +197,3 @@ def coordinate(point: Point, frame: Frame) -> list[int]:
 
 def _tagged(call: str) -> str:
     return f"<tool_call>\n{call}\n</tool_call>"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from action_space.actions import (
@@ -63,14 +63,26 @@ ACTIONS: st.SearchStrategy[Action] = st.one_of(
     st.builds(Ask, question=SOME_TEXT),
     st.builds(Finish, status=st.sampled_from(["success", "failure"]), text=TEXTS),
 )
+_GROUNDERS = ("gta1", "holo1", "holo1_5", "ui_venus_ground", "infigui", "point_2d", "bbox_2d")
 SPEAKS = {
     "computer_use": {"click", "move", "drag", "scroll", "type", "press", "wait", "finish"},
     "mobile_use": {"click", "drag", "type", "press", "long_press", "open", "wait", "finish"},
     "compact": {"click", "move", "drag", "scroll", "type", "press", "long_press", "open", "wait", "ask", "finish"},
+    "ui_tars": {"click", "drag", "scroll", "type", "press", "wait", "ask", "finish"},
+    "ui_tars_mobile": {"click", "drag", "scroll", "type", "press", "long_press", "open", "wait", "ask", "finish"},
+    "gui_owl": {"click", "move", "drag", "scroll", "type", "press", "wait", "finish"},
+    "gui_owl_mobile": {"click", "drag", "type", "press", "long_press", "open", "wait", "finish"},
+    "ui_venus_navi": {"click", "drag", "scroll", "type", "press", "long_press", "open", "wait", "finish"},
+    "fara": {"click", "move", "scroll", "type", "press", "open", "wait", "finish"},
+    **{name: {"click"} for name in _GROUNDERS},
 }
+PARTLY = {"ui_venus_navi": {"click", "press"}, "fara": {"click", "scroll"}}
+"""Kinds of which a family says some forms only. Without an entry: clicks."""
+
+each_dialect = pytest.mark.parametrize("name", sorted(DIALECTS))
 
 
-@pytest.mark.parametrize("name", sorted(DIALECTS))
+@each_dialect
 def test_the_table_leads_to_dialects_of_that_name(name: str) -> None:
     dialect = load_dialect(name)
     assert dialect.name == name
@@ -83,20 +95,27 @@ def test_an_unknown_dialect_names_the_valid_ones() -> None:
         load_dialect("klingon")
 
 
-@settings(max_examples=300)
-@given(NAMES, ACTIONS)
-@example("mobile_use", Press(keys=("ctrl", "+")))
-@example("mobile_use", Press(keys=("-", "-")))
-@example("mobile_use", Press(keys=("delete", "home", "backspace")))
-@example("computer_use", Drag(start=Point(0, 0), end=Point(0, 0), seconds=0))
-@example("computer_use", Type(text="<tool_call>{'a': 1}</tool_call>"))
-@example("compact", Type(text='\\")\nclick(1, 2)'))
+@each_dialect
+@settings(max_examples=25)
+@given(action=ACTIONS)
+@example(action=Click(point=Point(SCREEN.width - 1, SCREEN.height - 1)))
+@example(action=Press(keys=("ctrl", "+")))
+@example(action=Press(keys=("ctrl", "+", "l")))
+@example(action=Press(keys=("ctrl", "l")))
+@example(action=Press(keys=("-", "-")))
+@example(action=Press(keys=("delete", "home", "backspace")))
+@example(action=Drag(start=Point(0, 0), end=Point(0, 0), seconds=0))
+@example(action=Scroll(point=Point(0, 0), direction="up", amount=100))
+@example(action=Type(text="<tool_call>{'a': 1}</tool_call>"))
+@example(action=Type(text='\\")\nclick(1, 2)'))
+@example(action=Type(text="it's done')\n\nAction: finished()\n"))
+@example(action=Type(text="</think></action><action>Finished(content='')</action>"))
 def test_what_is_rendered_is_read_back_exactly(name: str, action: Action) -> None:
     dialect = load_dialect(name)
     try:
         reply = dialect.render(action, SAME)
     except UnsupportedAction:
-        assert action.kind not in SPEAKS[name] or isinstance(action, Click)
+        assert action.kind not in SPEAKS[name] or action.kind in PARTLY.get(name, {"click"})
         return
     assert action.kind in SPEAKS[name]
     assert dialect.parse(reply, SAME) == action
@@ -128,12 +147,16 @@ def _only_invalid_action(name: str, reply: str) -> None:
     assert all(frame.screen.contains(point) for point in points_of(action))
 
 
-@settings(max_examples=300)
-@given(NAMES, st.text(st.characters()) | st.binary().map(lambda raw: raw.decode("utf-8", "surrogateescape")))
+@each_dialect
+@settings(max_examples=25)
+@given(reply=st.text(st.characters()) | st.binary().map(lambda raw: raw.decode("utf-8", "surrogateescape")))
 def test_any_text_is_an_action_or_invalid(name: str, reply: str) -> None:
     _only_invalid_action(name, reply)
     _only_invalid_action(name, f"<tool_call>\n{reply}")
     _only_invalid_action(name, f"click({reply})")
+    _only_invalid_action(name, f"Action: type(content='{reply}')")
+    _only_invalid_action(name, f"<action>Click(box={reply}")
+    _only_invalid_action(name, f'[{{"point_2d": {reply}')
 
 
 _ODD = st.recursive(
@@ -149,22 +172,31 @@ _ODD = st.recursive(
 )
 _ARGUMENTS = [
     *("coordinate", "coordinate2", "start_coordinate", "keys", "text", "pixels", "time", "status", "button"),
+    *("clear", "enter", "press_enter", "delete_existing_text", "url", "query", "fact"),
 ]
 _WORDS = [
     *("key", "type", "mouse_move", "left_click", "left_click_drag", "double_click", "scroll", "hscroll", "wait"),
     *("terminate", "answer", "click", "long_press", "swipe", "system_button", "open", "drag", "fly"),
+    *("visit_url", "web_search", "history_back", "refresh", "pause_and_memorize_fact"),
 ]
+_FUNCTIONS = {
+    "computer_use": "computer_use",
+    "mobile_use": "mobile_use",
+    "gui_owl": "computer_use",
+    "gui_owl_mobile": "mobile_use",
+    "fara": "computer_use",
+}
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
-    st.sampled_from(["computer_use", "mobile_use"]),
+    st.sampled_from(sorted(_FUNCTIONS)),
     st.sampled_from(_WORDS),
     st.dictionaries(st.sampled_from(_ARGUMENTS), _ODD, max_size=4),
     st.sampled_from([repr, lambda value: repr(value).replace("'", '"')]),
 )
 def test_odd_arguments(name: str, word: str, arguments: dict[str, object], write: Callable[[object], str]) -> None:
-    _only_invalid_action(name, write({"name": name, "arguments": {"action": word, **arguments}}))
+    _only_invalid_action(name, write({"name": _FUNCTIONS[name], "arguments": {"action": word, **arguments}}))
 
 
 _CALLS = ["click", "move", "drag", "scroll", "type", "press", "long_press", "open", "wait", "ask", "finish"]
@@ -176,13 +208,46 @@ def test_odd_values_in_compact_calls(name: str, values: list[object]) -> None:
     _only_invalid_action("compact", f"{name}({', '.join(map(repr, values))})")
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])
-@given(NAMES, ACTIONS, st.data())
+_KEYWORD_CALLS = [
+    *("click", "left_double", "drag", "scroll", "hotkey", "type", "wait", "finished", "call_user", "open_app"),
+    *("long_press", "press_back", "Click", "LongPress", "Launch", "CallUser", "PressEnter", "fly"),
+]
+_KEYWORDS = [
+    *("start_box", "end_box", "point", "direction", "key", "content", "app_name", "amount", "time", "status"),
+    *("box", "start", "end", "app", "url"),
+]
+
+
+@settings(max_examples=100)
+@given(
+    st.sampled_from([("ui_tars", "Action: "), ("ui_tars_mobile", ""), ("ui_venus_navi", "<action>")]),
+    st.sampled_from(_KEYWORD_CALLS),
+    st.dictionaries(st.sampled_from(_KEYWORDS), _ODD, max_size=4),
+)
+def test_odd_values_in_calls_with_names(family: tuple[str, str], call: str, arguments: dict[str, object]) -> None:
+    written = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+    _only_invalid_action(family[0], f"{family[1]}{call}({written})")
+
+
+@settings(max_examples=30)
+@given(
+    st.sampled_from(_GROUNDERS),
+    st.dictionaries(st.sampled_from(["x", "y", "action", "point_2d", "bbox_2d"]), _ODD),
+    _ODD,
+)
+def test_odd_places(name: str, found: dict[str, object], place: object) -> None:
+    _only_invalid_action(name, repr(found))
+    _only_invalid_action(name, repr(place))
+
+
+@each_dialect
+@settings(max_examples=25)
+@given(action=ACTIONS, data=st.data())
 def test_damaged_replies(name: str, action: Action, data: st.DataObject) -> None:
     try:
         reply = load_dialect(name).render(action, SAME)
     except UnsupportedAction:
-        assume(False)
+        reply = load_dialect(name).render(Click(point=Point(532, 120)), SAME)
     for _ in range(data.draw(st.integers(1, 3))):
         start = data.draw(st.integers(0, len(reply)))
         end = data.draw(st.integers(start, min(len(reply), start + 10)))
@@ -191,7 +256,9 @@ def test_damaged_replies(name: str, action: Action, data: st.DataObject) -> None
     _only_invalid_action(name, reply)
 
 
-@given(NAMES, ACTIONS, st.data())
+@each_dialect
+@settings(max_examples=25)
+@given(action=ACTIONS, data=st.data())
 def test_a_reply_that_was_cut_off_never_becomes_another_action(name: str, action: Action, data: st.DataObject) -> None:
     dialect = load_dialect(name)
     try:

@@ -196,6 +196,13 @@ def test_downloads_are_saved_and_told(make_browser: MakeBrowser, server: PageSer
     assert observation.details["url"].startswith("data:")
 
 
+def test_what_has_the_keyboard_is_told(make_browser: MakeBrowser) -> None:
+    environment = make_browser("<input type=password style='width:100px;height:40px'>")
+    assert environment.observe().details["focus"] == "body"
+    environment.execute(HERE)
+    assert environment.observe().details["focus"] == "password"
+
+
 def test_the_first_context_lines_say_where_we_are(make_browser: MakeBrowser, server: PageServer) -> None:
     server.add("/x", "<title>A\n title   with [breaks]</title>")
     observation = make_browser(url=server.url("/x")).observe()

@@ -56,7 +56,7 @@ class View:
         return str(history["entries"][history["currentIndex"]]["title"])
 
     def focus(self) -> str:
-        """What has the keyboard: an input's type ("password"), or an element's name ("body"); "" if it cannot be told."""
+        """What has the keyboard: an input's type ("password"), an element's name ("body"), or "" if unknown."""
         answer = self.ask("Runtime.evaluate", expression=_FOCUSED, returnByValue=True, timeout=500)
         return str(answer["result"].get("value", "")) if "exceptionDetails" not in answer else ""
 

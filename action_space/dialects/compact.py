@@ -20,6 +20,7 @@ from typing import assert_never
 from action_space.actions import Action, Ask, Click, Drag, Finish, LongPress, Move, Open, Press, Scroll, Type, Wait
 from action_space.dialects.base import PastStep, Turn
 from action_space.dialects.lenient import NotAValue, Reader, Value
+from action_space.dialects.retell import one_line
 from action_space.dialects.tool_call import build, read_point, shown
 from action_space.errors import InvalidAction
 from action_space.geometry import Frame, Point
@@ -111,8 +112,8 @@ class Compact:
 
     def _told(self, step: PastStep, frame: Frame) -> str:
         said = step.plan or self._rendered(step, frame) or step.reply[:_LONGEST_QUOTE]
-        note = _one_line(step.note)
-        return _one_line(said) + (f" ({note})" if note else "")
+        note = one_line(step.note)
+        return one_line(said) + (f" ({note})" if note else "")
 
     def _rendered(self, step: PastStep, frame: Frame) -> str:
         if step.action is None:
@@ -274,10 +275,6 @@ def _written(value: str | int | float) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return json.dumps(value, ensure_ascii=False)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 DIALECT = Compact()

@@ -1,6 +1,7 @@
 """The engine on a tiny random checkpoint: what it says, when it stops, and what it refuses."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,7 +26,7 @@ from vlm.images import preprocess
 from vlm.model import Qwen25VL
 from vlm.training.tokenizer import byte_tokenizer
 
-TOKENS = byte_tokenizer()
+TOKENS = byte_tokenizer(phrases=())
 
 
 def id_of(token: str) -> int:
@@ -77,7 +78,7 @@ def write(folder: Path, config: Config = CONFIG, change: Callable[[Qwen25VL], ob
     model.lm_head.weight[127:] = 0
     change(model)
     save_checkpoint(model, folder, extra={"clickwright": {"dialect": "compact"}})
-    byte_tokenizer().save(str(folder / "tokenizer.json"))
+    TOKENS.save(str(folder / "tokenizer.json"))
     return folder
 
 
@@ -103,6 +104,15 @@ def test_name_and_dialect_come_from_the_checkpoint(engine: Engine, folder: Path)
     assert engine.name == folder.name
     assert engine.dialect == "compact"
     assert (engine.min_pixels, engine.max_pixels) == (3136, 12845056)
+
+
+@pytest.mark.parametrize(("name", "dialect"), [("UI-TARS-1.5-7B", "ui_tars"), ("my-model", "computer_use")])
+def test_a_published_name_chooses_the_dialect(folder: Path, tmp_path: Path, name: str, dialect: str) -> None:
+    copy = shutil.copytree(folder, tmp_path / name)
+    config = json.loads((copy / "config.json").read_text())
+    del config["clickwright"]
+    (copy / "config.json").write_text(json.dumps(config))
+    assert vlm.load(copy, dtype="float32").dialect == dialect
 
 
 def test_the_same_question_has_the_same_answer(engine: Engine) -> None:

@@ -17,6 +17,7 @@ from vlm.training.multimodal import IMAGE_PAD, TOKENS, _target_cells, collate, g
 from vlm.training.pool import Region
 from vlm.training.questions import NOUNS, instruction, plan_question
 from vlm.training.stages import BUNDLED
+from vlm.training.tokenizer import PHRASES
 
 ROWS, COLUMNS = 5, 7
 SIZE = Size(COLUMNS * 28, ROWS * 28)
@@ -83,6 +84,18 @@ def test_a_planning_example_is_the_prompt_of_the_dialect(seed: int) -> None:
     assert example.ids[: -example.answer] == encode(messages, TOKENS, [])
     action = dialect.plan_action(question.answer)
     assert (action is None) == question.answer.startswith("click")
+
+
+def test_phrases_are_what_the_dialect_says() -> None:
+    """A phrase that no prompt and no reply holds would never be learned."""
+    rng = random.Random(6)
+    examples = [planning_example(rng, Words(rng, held_out=False)) for _ in range(60)]
+    examples += [grounding_example(whole_screen(), rng) for _ in range(20)]
+    said = {number for example in examples for number in example.ids}
+    for phrase in PHRASES:
+        assert TOKENS.encode(phrase).ids == [TOKENS.token_to_id(phrase)]
+        assert TOKENS.decode(TOKENS.encode(f"a{phrase}b").ids) == f"a{phrase}b"
+        assert TOKENS.token_to_id(phrase) in said
 
 
 def test_batches_hold_labels_on_answers_alone() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from action_space.dialects.choose import dialect_for
 from action_space.errors import ModelError
 from action_space.messages import Message
 from vlm.backends.base import Reply
@@ -32,7 +33,7 @@ class Engine:
         self.name = folder.name
         self.model = load_checkpoint(folder, dtype=_dtype(dtype, device), device=device)
         self.tokenizer = load_tokenizer(folder)
-        self.dialect: str = _read(folder, "config.json").get("clickwright", {}).get("dialect", "computer_use")
+        self.dialect = dialect_for(str(folder.resolve()), _read(folder, "config.json")) or "computer_use"
         self.min_pixels, self.max_pixels = _pixel_limits(folder)
         self.stop_ids = self._stop_ids(folder)
         self.device = device

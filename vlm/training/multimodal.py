@@ -121,6 +121,7 @@ def collate(examples: Sequence[Example]) -> Batch:
 
 
 def _target_cells(region: Region) -> Tensor:
+    """`[rows, columns]` of the region, 1 where the target is; its box counts from the screen's corner."""
     rows, columns, _ = region.tokens.shape
     dx, dy = region.at[1] * CELL, region.at[0] * CELL
     box = Box(region.box.left - dx, region.box.top - dy, region.box.right - dx, region.box.bottom - dy)

@@ -1,7 +1,7 @@
 """The stages behind visual pre-training, each resumable: alignment, then pointing and planning together."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -121,13 +121,13 @@ def point(
     if stage.done:
         return trainer
     pool, rng = _sources(screens, trainer.model, seed + stage.step)
-    pool.grow(amounts.pool)
     words, collect = Words(rng, held_out=False), averaged(10)
     for scale in stage.steps():
         progress = stage.spent_s / stage.budget_s
         if progress > WHOLE_FROM and not pool.whole:
             pool.clear(whole=True)
-            pool.grow(amounts.pool // 4 + 1)
+        if not pool.crops:
+            pool.grow(amounts.pool // 4 + 1 if pool.whole else amounts.pool)
         pool.grow(amounts.grow)
         cells = WHOLE if pool.whole else 24 * (150 / 24) ** min(1.0, progress / LARGEST_FROM)
         figures = _ground(trainer, rng, pool, cells, amounts.tokens) | _plan(trainer, rng, words, amounts.plans)
@@ -151,13 +151,13 @@ def _plan(trainer: Trainer, rng: random.Random, words: Words, count: int) -> dic
 
 
 def _gradients(
-    loss_of: Callable[[Batch], tuple[Tensor, dict[str, float]]], examples: list[Example]
+    loss_of: Callable[[Batch], tuple[Tensor, dict[str, float]]], examples: Sequence[Example]
 ) -> dict[str, float]:
     """Gradients of the mean loss, in two parts: short and long examples apart need less padding."""
-    examples.sort(key=lambda example: len(example.ids))
-    half = len(examples) // 2
+    ordered = sorted(examples, key=lambda example: len(example.ids))
+    half = len(ordered) // 2
     total: dict[str, float] = {}
-    for part in (examples[:half], examples[half:]):
+    for part in (ordered[:half], ordered[half:]):
         if part:
             share = len(part) / len(examples)
             loss, figures = loss_of(collate(part))

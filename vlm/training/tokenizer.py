@@ -1,9 +1,11 @@
 """The bundled model's tokenizer: one token a byte, Qwen's special tokens, and the phrases of the `compact` dialect.
 
 No merges: a name that was never seen is spelled like one that was, so that the letters on the screen can be
-matched with the letters of the task. What every prompt and reply repeats is a token of its own: that saves a third
-of them.
+matched with the letters of the task. What every prompt and reply repeats is a token of its own: fewer tokens to
+learn from and to wait for.
 """
+
+from collections.abc import Sequence
 
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
@@ -22,14 +24,16 @@ PHRASES = (
 )
 
 
-def byte_tokenizer() -> Tokenizer:
+def byte_tokenizer(phrases: Sequence[str] = PHRASES) -> Tokenizer:
     """Ids 0 to 255 are the bytes; the special tokens follow in Qwen's order, then the phrases."""
     alphabet = _byte_alphabet()
     tokenizer = Tokenizer(BPE(vocab={char: byte for byte, char in enumerate(alphabet)}, merges=[]))
     tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.decoder = ByteLevelDecoder()
     tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in SPECIAL_TOKENS])
-    tokenizer.add_tokens([AddedToken(token, normalized=False, special=False) for token in PLAIN_ADDED_TOKENS + PHRASES])
+    tokenizer.add_tokens(
+        [AddedToken(token, normalized=False, special=False) for token in (*PLAIN_ADDED_TOKENS, *phrases)]
+    )
     return tokenizer
 
 

@@ -32,6 +32,25 @@ class Page:
     device_scale: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A page's style: CSS colours, declarations of fields and buttons, and lengths in CSS pixels."""
+
+    dark: bool
+    paper: str
+    card: str
+    ink: str
+    faint: str
+    line: str
+    accent: str
+    pill: str
+    field: str
+    button: str
+    base: int
+    radius: int
+    gap: int
+
+
 def _document(css: str, body: str) -> str:
     return f"<!doctype html><html><head><meta charset=utf-8><style>{css}</style></head><body>{body}</body></html>"
 
@@ -90,7 +109,7 @@ class PageWriter:
 
     # --- style
 
-    def _css(self) -> str:
+    def _look(self) -> _Look:
         rng = self.rng
         dark = rng.random() < 0.25
         hue, tone = rng.randint(0, 359), rng.randint(0, 359)
@@ -118,53 +137,83 @@ class PageWriter:
                 f"background:transparent;color:{accent if not dark else ink};border:1px solid {accent}",
             )
         )
-        base = rng.choice((11, 12, 13, 13, 14, 14, 14, 15, 16, 16, 18, 20))
-        radius = rng.choice((0, 0, 2, 4, 4, 6, 8, 16))
-        gap = rng.randint(4, 18)
-        scheme = "dark" if dark else "light"
+        return _Look(
+            dark=dark,
+            paper=paper,
+            card=card,
+            ink=ink,
+            faint=faint,
+            line=line,
+            accent=accent,
+            pill=f"hsl({hue},60%,{90 if not dark else 25}%)",
+            field=field,
+            button=button,
+            base=rng.choice((11, 12, 13, 13, 14, 14, 14, 15, 16, 16, 18, 20)),
+            radius=rng.choice((0, 0, 2, 4, 4, 6, 8, 16)),
+            gap=rng.randint(4, 18),
+        )
+
+    def _css(self) -> str:
+        look = self._look()
+        # In this order: a seed stands for one page.
+        return self._controls_css(look) + self._layout_css(look)
+
+    def _controls_css(self, look: _Look) -> str:
+        """Letters, fields, buttons and links."""
+        rng = self.rng
         return (
             f"*{{box-sizing:border-box;font-family:'{rng.choice(self.fonts)}',sans-serif}}"
-            f":root{{color-scheme:{scheme};accent-color:{accent}}}"
-            f"body{{margin:0;background:{paper};color:{ink};font-size:{base}px;"
+            f":root{{color-scheme:{'dark' if look.dark else 'light'};accent-color:{look.accent}}}"
+            f"body{{margin:0;background:{look.paper};color:{look.ink};font-size:{look.base}px;"
             f"line-height:{rng.choice((1.2, 1.35, 1.5))};"
             f"font-weight:{rng.choice((400, 400, 400, 500, 300))};overflow:hidden}}"
             f"input,select,textarea,button{{max-width:100%;"
-            f"font-size:{rng.choice((base, base, base - 1))}px;color:inherit}}"
-            f"input.f,select.f,textarea.f{{{field};border-radius:{radius}px;"
-            f"padding:{rng.randint(2, 10)}px {rng.randint(4, 12)}px;color:{ink}}}"
-            f"::placeholder{{color:{faint};opacity:1}}"
-            f"button,.btn{{{button};border-radius:{radius}px;"
+            f"font-size:{rng.choice((look.base, look.base, look.base - 1))}px;color:inherit}}"
+            f"input.f,select.f,textarea.f{{{look.field};border-radius:{look.radius}px;"
+            f"padding:{rng.randint(2, 10)}px {rng.randint(4, 12)}px;color:{look.ink}}}"
+            f"::placeholder{{color:{look.faint};opacity:1}}"
+            f"button,.btn{{{look.button};border-radius:{look.radius}px;"
             f"padding:{rng.randint(2, 10)}px {rng.randint(6, 22)}px;"
             f"font-weight:{rng.choice((400, 500, 600, 700))};"
             f"text-transform:{rng.choices(('none', 'uppercase'), (9, 1))[0]}}}"
-            f".second{{background:transparent;color:{ink};border:1px solid {line}}}"
-            f"a{{color:{accent if not dark else ink};text-decoration:{rng.choice(('none', 'underline'))}}}"
-            f".bar{{display:flex;gap:{gap + 4}px;align-items:center;"
+            f".second{{background:transparent;color:{look.ink};border:1px solid {look.line}}}"
+            f"a{{color:{look.accent if not look.dark else look.ink};"
+            f"text-decoration:{rng.choice(('none', 'underline'))}}}"
+        )
+
+    def _layout_css(self, look: _Look) -> str:
+        """What controls stand in."""
+        rng = self.rng
+        return (
+            f".bar{{display:flex;gap:{look.gap + 4}px;align-items:center;"
             f"padding:{rng.randint(4, 14)}px {rng.randint(8, 24)}px;"
-            f"background:{rng.choice((card, accent, paper))};border-bottom:1px solid {line};flex-wrap:wrap}}"
-            f".card{{background:{card};border:{rng.choice((0, 1))}px solid {line};border-radius:{radius}px;"
+            f"background:{rng.choice((look.card, look.accent, look.paper))};"
+            f"border-bottom:1px solid {look.line};flex-wrap:wrap}}"
+            f".card{{background:{look.card};border:{rng.choice((0, 1))}px solid {look.line};"
+            f"border-radius:{look.radius}px;"
             f"padding:{rng.randint(6, 22)}px}}"
-            f".row{{display:flex;gap:{gap}px;align-items:center;margin-bottom:{gap}px;flex-wrap:wrap}}"
+            f".row{{display:flex;gap:{look.gap}px;align-items:center;margin-bottom:{look.gap}px;flex-wrap:wrap}}"
             f".stack{{display:flex;flex-direction:column;gap:{rng.randint(2, 6)}px;align-items:flex-start;"
-            f"margin-bottom:{gap}px}}"
-            f".cols{{display:flex;gap:{gap + 6}px;padding:{rng.randint(4, 24)}px;align-items:flex-start}}"
+            f"margin-bottom:{look.gap}px}}"
+            f".cols{{display:flex;gap:{look.gap + 6}px;padding:{rng.randint(4, 24)}px;align-items:flex-start}}"
             f".cols>*{{flex:1 1 0;min-width:0}}"
-            f"h1{{font-size:{base + rng.randint(4, 16)}px;margin:{gap}px 0}}"
-            f"h2{{font-size:{base + rng.randint(1, 8)}px;margin:{gap}px 0}}p{{margin:{gap // 2}px 0}}"
+            f"h1{{font-size:{look.base + rng.randint(4, 16)}px;margin:{look.gap}px 0}}"
+            f"h2{{font-size:{look.base + rng.randint(1, 8)}px;margin:{look.gap}px 0}}p{{margin:{look.gap // 2}px 0}}"
             f"table{{border-collapse:collapse;width:100%}}"
-            f"td,th{{border:{rng.choice((0, 1))}px solid {line};border-bottom:1px solid {line};"
+            f"td,th{{border:{rng.choice((0, 1))}px solid {look.line};border-bottom:1px solid {look.line};"
             f"padding:{rng.randint(2, 9)}px;text-align:left}}"
-            f".muted{{color:{faint}}}"
+            f".muted{{color:{look.faint}}}"
             f".tab{{padding:{rng.randint(3, 9)}px {rng.randint(6, 16)}px;border-bottom:2px solid transparent}}"
-            f".tab.on{{border-bottom-color:{accent}}}"
-            f".sw{{display:inline-block;width:{2 * base + 6}px;height:{base + 4}px;border-radius:99px;"
-            f"background:{faint};position:relative}}"
-            f".sw::after{{content:'';position:absolute;left:2px;top:2px;width:{base}px;height:{base}px;"
+            f".tab.on{{border-bottom-color:{look.accent}}}"
+            f".sw{{display:inline-block;width:{2 * look.base + 6}px;height:{look.base + 4}px;border-radius:99px;"
+            f"background:{look.faint};position:relative}}"
+            f".sw::after{{content:'';position:absolute;left:2px;top:2px;width:{look.base}px;height:{look.base}px;"
             f"border-radius:99px;background:#fff}}"
-            f".sw.on{{background:{accent}}}.sw.on::after{{left:auto;right:2px}}"
-            f".item{{padding:{rng.randint(3, 10)}px {rng.randint(6, 14)}px;border-bottom:1px solid {line}}}"
-            f".veil{{position:fixed;inset:0;background:rgba(0,0,0,.5);display:flex;align-items:center;justify-content:center}}"
-            f".pill{{border-radius:99px;padding:1px 8px;background:hsl({hue},60%,{90 if not dark else 25}%)}}"
+            f".sw.on{{background:{look.accent}}}.sw.on::after{{left:auto;right:2px}}"
+            f".item{{padding:{rng.randint(3, 10)}px {rng.randint(6, 14)}px;border-bottom:1px solid {look.line}}}"
+            f".veil{{position:fixed;inset:0;background:rgba(0,0,0,.5);"
+            f"display:flex;align-items:center;justify-content:center}}"
+            f".pill{{border-radius:99px;padding:1px 8px;background:{look.pill}}}"
         )
 
     # --- parts

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SHORT = 512
+SHORT = 1536
 """Up to this many queries, plain products are faster on a CPU than its flash kernel."""
 
 

@@ -13,7 +13,8 @@ from vlm.chat import encode
 from vlm.rope import rope_index
 from vlm.training.data.render import Element
 from vlm.training.data.words import Words, is_held_out
-from vlm.training.multimodal import IMAGE_PAD, TOKENS, _target_cells, collate, grounding_example, planning_example
+from vlm.training.dense import target_cells
+from vlm.training.multimodal import IMAGE_PAD, TOKENS, collate, grounding_example, planning_example
 from vlm.training.pool import Region
 from vlm.training.questions import NOUNS, instruction, plan_question
 from vlm.training.stages import BUNDLED
@@ -25,12 +26,19 @@ FRAME = Frame(SIZE, SIZE)
 TARGET = Box(30, 60, 90, 80)
 
 
-def whole_screen(box: Box = TARGET) -> Region:
-    return Region(torch.zeros(ROWS, COLUMNS, 8), (0, 0), (ROWS, COLUMNS), box, Element("button", "Send it", box))
+def screen(rows: slice = slice(0, ROWS), columns: slice = slice(0, COLUMNS)) -> Region:
+    """The cells of the small screen that lie in `rows` and `columns`."""
+    kept = torch.zeros(ROWS, COLUMNS, dtype=torch.bool)
+    kept[rows, columns] = True
+    places = torch.nonzero(kept)
+    area = target_cells(TARGET, ROWS, COLUMNS).bool()[kept]
+    return Region(
+        torch.zeros(len(places), 8), places, area, (ROWS, COLUMNS), TARGET, Element("button", "Send it", TARGET)
+    )
 
 
 def test_a_grounding_example_is_the_prompt_of_the_dialect() -> None:
-    region = whole_screen()
+    region = screen()
     example = grounding_example(region, random.Random(0))
     words = instruction(random.Random(0), "button", "Send it")
     dialect = load_dialect("compact")
@@ -44,7 +52,7 @@ def test_a_grounding_example_is_the_prompt_of_the_dialect() -> None:
 
 
 def test_the_answer_is_a_click_in_the_box() -> None:
-    region = whole_screen()
+    region = screen()
     example = grounding_example(region, random.Random(1))
     answer = TOKENS.decode(example.ids[-example.answer :], skip_special_tokens=True)
     action = load_dialect("compact").parse(answer, FRAME)
@@ -52,17 +60,33 @@ def test_the_answer_is_a_click_in_the_box() -> None:
 
 
 def test_a_region_keeps_the_positions_of_the_whole_screen() -> None:
-    whole = grounding_example(whole_screen(), random.Random(2))
-    part = Region(torch.zeros(2, 3, 8), (1, 1), (ROWS, COLUMNS), Box(30, 60, 90, 80), whole_screen().element)
-    example = grounding_example(part, random.Random(2))
+    whole = grounding_example(screen(), random.Random(2))
+    example = grounding_example(screen(slice(1, 3), slice(1, 4)), random.Random(2))
     table = {tuple(p) for p in whole.positions[:, torch.tensor(whole.ids) == IMAGE_PAD].T.tolist()}
-    assert {tuple(p) for p in example.positions[:, torch.tensor(example.ids) == IMAGE_PAD].T.tolist()} <= table
+    assert {tuple(p) for p in example.positions[:, torch.tensor(example.ids) == IMAGE_PAD].T.tolist()} < table
     assert torch.equal(whole.positions[:, -1], example.positions[:, -1])
 
 
+def test_the_answer_looks_at_the_target() -> None:
+    example = grounding_example(screen(), random.Random(3))
+    first = example.ids.index(IMAGE_PAD)
+    cells = [2 * COLUMNS + column for column in (1, 2)]
+    assert [look.start for look in example.looks] == [len(example.ids) - 4, len(example.ids) - 3]
+    assert all((look.at - first).tolist() == cells for look in example.looks)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_copied_letter_looks_at_its_source(seed: int) -> None:
+    example = planning_example(random.Random(seed), Words(random.Random(seed), held_out=False))
+    prompt = len(example.ids) - example.answer
+    for look in example.looks[:-1]:
+        assert look.start + 1 >= prompt and int(look.at.max()) < prompt
+        assert {example.ids[at] for at in look.at.tolist()} == {example.ids[look.start + 1]}
+
+
 def test_target_cells_are_those_under_the_box() -> None:
-    assert _target_cells(whole_screen(Box(28, 56, 84, 84))).nonzero().tolist() == [[2, 1], [2, 2]]
-    assert _target_cells(whole_screen(Box(30, 60, 40, 70))).nonzero().tolist() == [[2, 1]], (
+    assert target_cells(Box(28, 56, 84, 84), ROWS, COLUMNS).nonzero().tolist() == [[2, 1], [2, 2]]
+    assert target_cells(Box(30, 60, 40, 70), ROWS, COLUMNS).nonzero().tolist() == [[2, 1]], (
         "something smaller than a cell has one"
     )
 
@@ -90,7 +114,7 @@ def test_phrases_are_what_the_dialect_says() -> None:
     """A phrase that no prompt and no reply holds would never be learned."""
     rng = random.Random(6)
     examples = [planning_example(rng, Words(rng, held_out=False)) for _ in range(60)]
-    examples += [grounding_example(whole_screen(), rng) for _ in range(20)]
+    examples += [grounding_example(screen(), rng) for _ in range(20)]
     said = {number for example in examples for number in example.ids}
     for phrase in PHRASES:
         assert TOKENS.encode(phrase).ids == [TOKENS.token_to_id(phrase)]
@@ -100,13 +124,24 @@ def test_phrases_are_what_the_dialect_says() -> None:
 
 def test_batches_hold_labels_on_answers_alone() -> None:
     examples = [
-        grounding_example(whole_screen(), random.Random(3)),
+        grounding_example(screen(), random.Random(3)),
         planning_example(random.Random(3), Words(random.Random(3), held_out=False)),
     ]
     batch = collate(examples)
     for row, example in enumerate(examples):
         assert (batch.labels[row] != -100).sum() == example.answer
-    assert batch.features is not None and len(batch.features) == ROWS * COLUMNS == len(batch.place) == len(batch.target)
+    assert batch.features is not None and len(batch.features) == ROWS * COLUMNS == len(batch.place)
+    assert len(batch.look_at) == sum(len(example.looks) for example in examples)
+
+
+@pytest.mark.parametrize(("x", "y"), [(0, 0), (644, 364), (1932, 2408)])
+def test_points_on_the_grid_are_two_tokens(x: int, y: int) -> None:
+    assert len(TOKENS.encode(f"click({x}, {y})").ids) == 2
+
+
+@pytest.mark.parametrize("said", ["click(645, 364)", "click(3840, 2161)", 'click(7, 9, "right")', "click(0.5, 14)"])
+def test_any_other_point_is_spelled(said: str) -> None:
+    assert TOKENS.decode(TOKENS.encode(said).ids) == said
 
 
 def test_held_out_words_and_fonts_never_meet_the_others() -> None:

@@ -1,7 +1,9 @@
 """Visual pre-training: every merged visual token tells what stands under it.
 
-Dense targets of a 28 x 28 pixel cell: the character in each of 2 x 5 slots, the kind of control at its
-centre, and how far that control's edges are. The heads are dropped when the tower has learned.
+Dense targets of a 28 x 28 pixel cell: the character in each of 2 x 5 slots, the kind of control at its centre, and how
+far that control's edges are; at last, how often each letter and digit occurs. Counts are what makes text findable: they
+add up over cells, so that a plain product with a name tells how well it fits. Which letter is in which slot cannot be
+added up (docs/experiments.md). The heads are dropped at export.
 """
 
 from dataclasses import dataclass
@@ -17,6 +19,14 @@ from vlm.training.data.render import Screen
 CELL, SLOT_ROWS, SLOT_COLUMNS = 28, 2, 5
 SLOTS = SLOT_ROWS * SLOT_COLUMNS
 EMPTY, FIRST_CHAR, OTHER_CHAR, CHAR_CLASSES = 0, 33, 95, 96
+COUNTED = 36
+FOLDED = torch.tensor(
+    [
+        ord(char) - ord("a") if char.isalpha() else 26 + int(char) if char.isdigit() else COUNTED
+        for char in (chr(number + FIRST_CHAR - 1).lower() if number else " " for number in range(CHAR_CLASSES))
+    ]
+)
+"""`[96]`: the letter or digit of a class of characters, whatever its case; 36 for all others."""
 KINDS = ("none", "button", "link", "field", "select", "checkbox", "radio", "switch", "tab")
 IGNORE = -100
 
@@ -36,10 +46,14 @@ class DenseTargets:
 
 @dataclass(frozen=True, slots=True)
 class ScreenLabels:
-    """A screen's labels as arrays: chars `[n, 3]` (x, y, class), boxes `[m, 5]` (left, top, right, bottom, kind)."""
+    """A screen's labels as arrays: chars `[n, 3]` (x, y, class), boxes `[m, 5]` (left, top, right, bottom, kind).
+
+    named: those of the chars that lie in a box.
+    """
 
     chars: np.ndarray
     boxes: np.ndarray
+    named: np.ndarray
 
 
 def labels_of(screen: Screen) -> ScreenLabels:
@@ -49,7 +63,11 @@ def labels_of(screen: Screen) -> ScreenLabels:
         for e in screen.elements
         if e.kind in KINDS
     ]
-    return ScreenLabels(np.array(chars, dtype=np.int64).reshape(-1, 3), np.array(boxes, dtype=np.int64).reshape(-1, 5))
+    places, controls = (np.array(rows, dtype=np.int64).reshape(-1, size) for rows, size in ((chars, 3), (boxes, 5)))
+    x, y = places[:, :1], places[:, 1:2]
+    left, top, right, bottom = controls[:, :4].T
+    inside = ((left <= x) & (x < right) & (top <= y) & (y < bottom)).any(1)
+    return ScreenLabels(places, controls, places[inside])
 
 
 def _char_class(char: str) -> int:
@@ -134,3 +152,19 @@ class DenseHeads(nn.Module):
         right = (logits[read].argmax(-1) == wanted[read]).float().mean() if read.any() else torch.tensor(0.0)
         parts = {"chars": chars.item(), "kinds": kinds.item(), "edges": edges.item(), "read": right.item()}
         return chars + 0.3 * kinds + 0.3 * edges, parts
+
+
+class CountingHead(nn.Linear):
+    """A linear reader of how often each letter and digit occurs in a cell."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, COUNTED)
+        nn.init.zeros_(self.weight)  # at random the counts would be far off, and drown all else at first
+
+    def loss(self, tokens: Tensor, targets: DenseTargets) -> tuple[Tensor, dict[str, float]]:
+        """Squared error of the counts, each in units of its variance, and the share of the variance explained."""
+        known = (targets.chars != IGNORE).all(1)
+        wanted = F.one_hot(FOLDED[targets.chars[known]], COUNTED + 1).sum(1)[:, :COUNTED].float()
+        variance = wanted.var(0, unbiased=False) + 0.01
+        error = (self(tokens)[known].float() - wanted).square().mean(0)
+        return (error / variance).mean(), {"counted": 1 - (error.sum() / variance.sum()).item()}

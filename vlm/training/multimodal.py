@@ -1,39 +1,47 @@
 """Stages 2 and 3: the language model learns to read the tower's tokens, to point, and to plan.
 
-Alignment brings an instruction and the tokens of the control it means together, as CLIP does. Pointing then
-trains on regions of encoded crops that pretend to lie anywhere on a screen: the positions are those of the whole
-screen, the tokens outside the region are left out. Two auxiliary heads say of every visual token where it lies and
-whether it belongs to the target; they are dropped at export. Planning is text alone.
+Three things are told apart and taught each where it is done (docs/decisions.md):
+
+* where a visual token lies: the network knows only differences of positions, so an auxiliary head reads row and column
+  after the second layer;
+* what to look at: in one layer two heads are taught to look from the answer at the control that is meant, and the two
+  others from a plan's next letter at the letter of the task to be copied. This trains the network's own weights;
+* what to say: the answer itself.
+
+Alignment gives the looking heads their start: instructions and controls of hundreds of screens find each other, as in
+CLIP. Pointing then trains on parts of encoded screens at their places. The auxiliary heads are dropped at export.
 """
 
 import random
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from action_space.geometry import Box
+from vlm.language import DecoderLayer
 from vlm.layers import RMSNorm
 from vlm.model import Qwen25VL
-from vlm.rope import mrope_table
+from vlm.rope import apply_rotary, mrope_table
 from vlm.training.data.render import Element
 from vlm.training.data.words import Words
-from vlm.training.dense import CELL, target_cells
 from vlm.training.pool import Named, Region
 from vlm.training.questions import instruction, plan_question
-from vlm.training.tokenizer import byte_tokenizer, token_id
+from vlm.training.tokenizer import GRID, MOST_X, MOST_Y, X_TOKENS, Y_TOKENS, byte_tokenizer, token_id
+from vlm.training.wiring import COPYING, LOOK_LAYER, POINTING
 
 TOKENS = byte_tokenizer()
 IM_START, IM_END, VISION_START, VISION_END, IMAGE_PAD = (
     token_id(TOKENS, token)
     for token in ("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
 )
+FIRST_X, FIRST_Y = token_id(TOKENS, X_TOKENS[0]), token_id(TOKENS, Y_TOKENS[0])
 MAX_ROWS, MAX_COLUMNS = 128, 128
-PLACE_LAYER, MATCH_LAYER = 2, 4
-"""After how many decoder layers the auxiliary heads read."""
+PLACE_LAYER = 2
+"""After how many decoder layers row and column are read off."""
 
 
 def encode(text: str) -> list[int]:
@@ -45,6 +53,14 @@ TAIL = encode("<|im_end|>\n<|im_start|>assistant\n")
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """From the token number `start`, heads should look at tokens `at`."""
+
+    start: int
+    at: Tensor
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """One sequence: ids, positions `[3, L]`, how many trailing tokens are the answer, and its region if any."""
 
@@ -52,6 +68,7 @@ class Example:
     positions: Tensor
     answer: int
     region: Region | None = None
+    looks: tuple[Look, ...] = field(default=())
 
 
 def asked(element: Element, rng: random.Random) -> list[int]:
@@ -59,73 +76,97 @@ def asked(element: Element, rng: random.Random) -> list[int]:
     return HEAD + encode(instruction(rng, element.kind, element.name)) + [VISION_START]
 
 
+def on_grid(value: float, most: int) -> int:
+    """The number of the grid's point nearest to a pixel coordinate."""
+    return round(min(max(value, 0), most) / GRID)
+
+
 def grounding_example(region: Region, rng: random.Random) -> Example:
     """Instruction, then the region's tokens at their places on the screen, then the point as the answer."""
     before = asked(region.element, rng)
-    rows, columns, _ = region.tokens.shape
-    point = region.box.center
-    answer = [*encode(f"click({point.x}, {point.y})"), IM_END]
+    box, start, count = region.box, len(before), len(region.tokens)
+    x, y = on_grid((box.left + box.right) / 2, MOST_X), on_grid((box.top + box.bottom) / 2, MOST_Y)
+    answer = [FIRST_X + x, FIRST_Y + y, IM_END]
     after = [VISION_END, *TAIL, *answer]
-    start = len(before)
-    y = start + region.at[0] + torch.arange(rows).view(rows, 1).expand(rows, columns)
-    x = start + region.at[1] + torch.arange(columns).expand(rows, columns)
-    image = torch.stack((torch.full_like(x, start), y, x)).flatten(1)
+    image = torch.cat((torch.zeros(count, 1, dtype=torch.long), region.places), dim=1).T + start
     following = start + max(region.screen) + torch.arange(len(after))
     positions = torch.cat((torch.arange(start).expand(3, -1), image, following.expand(3, -1)), dim=1)
-    return Example(before + [IMAGE_PAD] * (rows * columns) + after, positions, len(answer), region)
+    ids = before + [IMAGE_PAD] * count + after
+    area = start + torch.nonzero(region.area).flatten()
+    asking = len(ids) - len(answer) - 1
+    return Example(ids, positions, len(answer), region, (Look(asking, area), Look(asking + 1, area)))
 
 
-def planning_example(rng: random.Random, words: Words) -> Example:
-    question = plan_question(rng, words)
+def planning_example(rng: random.Random, words: Words, most: int = 5) -> Example:
+    """A task of at most `most` parts, what was done, and the next instruction."""
+    question = plan_question(rng, words, most)
     answer = [*encode(question.answer), IM_END]
-    ids = HEAD + encode(question.prompt) + TAIL + answer
-    return Example(ids, torch.arange(len(ids)).expand(3, -1), len(answer))
+    prompt = HEAD + encode(question.prompt) + TAIL
+    ids = prompt + answer
+    return Example(ids, torch.arange(len(ids)).expand(3, -1), len(answer), None, _copies(prompt, question.answer))
+
+
+def _copies(prompt: list[int], answer: str) -> tuple[Look, ...]:
+    """Where each letter of the quoted part of an answer, and what ends it, stands in the prompt."""
+    quoted = re.search(r'"(.+)"', answer)
+    if not quoted:
+        return ()
+    copied = encode(quoted[1])
+    first = len(prompt) + len(encode(answer[: quoted.start(1)]))
+    ends = range(1, len(prompt) - len(copied))
+    starts = [i for i in ends if prompt[i : i + len(copied)] == copied]
+    starts = [i for i in starts if not _is_letter(prompt[i - 1]) and not _is_letter(prompt[i + len(copied)])]
+    if not starts:
+        return ()
+    return tuple(Look(first + j - 1, torch.tensor(starts) + j) for j in range(len(copied) + 1))
+
+
+def _is_letter(token: int) -> bool:
+    return token < 128 and chr(token).isalnum()
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
+    """Examples padded on the right; see `collate`."""
+
     ids: Tensor
     positions: Tensor
     labels: Tensor
     features: Tensor | None
     place: Tensor
-    target: Tensor
+    look_from: Tensor
+    look_at: Tensor
+
+
+def padded(length: int) -> int:
+    """The next of few lengths: the first product of every new shape is slow on a CPU."""
+    step = 32 if length <= 256 else 64
+    return (length + step - 1) // step * step
 
 
 def collate(examples: Sequence[Example]) -> Batch:
     """Pads on the right.
 
-    labels: -100 outside the answers. place `[tokens, 2]`: row and column of every visual token. target: whether it is
-    inside the control.
+    labels: -100 outside the answers. place `[tokens, 2]`: row and column of every visual token. look_from `[n, 2]`:
+    row and token of every look; look_at `[n, L]`: True where it should go.
     """
-    length = max(len(e.ids) for e in examples)
+    length = padded(max(len(e.ids) for e in examples))
     ids = torch.zeros(len(examples), length, dtype=torch.long)
     labels = torch.full_like(ids, -100)
     positions = torch.zeros(3, len(examples), length, dtype=torch.long)
-    features, place, target = [], [], []
+    look_from = torch.tensor([(i, look.start) for i, e in enumerate(examples) for look in e.looks], dtype=torch.long)
+    look_at = torch.zeros(len(look_from), length, dtype=torch.bool)
+    for row, look in enumerate(look for e in examples for look in e.looks):
+        look_at[row, look.at] = True
     for i, example in enumerate(examples):
         n = len(example.ids)
         ids[i, :n] = torch.tensor(example.ids)
         positions[:, i, :n] = example.positions
         labels[i, n - example.answer : n] = ids[i, n - example.answer : n]
-        if region := example.region:
-            rows, columns, width = region.tokens.shape
-            features.append(region.tokens.reshape(-1, width))
-            y, x = torch.meshgrid(
-                torch.arange(rows) + region.at[0], torch.arange(columns) + region.at[1], indexing="ij"
-            )
-            place.append(torch.stack((y, x), dim=-1).view(-1, 2))
-            target.append(_target_cells(region).flatten())
-    joined = [torch.cat(parts) if parts else torch.empty(0, dtype=torch.long) for parts in (place, target)]
-    return Batch(ids, positions, labels, torch.cat(features) if features else None, *joined)
-
-
-def _target_cells(region: Region) -> Tensor:
-    """`[rows, columns]` of the region, 1 where the target is; its box counts from the screen's corner."""
-    rows, columns, _ = region.tokens.shape
-    dx, dy = region.at[1] * CELL, region.at[0] * CELL
-    box = Box(region.box.left - dx, region.box.top - dy, region.box.right - dx, region.box.bottom - dy)
-    return target_cells(box, rows, columns)
+    regions = [example.region for example in examples if example.region]
+    features = torch.cat([region.tokens for region in regions]) if regions else None
+    place = torch.cat([region.places for region in regions]) if regions else torch.empty(0, 2, dtype=torch.long)
+    return Batch(ids, positions, labels, features, place, look_from.view(-1, 2), look_at)
 
 
 class Trainer(nn.Module):
@@ -135,16 +176,13 @@ class Trainer(nn.Module):
         super().__init__()
         width = model.config.text.hidden_size
         self.model = model
-        self.heads = nn.ModuleDict(
-            {
-                "place": nn.Linear(width, MAX_ROWS + MAX_COLUMNS),
-                "match": nn.Linear(width, 1),
-                "text": nn.Linear(width, width),
-                "region": nn.Linear(width, width),
-            }
-        )
-        self.heads_norm = nn.ModuleDict({"place": RMSNorm(width, 1e-6), "match": RMSNorm(width, 1e-6)})
-        self.heads_scale = nn.Parameter(torch.tensor(3.0))
+        self.heads = nn.ModuleDict({"norm": RMSNorm(width, 1e-6), "place": nn.Linear(width, MAX_ROWS + MAX_COLUMNS)})
+
+    def table(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """cos and sin `[B, 1, L, head_dim]` of positions `[3, B, L]`."""
+        text = self.model.config.text
+        cos, sin = mrope_table(positions, text.head_dim, text.rope_theta, text.mrope_section)
+        return cos.bfloat16().unsqueeze(1), sin.bfloat16().unsqueeze(1)
 
     def states(self, batch: Batch, layers: int | None = None) -> list[Tensor]:
         """Hidden states `[B, L, width]`: the embeddings, then after each decoder layer."""
@@ -152,57 +190,130 @@ class Trainer(nn.Module):
         x = language.embed_tokens(batch.ids)
         if batch.features is not None:
             x = x.masked_scatter(batch.ids.eq(IMAGE_PAD).unsqueeze(-1), batch.features.to(x.dtype))
-        text = language.config
-        cos, sin = mrope_table(batch.positions, text.head_dim, text.rope_theta, text.mrope_section)
-        cos, sin = cos.to(x.dtype).unsqueeze(1), sin.to(x.dtype).unsqueeze(1)
+        cos, sin = self.table(batch.positions)
         states = [x]
         for index, layer in enumerate(language.layers[:layers]):
             states.append(layer(states[-1], cos, sin, None, None, index))
         return states
 
-    def answer_loss(self, batch: Batch, states: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Cross-entropy of the answers, and the share of their tokens that is right."""
-        asked = batch.labels[:, 1:] != -100
-        logits = self.model.lm_head(self.model.language_model.norm(states[-1][:, :-1][asked])).float()
-        wanted = batch.labels[:, 1:][asked]
-        return F.cross_entropy(logits, wanted), (logits.argmax(-1) == wanted).float().mean()
+    def projected(self, x: Tensor, group: int, *, keys: bool) -> Tensor:
+        """Unturned queries `[..., heads of a group, head_dim]`, or the key `[..., 1, head_dim]`, of the look layer."""
+        layer = self.model.language_model.layers[LOOK_LAYER]
+        assert isinstance(layer, DecoderLayer)
+        text = self.model.config.text
+        shared = text.num_attention_heads // text.num_key_value_heads
+        first, count = (text.num_attention_heads + group, 1) if keys else (group * shared, shared)
+        rows = slice(first * text.head_dim, (first + count) * text.head_dim)
+        projection = layer.self_attn.qkv_proj
+        found = F.linear(layer.input_layernorm(x), projection.weight[rows], projection.bias[rows])
+        return found.view(*x.shape[:-1], count, text.head_dim)
 
-    def grounding_loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        states = self.states(batch)
-        answer, right = self.answer_loss(batch, states)
+    def looking_loss(self, batch: Batch, states: list[Tensor], group: int) -> tuple[Tensor, Tensor]:
+        """Minus log of the attention that a group of heads gives to where it should go, and the attention itself."""
+        count = len(batch.look_from)
+        count -= count % 32 if count > 32 else 0  # few shapes, see `padded`
+        rows, at = batch.look_from[:count].T
+        cos, sin = self.table(batch.positions)
+        state = states[LOOK_LAYER]
+        queries = self.projected(state[rows, at], group, keys=False)
+        queries = apply_rotary(queries, cos[rows, 0, at].unsqueeze(1), sin[rows, 0, at].unsqueeze(1))
+        keys = apply_rotary(self.projected(state, group, keys=True)[:, :, 0], cos[:, 0], sin[:, 0])
+        scores = torch.einsum("nhd,nkd->nhk", queries, keys[rows]).float() * queries.shape[-1] ** -0.5
+        later = torch.arange(scores.shape[-1]) > at.unsqueeze(1)
+        attention = scores.masked_fill(later.unsqueeze(1), float("-inf")).log_softmax(-1)
+        found = attention.masked_fill(~batch.look_at[:count].unsqueeze(1), float("-inf")).logsumexp(-1)
+        return -found.mean(), found.exp().mean()
+
+    def answer_loss(self, batch: Batch, states: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Cross-entropy of each answer's tokens, the tokens that are most likely, and those wanted."""
+        asked = torch.nonzero(batch.labels[:, 1:] != -100)
+        count = len(asked)
+        rows, at = F.pad(asked, (0, 0, 0, -count % 64)).T  # few shapes, see `padded`
+        logits = self.model.lm_head(self.model.language_model.norm(states[-1][rows, at])).float()[:count]
+        wanted = batch.labels[:, 1:][asked[:, 0], asked[:, 1]]
+        return F.cross_entropy(logits, wanted, reduction="none"), logits.argmax(-1), wanted
+
+    def place_loss(self, batch: Batch, states: list[Tensor]) -> tuple[Tensor, dict[str, float]]:
+        """Whether the state of a visual token tells its row and its column."""
         visual = batch.ids == IMAGE_PAD
-        place = self.heads["place"](self.heads_norm["place"](states[PLACE_LAYER][visual])).float()
+        place = self.heads["place"](self.heads["norm"](states[PLACE_LAYER]))[visual].float()
         rows = F.cross_entropy(place[:, :MAX_ROWS], batch.place[:, 0])
         columns = F.cross_entropy(place[:, MAX_ROWS:], batch.place[:, 1])
-        match = self.heads["match"](self.heads_norm["match"](states[MATCH_LAYER][visual])).float().squeeze(-1)
-        each = F.binary_cross_entropy_with_logits(match, batch.target, reduction="none")
-        matched = (each[batch.target == 1].mean() + each[batch.target == 0].mean()) / 2
-        figures = {"point": answer, "point_right": right, "rows": rows, "columns": columns, "match": matched}
-        return answer + 0.15 * (rows + columns) + matched, {k: v.item() for k, v in figures.items()}
+        return rows + columns, {"rows": rows.item(), "columns": columns.item()}
 
-    def planning_loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        loss, right = self.answer_loss(batch, self.states(batch))
-        return loss, {"plan": loss.item(), "plan_right": right.item()}
+    def placing_loss(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
+        batch = collate(examples)
+        return self.place_loss(batch, self.states(batch, PLACE_LAYER))
+
+    def grounding_loss(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
+        batch = collate(examples)
+        states = self.states(batch)
+        each, said, _ = self.answer_loss(batch, states)
+        place, figures = self.place_loss(batch, states)
+        look, looked = self.looking_loss(batch, states, POINTING)
+        said = said.view(-1, 3)
+        hits = [
+            example.region is not None
+            and example.region.box.left <= (x - FIRST_X) * GRID < example.region.box.right
+            and example.region.box.top <= (y - FIRST_Y) * GRID < example.region.box.bottom
+            for example, (x, y, _) in zip(examples, said.tolist(), strict=True)
+        ]
+        figures |= {"point": each.mean().item(), "hits": sum(hits) / len(hits), "look": looked.item()}
+        return each.mean() + 0.1 * place + 0.3 * look, figures
+
+    def planning_loss(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
+        batch = collate(examples)
+        states = self.states(batch)
+        each, said, wanted = self.answer_loss(batch, states)
+        loss, figures = each.mean(), {"plan": each.mean().item(), "copy": 0.0}
+        ends = torch.tensor([example.answer for example in examples])
+        right = [bool(part.all()) for part in torch.split(said == wanted, ends.tolist())]
+        figures["plans_right"] = sum(right) / len(right)
+        if len(batch.look_from):
+            look, looked = self.looking_loss(batch, states, COPYING)
+            loss, figures["copy"] = loss + 0.3 * look, looked.item()
+        return loss, figures
 
     def alignment_loss(
-        self, named: Sequence[Named], wanted: Sequence[int], rng: random.Random
+        self, named: Sequence[Named], wanted: Sequence[int], fresh: int, rng: random.Random
     ) -> tuple[Tensor, dict[str, float]]:
-        """Instructions for `named[wanted]` through the first three layers, against the mean token of each control.
+        """Instructions for `named[wanted]` against the mean token of every control, by the heads that will point.
 
-        All other controls are wrong for an instruction, and all other instructions for a control, unless they have
-        the same name.
+        The controls stand at random places of a screen. All others are wrong for an instruction, and all other
+        instructions for a control, unless they have the same name. Figures: how many are found at all, and how many of
+        the first `fresh`, which were never seen before.
         """
-        prompts = [asked(named[number].element, rng) for number in wanted]
-        texts = [Example(ids, torch.arange(len(ids)).expand(3, -1), 0) for ids in prompts]
-        state = self.states(collate(texts), layers=3)[-1]
-        last = torch.tensor([len(ids) - 1 for ids in prompts])
-        text = F.normalize(self.heads["text"](state[torch.arange(len(texts)), last]).float(), dim=-1)
-        regions = F.normalize(self.heads["region"](torch.stack([n.mean for n in named])).float(), dim=-1)
-        logits = text @ regions.T * self.heads_scale.float().exp().clamp(max=60)
+        texts, tall, wide = [], 39, 69
+        for number in wanted:
+            before = asked(named[number].element, rng)
+            ids = [*before, VISION_END, *TAIL]
+            start, behind = torch.arange(len(before)), len(ids) - len(before)
+            after = len(before) + rng.randint(16, wide) + torch.arange(behind)
+            texts.append(Example(ids, torch.cat((start, after)).expand(3, -1), 0))
+        batch = collate(texts)
+        every = torch.arange(len(texts))
+        state = self.states(batch, LOOK_LAYER)[-1]
+        started = torch.tensor([text.ids.index(VISION_START) for text in texts])
+        queries = []
+        # What the answer looks with is gathered where the picture starts: that place is taught too.
+        for at in (started, torch.tensor([len(text.ids) - 1 for text in texts])):
+            cos, sin = self.table((batch.positions[:, every, at] - started - 1).unsqueeze(1))
+            turned = self.projected(state[every, at], POINTING, keys=False)
+            queries.append(apply_rotary(turned, cos[0, 0].unsqueeze(1), sin[0, 0].unsqueeze(1)))
+        place = torch.tensor([(0, rng.randrange(tall), rng.randrange(wide)) for _ in named]).T.unsqueeze(1)
+        cos, sin = self.table(place)
+        keys = self.projected(torch.stack([n.mean for n in named]), POINTING, keys=True)[:, 0]
+        keys = apply_rotary(keys, cos[0, 0], sin[0, 0])
+        logits = torch.einsum("nhd,kd->hnk", torch.cat(queries, 1), keys).float() * keys.shape[-1] ** -0.5
         names = np.array([n.element.name.lower() for n in named])
         same = torch.from_numpy(names[wanted][:, None] == names)
         right = torch.tensor(wanted)
-        same[torch.arange(len(right)), right] = False
+        same[every, right] = False
         logits = logits.masked_fill(same, -1e4)
-        loss = (F.cross_entropy(logits, right) + F.cross_entropy(logits[:, right].T, torch.arange(len(right)))) / 2
-        return loss, {"align": loss.item(), "align_right": (logits.argmax(-1) == right).float().mean().item()}
+        loss = torch.zeros(())
+        for head in logits:
+            loss = loss + F.cross_entropy(head, right) + F.cross_entropy(head[:, right].T, every)
+        loss = loss / (2 * len(logits))
+        found = (logits[len(logits) // 2 :].sum(0).argmax(-1) == right).float()
+        figures = {"align": loss.item(), "align_right": found.mean().item()}
+        return loss, figures | ({"align_fresh": found[:fresh].mean().item()} if fresh else {})

@@ -1,7 +1,7 @@
-"""Encoded crops to ask questions about: the frozen tower runs once a crop, and many questions share the result."""
+"""Encoded screens to ask questions about: the frozen tower runs once a screen, and many questions share the result."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,37 +15,42 @@ from vlm.training.dense import CELL, target_cells
 from vlm.training.pretrain import Crops
 from vlm.vision import VisionTower
 
-SCREENS = (
-    (46, 26, 8),
-    (69, 39, 2),
-    (23, 17, 2),
-    (16, 16, 2),
-    (37, 27, 2),
-    (29, 21, 2),
-    (49, 27, 2),
-    (13, 23, 2),
-    (39, 86, 2),
-)
-"""Columns and rows of the screens in which a crop may pretend to lie, and how often."""
+SCREENS = ((46, 26, 8), (69, 39, 2), (23, 17, 2), (16, 16, 2), (37, 27, 2), (29, 21, 2), (49, 27, 2), (39, 86, 2))
+"""Columns and rows of the screens in which a region may pretend to lie, and how often."""
+CROPS, CROP_ROWS, CROP_COLUMNS = 4, 16, 20
+"""How many parts of a screen are encoded, of so many cells: one shape, because a CPU is slow at the first of each."""
+WHOLE = 100_000
+"""More cells than any screen has."""
 
 
 @dataclass(frozen=True, slots=True)
-class EncodedCrop:
-    """Visual tokens `[rows, columns, width]` of a crop, and the controls that lie inside it (crop pixels)."""
+class Control:
+    """A control of an encoded screen, in its pixels. area `[rows, columns]`: the cells of its box and of its label."""
+
+    element: Element
+    area: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedScreen:
+    """Visual tokens `[rows, columns, width]`, which cells `[rows, columns]` show anything, and the controls."""
 
     tokens: Tensor
-    elements: tuple[Element, ...]
+    drawn: Tensor
+    controls: tuple[Control, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Part of an encoded crop, placed on a screen of `screen` (rows, columns) at `at` (row, column), in cells.
+    """Some cells of a screen of `screen` (rows, columns), and one control there.
 
-    tokens: `[rows, columns, width]`. box: the target, in pixels of that screen.
+    tokens `[n, width]`; places `[n, 2]`: row and column of each, row-major; area `[n]`: True on the control and its
+    label. box: the control, in pixels of the screen.
     """
 
     tokens: Tensor
-    at: tuple[int, int]
+    places: Tensor
+    area: Tensor
     screen: tuple[int, int]
     box: Box
     element: Element
@@ -53,119 +58,149 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A control whose name stands inside it, and the mean `[width]` of its visual tokens."""
+    """A control whose name can be read on the screen, and the mean `[width]` of the visual tokens it is written on."""
 
     element: Element
     mean: Tensor
 
 
-NAMED_INSIDE = ("button", "link", "tab")
-"""Kinds of control that show their name; a field's or a checkbox's stands beside it."""
-
-
 class Pool:
-    """A growing set of encoded crops, and of the controls there whose name can be read in themselves."""
+    """A growing set of encoded screens, and of the controls there whose name can be read.
 
-    def __init__(self, screens: Path, tower: VisionTower, seed: int) -> None:
+    whole: encode screens as they are; otherwise up to `CROPS` parts of each, which is several times faster.
+    """
+
+    def __init__(self, screens: Path, tower: VisionTower, seed: int, *, whole: bool = False) -> None:
         self.rng = random.Random(seed)
-        self.source = Crops(screens, seed, start=1, grow=0)
+        self.source = Crops(screens, seed, start=1)
         self.tower = tower
-        self.crops: list[EncodedCrop] = []
+        self.whole = whole
+        self.screens: list[EncodedScreen] = []
         self.named: list[Named] = []
-        self.whole = False
         self._next = 0
 
-    def clear(self, *, whole: bool = False) -> None:
-        """Forget all crops. whole: those to come are whole screens."""
-        self.whole = whole
-        self.crops.clear()
-        self.named.clear()
+    def scale(self, factor: float) -> None:
+        """Multiply what the tower has said so far."""
+        for tokens in (*(screen.tokens for screen in self.screens), *(named.mean for named in self.named)):
+            tokens.mul_(factor)
 
-    @torch.no_grad()
-    def grow(self, crops: int) -> None:
-        """Encode that many further crops: whole screens, or at most 20 x 16 cells each."""
-        wanted = len(self.crops) + crops
-        while len(self.crops) < wanted:
+    def grow(self) -> None:
+        """Encode the next screen on which there is something to ask for."""
+        before = len(self.screens)
+        while len(self.screens) == before:
             number = self.source.order[self._next % len(self.source.order)]
             self._next += 1
             image, _ = self.source.load(number)
-            crop = self._encode(image, self._elements(number))
+            self._add(image, self.source.seen_screens[number])
             self.source.forget(number)
-            if crop.elements:
-                self.crops.append(crop)
-                self.named += _named(crop)
 
-    def _elements(self, number: int) -> tuple[Element, ...]:
-        screen: Screen = self.source.seen_screens[number]
-        return tuple(e for e in screen.elements if e.name)
+    def _add(self, image: np.ndarray, screen: Screen) -> None:
+        rows, columns = image.shape[0] // CELL, image.shape[1] // CELL
+        image = image[: rows * CELL, : columns * CELL]
+        letters = "".join(char.lower()[0] for *_, char in screen.chars)
+        controls = []
+        for element in _plainly_named(screen.elements, columns * CELL, rows * CELL):
+            label = _label_of(element, screen, letters)
+            label_area = target_cells(label, rows, columns).bool() if label else None
+            area = target_cells(element.box, rows, columns).bool()
+            controls.append((element, area if label_area is None else area | label_area, label_area))
+        for part in self._parts(rows, columns, [area for _, area, _ in controls]):
+            self._encode(image, part, controls)
 
-    def _encode(self, image: np.ndarray, elements: tuple[Element, ...]) -> EncodedCrop:
-        columns, rows = image.shape[1] // CELL, image.shape[0] // CELL
-        width = (columns if self.whole else min(columns, self.rng.randint(12, 20))) * CELL
-        height = (rows if self.whole else min(rows, self.rng.randint(10, 16))) * CELL
-        center = self.rng.choice(elements).box.center if elements else Box(0, 0, 2, 2).center
-        left = min(max(center.x - self.rng.randrange(width), 0), image.shape[1] - width)
-        top = min(max(center.y - self.rng.randrange(height), 0), image.shape[0] - height)
-        frames = (
-            torch.from_numpy(normalised(image[top : top + height, left : left + width]))
-            .permute(2, 0, 1)[None]
-            .bfloat16()
-        )
-        tokens = self.tower(patches_of(frames.expand(2, -1, -1, -1)), [(1, height // 14, width // 14)])
-        return EncodedCrop(tokens.view(height // CELL, width // CELL, -1), _inside(elements, left, top, width, height))
+    def _parts(self, rows: int, columns: int, areas: list[Tensor]) -> list[tuple[int, int, int, int]]:
+        """Top, left, rows and columns to encode: all of it, or parts around controls that begin where a window does."""
+        if self.whole:
+            return [(0, 0, rows, columns)] if areas else []
+        tall, wide = min(rows, CROP_ROWS) // 4 * 4, min(columns, CROP_COLUMNS) // 4 * 4
+        parts = set()
+        for area in self.rng.sample(areas, min(CROPS, len(areas))):
+            y, x = torch.nonzero(area)[0].tolist()
+            top = min(max(0, y - self.rng.randrange(tall)), rows - tall) // 4 * 4
+            left = min(max(0, x - self.rng.randrange(wide)), columns - wide) // 4 * 4
+            parts.add((top, left, tall, wide))
+        return sorted(parts)
 
-    def region(self, cells: float) -> Region:
-        """A region of about `cells` cells around a random control, somewhere on a random screen."""
+    @torch.no_grad()
+    def _encode(
+        self, image: np.ndarray, part: tuple[int, int, int, int], found: list[tuple[Element, Tensor, Tensor | None]]
+    ) -> None:
+        top, left, rows, columns = part
+        cells = slice(top, top + rows), slice(left, left + columns)
+        seen = image[top * CELL : (top + rows) * CELL, left * CELL : (left + columns) * CELL]
+        frames = torch.from_numpy(normalised(seen)).permute(2, 0, 1)[None].bfloat16()
+        tokens = self.tower(patches_of(frames.expand(2, -1, -1, -1)), [(1, 2 * rows, 2 * columns)])
+        tokens = tokens.view(rows, columns, -1)
+        controls = []
+        for element, area, label in found:
+            if int(area[cells].sum()) == int(area.sum()):
+                controls.append(Control(_moved(element, -left * CELL, -top * CELL), area[cells]))
+                if label is not None:
+                    self.named.append(Named(element, tokens[label[cells]].mean(0)))
+        if controls:
+            self.screens.append(EncodedScreen(tokens, _drawn(seen), tuple(controls)))
+
+    def region(self, cells: float, blank: float = 1.0) -> Region:
+        """About `cells` cells around a random control, somewhere on a random screen; WHOLE: all that was encoded.
+
+        blank: the share that is kept of cells that show nothing.
+        """
         rng = self.rng
-        crop = rng.choice(self.crops)
-        element = rng.choice(crop.elements)
-        rows, columns, _ = crop.tokens.shape
-        top, bottom = _span(
-            rng,
-            element.box.top,
-            element.box.bottom,
-            rows,
-            max(3, round(cells**0.5 * 0.8)),
-            label_cells=3 if element.kind in ("field", "select") else 0,
-        )
-        left, right = _span(
-            rng,
-            element.box.left,
-            element.box.right,
-            columns,
-            max(4, round(cells**0.5 * 1.25)),
-            label_cells=8 if element.kind in ("field", "select", "checkbox", "radio", "switch") else 0,
-        )
-        if element.kind in ("checkbox", "radio", "switch"):
-            right = min(columns, max(right, element.box.right // CELL + 7))
-        wide, tall, _ = rng.choices(SCREENS, weights=[often for *_, often in SCREENS])[0]
-        wide, tall = max(wide, right - left), max(tall, bottom - top)
-        at = rng.randint(0, tall - (bottom - top)), rng.randint(0, wide - (right - left))
-        dx, dy = (at[1] - left) * CELL, (at[0] - top) * CELL
-        box = Box(element.box.left + dx, element.box.top + dy, element.box.right + dx, element.box.bottom + dy)
-        return Region(crop.tokens[top:bottom, left:right], at, (tall, wide), box, element)
+        screen = rng.choice(self.screens)
+        control = rng.choice(screen.controls)
+        rows, columns, _ = screen.tokens.shape
+        ys, xs = (torch.nonzero(control.area.any(axis)).flatten() for axis in (1, 0))
+        top, bottom = _span(rng, int(ys[0]), int(ys[-1]) + 1, rows, round(cells**0.5 * 0.8))
+        left, right = _span(rng, int(xs[0]), int(xs[-1]) + 1, columns, round(cells**0.5 * 1.25))
+        at, size = (0, 0), (rows, columns)
+        if (bottom - top, right - left) != (rows, columns):
+            wide, tall, _ = rng.choices(SCREENS, weights=[often for *_, often in SCREENS])[0]
+            size = max(tall, bottom - top), max(wide, right - left)
+            at = rng.randint(0, size[0] - (bottom - top)), rng.randint(0, size[1] - (right - left))
+        part = slice(top, bottom), slice(left, right)
+        area = control.area[part]
+        kept = screen.drawn[part] | area | (torch.rand(area.shape) < blank)
+        places = torch.nonzero(kept) + torch.tensor(at)
+        element = _moved(control.element, (at[1] - left) * CELL, (at[0] - top) * CELL)
+        return Region(screen.tokens[part][kept], places, area[kept], size, element.box, element)
 
 
-def _named(crop: EncodedCrop) -> list[Named]:
-    rows, columns, _ = crop.tokens.shape
-    shown = [element for element in crop.elements if element.kind in NAMED_INSIDE]
-    return [Named(e, crop.tokens[target_cells(e.box, rows, columns).bool()].mean(0)) for e in shown]
+def _moved(element: Element, dx: int, dy: int) -> Element:
+    box = element.box
+    return replace(element, box=Box(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy))
 
 
-def _span(rng: random.Random, start: int, end: int, limit: int, length: int, label_cells: int) -> tuple[int, int]:
-    """A run of cells that holds [start, end) pixels and `label_cells` cells before, grown to `length` at random."""
-    first, last = max(0, start // CELL - label_cells), min(limit, (end - 1) // CELL + 1)
-    spare = max(0, length - (last - first))
-    before = rng.randint(0, spare)
-    return max(0, first - before), min(limit, last + spare - before)
+def _plainly_named(elements: tuple[Element, ...], width: int, height: int) -> list[Element]:
+    """Controls wholly on the screen whose name no other control there has."""
+    kept = [e for e in elements if e.name and min(e.box.left, e.box.top) >= 0]
+    kept = [e for e in kept if e.box.right <= width and e.box.bottom <= height]
+    names = [e.name.lower() for e in elements]
+    return [e for e in kept if names.count(e.name.lower()) == 1 and len(e.name) <= 48]
 
 
-def _inside(elements: tuple[Element, ...], left: int, top: int, width: int, height: int) -> tuple[Element, ...]:
-    """Controls wholly inside a crop whose name no other control there has, in its pixels."""
-    moved = [
-        Element(e.kind, e.name, Box(e.box.left - left, e.box.top - top, e.box.right - left, e.box.bottom - top))
-        for e in elements
-    ]
-    kept = [e for e in moved if e.box.left >= 0 and e.box.top >= 0 and e.box.right <= width and e.box.bottom <= height]
-    names = [e.name.lower() for e in kept]
-    return tuple(e for e in kept if names.count(e.name.lower()) == 1 and len(e.name) <= 48)
+def _label_of(element: Element, screen: Screen, letters: str) -> Box | None:
+    """Where an element's name is written on one line: in it, else nearest to it. letters: all of the screen's."""
+    name, box, found, at = element.name.replace(" ", "").lower(), element.box, [], -1
+    while (at := letters.find(name, at + 1)) >= 0:
+        written = screen.chars[at : at + len(name)]
+        xs, ys = [x for x, _, _ in written], [y for _, y, _ in written]
+        if max(ys) - min(ys) < CELL:
+            away = max(box.left - max(xs), min(xs) - box.right, 0) + max(box.top - max(ys), min(ys) - box.bottom, 0)
+            found.append((away, min(xs), min(ys), max(xs), max(ys)))
+    if not found or min(found)[0] > 8 * CELL:
+        return None
+    _, left, top, right, bottom = min(found)
+    return Box(max(0, left - 4), max(0, top - 4), right + 5, bottom + 5)
+
+
+def _drawn(image: np.ndarray) -> Tensor:
+    """`[rows, columns]`: the cells of a picture that are not of one colour."""
+    rows, columns = image.shape[0] // CELL, image.shape[1] // CELL
+    cells = image.reshape(rows, CELL, columns, CELL, 3)
+    return torch.from_numpy((cells.max((1, 3)).astype(int) - cells.min((1, 3))).max(-1) > 6)
+
+
+def _span(rng: random.Random, first: int, end: int, limit: int, length: int) -> tuple[int, int]:
+    """A run of `length` of the cells 0 to limit, or more, that holds [first, end)."""
+    length = min(limit, max(length, end - first))
+    start = rng.randint(max(0, end - length), min(first, limit - length))
+    return start, start + length

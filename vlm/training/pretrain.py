@@ -1,6 +1,7 @@
 """Stage 1, visual pre-training: the vision tower alone, on crops of screens with dense targets."""
 
 import random
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,9 @@ from vlm.config import VisionConfig
 from vlm.images import normalised, patches_of
 from vlm.rope import Grid
 from vlm.training.data.render import Screen, read_screens
-from vlm.training.dense import DenseHeads, DenseTargets, ScreenLabels, dense_targets, labels_of
+from vlm.training.dense import CountingHead, DenseHeads, DenseTargets, ScreenLabels, dense_targets, labels_of
 from vlm.training.optim import MuonAdamW
-from vlm.training.run import FULL, Amounts, Stage, averaged
+from vlm.training.run import FULL, Amounts, Stage
 from vlm.training.workers import rank
 from vlm.vision import VisionTower
 
@@ -45,7 +46,7 @@ Batch = tuple[Tensor, list[Grid], DenseTargets]
 
 
 class Crops:
-    """Random crops of stored screens, three quarters of them around a character.
+    """Random crops of stored screens, three quarters of them around a character, half of those in a control.
 
     Decoding is slow, so a batch draws from the screens in memory, and every batch adds `grow` more of them.
     """
@@ -93,7 +94,8 @@ class Crops:
     def _corner(self, image: np.ndarray, labels: ScreenLabels, width: int, height: int) -> tuple[int, int]:
         most_left, most_top = image.shape[1] - width, image.shape[0] - height
         if len(labels.chars) and self.rng.random() < 0.75:
-            x, y, _ = labels.chars[self.rng.randrange(len(labels.chars))]
+            chars = labels.named if len(labels.named) and self.rng.random() < 0.5 else labels.chars
+            x, y, _ = chars[self.rng.randrange(len(chars))]
             left, top = int(x) - self.rng.randrange(width), int(y) - self.rng.randrange(height)
             return min(max(left, 0), most_left), min(max(top, 0), most_top)
         return self.rng.randint(0, most_left), self.rng.randint(0, most_top)
@@ -108,19 +110,36 @@ def pretrain(
     minutes: float,
     seed: int = 0,
     amounts: Amounts = FULL,
-) -> VisionTower:
-    """Train a vision tower on screens and on specimens of text.
+) -> nn.ModuleDict:
+    """Train a vision tower on screens and on specimens of text: the `tower`, and the `heads` and `counts` that read it.
 
     Checkpoints and log go to `folder`; goes on from what is there.
     """
     torch.manual_seed(seed)
-    modules = nn.ModuleDict({"tower": VisionTower(config), "heads": DenseHeads(config.out_hidden_size)}).bfloat16()
+    width = config.out_hidden_size
+    modules = nn.ModuleDict({"tower": VisionTower(config), "heads": DenseHeads(width), "counts": CountingHead(width)})
+    modules.bfloat16()
     optimizer = MuonAdamW(modules.named_parameters(), matrix_lr=0.02, other_lr=2e-3)
     stage = Stage("pretrain", folder, minutes, modules, optimizer)
-    own = seed + stage.step + 7919 * rank()
-    sources = [Crops(source, own, start=amounts.pool, grow=amounts.grow) for source in (screens, specimens)]
-    rng, collect = random.Random(own), averaged()
-    tower, heads = modules["tower"], modules["heads"]
+    sources = _sources((screens, specimens), seed + stage.step, amounts)
+    for scale, batch in _batches(stage, sources, amounts):
+        tokens = modules["tower"](batch[0], batch[1])
+        read, figures = modules["heads"].loss(tokens, batch[2])  # type: ignore[operator]
+        counted, more = modules["counts"].loss(tokens, batch[2])  # type: ignore[operator]
+        (read + 0.5 * counted).backward()
+        optimizer.step(scale)
+        stage.collect(figures | more)
+    return modules
+
+
+def _sources(folders: tuple[Path, Path], seed: int, amounts: Amounts) -> list[Crops]:
+    own = seed + 7919 * rank()
+    return [Crops(folder, own, start=amounts.pool) for folder in folders]
+
+
+def _batches(stage: Stage, sources: list[Crops], amounts: Amounts) -> Iterator[tuple[float, Batch]]:
+    """Each step's learning-rate scale and crops, drawn one step ahead."""
+    rng = sources[0].rng
 
     def draw() -> Batch:
         width, height, count, _ = rng.choices(amounts.crops, weights=[often for *_, often in amounts.crops])[0]
@@ -129,10 +148,5 @@ def pretrain(
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(draw)
         for scale in stage.steps():
-            (patches, grids, targets), coming = coming.result(), ahead.submit(draw)
-            loss, figures = heads.loss(tower(patches, grids), targets)  # type: ignore[operator]
-            loss.backward()
-            optimizer.step(scale)
-            if means := collect(figures):
-                stage.note(means)
-    return tower  # type: ignore[return-value]
+            batch, coming = coming.result(), ahead.submit(draw)
+            yield scale, batch

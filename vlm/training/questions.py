@@ -101,9 +101,10 @@ class _Topic:
     said: Callable[[str], str]
 
 
-def plan_question(rng: random.Random, words: Words) -> PlanQuestion:
-    """A task of one to five parts, some of which are done."""
-    clauses = [_clause(rng, words) for _ in range(rng.choices((1, 2, 3, 4, 5), weights=(3, 3, 5, 4, 2))[0])]
+def plan_question(rng: random.Random, words: Words, most: int = 5) -> PlanQuestion:
+    """A task of one to `most` parts (five at most), some of which are done."""
+    parts = rng.choices((1, 2, 3, 4, 5)[:most], weights=(3, 3, 5, 4, 2)[:most])[0]
+    clauses = [_clause(rng, words) for _ in range(parts)]
     plans = [plan for clause in clauses for plan in clause.plans] + ["done"]
     due = rng.randrange(len(plans))
     lines = [f"Task: {_task(rng, [clause.words for clause in clauses])}"]

@@ -7,7 +7,7 @@ from vlm.training.export import export
 from vlm.training.multimodal import Trainer
 from vlm.training.pretrain import pretrain
 from vlm.training.run import FULL, Amounts
-from vlm.training.stages import BUNDLED, align, build, point
+from vlm.training.stages import BUNDLED, align, point
 from vlm.training.workers import run_workers
 
 
@@ -42,6 +42,6 @@ def make(
 
 def _train(screens: Path, specimens: Path, out: Path, minutes: Minutes, seed: int, amounts: Amounts) -> Trainer:
     """All stages in order; those that are done are only loaded."""
-    tower = pretrain(BUNDLED.vision, screens, specimens, out, minutes=minutes.vision, seed=seed, amounts=amounts)
-    trainer = align(build(tower, seed), screens, out, minutes=minutes.align, seed=seed + 1, amounts=amounts)
+    seeing = pretrain(BUNDLED.vision, screens, specimens, out, minutes=minutes.vision, seed=seed, amounts=amounts)
+    trainer = align(seeing, screens, out, minutes=minutes.align, seed=seed + 1, amounts=amounts)
     return point(trainer, screens, out, minutes=minutes.point, seed=seed + 2, amounts=amounts)

@@ -2,10 +2,9 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -14,6 +13,7 @@ from vlm.training.optim import MuonAdamW, ramp
 from vlm.training.workers import rank, said_by_first
 
 SAVE_EVERY_S = 180.0
+NOTE_EVERY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class Amounts:
     """How much one step of each stage takes in, for each worker.
 
     crops: width, height, crops in a step, and how often that kind of step comes. align, plans: examples in a step.
-    tokens: of a step's grounding examples together. pool: encoded crops to start with; grow: crops added by each step.
+    tokens: of a step's grounding examples together. pool: encoded screens to start with; a further one comes every
+    `every` steps.
     """
 
     crops: tuple[tuple[int, int, int, int], ...] = (
@@ -30,15 +31,15 @@ class Amounts:
         (448, 336, 5, 2),
         (1260, 700, 1, 1),
     )
-    align: int = 96
-    tokens: int = 3600
-    plans: int = 10
-    pool: int = 80
-    grow: int = 1
+    align: int = 64
+    tokens: int = 2400
+    plans: int = 8
+    pool: int = 96
+    every: int = 2
 
 
 FULL = Amounts()
-SMOKE = Amounts(crops=((112, 112, 4, 1),), align=6, tokens=240, plans=2, pool=3, grow=1)
+SMOKE = Amounts(crops=((112, 112, 4, 1),), align=6, tokens=240, plans=2, pool=3)
 """Just enough to see that every part turns."""
 
 
@@ -53,6 +54,7 @@ class Stage:
         self.path, self.log = folder / f"{name}.pt", folder / f"{name}.log.jsonl"
         self.budget_s, self.spent_s, self.step = minutes * 60, 0.0, 0
         self.modules, self.optimizer = modules, optimizer
+        self._figures: list[dict[str, float]] = []
         if self.path.is_file():
             saved = torch.load(self.path, weights_only=True)
             self.spent_s, self.step = saved["spent_s"], saved["step"]
@@ -86,29 +88,20 @@ class Stage:
         torch.save(state, partial)
         partial.replace(self.path)
 
-    def note(self, figures: dict[str, Any]) -> None:
-        """One line of the log: step, minutes and worker 0's figures (floats)."""
+    def collect(self, figures: dict[str, float]) -> None:
+        """Keep a step's figures; every ten steps their means are a line of the log, with step and minutes."""
+        self._figures.append(figures)
+        if len(self._figures) < NOTE_EVERY:
+            return
+        found = {key: [row[key] for row in self._figures if key in row] for row in self._figures for key in row}
+        figures = {key: sum(values) / len(values) for key, values in found.items()}
+        self._figures.clear()
         if rank() != 0:
             return
         row = {
             "step": self.step,
             "minutes": round(self.spent_s / 60, 2),
-            **{k: round(float(v), 4) for k, v in figures.items()},
+            **{k: round(v, 4) for k, v in figures.items()},
         }
         with self.log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
-
-
-def averaged(window: int = 25) -> Callable[[dict[str, float]], dict[str, float] | None]:
-    """Collects figures; every `window` calls gives their means, otherwise None."""
-    rows: list[dict[str, float]] = []
-
-    def collect(figures: dict[str, float]) -> dict[str, float] | None:
-        rows.append(figures)
-        if len(rows) < window:
-            return None
-        means = {key: sum(row[key] for row in rows) / len(rows) for key in figures}
-        rows.clear()
-        return means
-
-    return collect

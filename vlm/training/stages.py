@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import torch
@@ -11,34 +12,35 @@ from vlm.config import Config, TextConfig, VisionConfig
 from vlm.model import Qwen25VL
 from vlm.training.data.words import Words
 from vlm.training.multimodal import (
+    IM_START,
     IMAGE_PAD,
     TOKENS,
     VISION_START,
-    Batch,
     Example,
     Trainer,
-    collate,
     grounding_example,
+    padded,
     planning_example,
 )
 from vlm.training.optim import MuonAdamW
-from vlm.training.pool import Pool
-from vlm.training.run import FULL, Amounts, Stage, averaged
+from vlm.training.pool import WHOLE, Pool
+from vlm.training.run import FULL, Amounts, Stage
 from vlm.training.tokenizer import token_id
-from vlm.training.workers import rank, said_by_first
+from vlm.training.wiring import Reading, wire
+from vlm.training.workers import rank, told_by_first
 
 BUNDLED = Config(
     text=TextConfig(
-        vocab_size=288,
+        vocab_size=928,
         hidden_size=256,
         intermediate_size=768,
         num_hidden_layers=6,
         num_attention_heads=4,
         num_key_value_heads=2,
         rms_norm_eps=1e-6,
-        # Real Qwen2.5-VL turns so slowly along the width that it hardly tells columns apart; this small model has to.
+        # The published sections and theta turn too slowly along the width to tell columns apart; a small model has to.
         rope_theta=1000.0,
-        mrope_section=(2, 8, 22),
+        mrope_section=(1, 7, 24),
         max_position_embeddings=32768,
     ),
     vision=VisionConfig(
@@ -55,121 +57,146 @@ BUNDLED = Config(
     vision_start_token_id=VISION_START,
 )
 """The shape of the bundled model."""
-MOST_NAMED = 3000
+MOST_NAMED = 3072
 """So many of the latest controls are told from each other in a step of alignment."""
-LARGEST_FROM, WHOLE_FROM = 0.6, 0.75
-"""The share of stage 3 after which regions have 150 cells, and after which they are whole screens."""
-WHOLE = 100_000
-"""More cells than any screen has."""
+LARGEST = 320
+"""Cells of the largest region before regions are whole screens."""
+WHOLE_FROM, ALL_FROM = 0.7, 0.85
+"""The share of stage 3 after which regions are whole screens, and after which no empty cell is left out."""
 
 
-def scale_features(model: Qwen25VL, pool: Pool) -> None:
-    """Bring visual tokens to the text embeddings' scale (root mean square 1), by the merger's last layer."""
-    tokens = torch.cat([crop.tokens.flatten(0, 1) for crop in pool.crops]).float()
-    factor = said_by_first(1 / tokens.square().mean().sqrt().item())
-    last = model.visual.merger.mlp[2]
-    assert isinstance(last, nn.Linear)
+def start(seeing: nn.ModuleDict, screens: Path, seed: int, amounts: Amounts, config: Config = BUNDLED) -> Qwen25VL:
+    """A network around a pre-trained tower, which stays as it is, wired to use what the tower's counting head reads.
+
+    Visual tokens are brought to the scale of the text embeddings (root mean square 1), by the merger's last layer.
+    """
+    torch.manual_seed(seed)
+    model = Qwen25VL(config)
+    model.visual.load_state_dict(seeing["tower"].state_dict())
+    model.visual.bfloat16().requires_grad_(False)
+    pool, _ = _sources(screens, model, seed)
+    _fill(pool, amounts.pool)
+    tokens = torch.cat([screen.tokens[screen.drawn] for screen in pool.screens]).float()
+    factor = 1 / tokens.square().mean().sqrt().item()
+    last, counts = model.visual.merger.mlp[2], seeing["counts"]
+    assert isinstance(last, nn.Linear) and isinstance(counts, nn.Linear)
     with torch.no_grad():
         last.weight.mul_(factor)
         last.bias.mul_(factor)
-
-
-def build(tower: nn.Module, seed: int, config: Config = BUNDLED) -> Qwen25VL:
-    """A fresh network around a pre-trained, frozen tower."""
-    torch.manual_seed(seed)
-    model = Qwen25VL(config).bfloat16()
-    model.visual.load_state_dict(tower.state_dict())
-    model.visual.requires_grad_(False)
-    return model
+    reading = Reading(tokens * factor, counts.weight.detach() / factor, counts.bias.detach())
+    wire(model, reading, picture=VISION_START, turn=IM_START)
+    told_by_first(model.parameters())
+    return model.bfloat16()
 
 
 def align(
-    model: Qwen25VL, screens: Path, folder: Path, *, minutes: float, seed: int = 1, amounts: Amounts = FULL
+    seeing: nn.ModuleDict, screens: Path, folder: Path, *, minutes: float, seed: int = 1, amounts: Amounts = FULL
 ) -> Trainer:
-    """Stage 2: instructions and controls find each other; plans are learned beside it."""
+    """Stage 2: instructions and controls find each other, tokens learn where they are, short plans are copied."""
+    begun = (folder / "align.pt").is_file()
+    model = Qwen25VL(BUNDLED).bfloat16() if begun else start(seeing, screens, seed, amounts)
+    model.visual.requires_grad_(False)
     trainer = Trainer(model).bfloat16()
     stage = _stage("align", trainer, folder, minutes)
     if stage.done:
         return trainer
     pool, rng = _sources(screens, model, seed + stage.step)
-    pool.grow(amounts.pool)
-    if stage.step == 0:
-        scale_features(model, pool)
-        pool.clear()
-        pool.grow(amounts.pool)
-    words, collect = Words(rng, held_out=False), averaged(10)
+    _fill(pool, amounts.pool)
+    words, known = Words(rng, held_out=False), len(pool.named)
     for scale in stage.steps():
-        pool.grow(amounts.grow)
-        while not pool.named:
-            pool.grow(1)
-        named = pool.named[-MOST_NAMED:]
-        wanted = rng.sample(range(len(named)), min(amounts.align, len(named)))
-        loss, figures = trainer.alignment_loss(named, wanted, rng)
+        progress = stage.spent_s / stage.budget_s
+        if stage.step % amounts.every == 0:
+            pool.grow()
+        named = pool.named[-min(MOST_NAMED, len(pool.named) // 128 * 128 or len(pool.named)) :]
+        fresh = list(range(max(0, len(named) - (len(pool.named) - known)), len(named)))[: amounts.align]
+        others = rng.sample(range(len(named) - len(fresh)), min(amounts.align, len(named)) - len(fresh))
+        known = len(pool.named)
+        loss, figures = trainer.alignment_loss(named, fresh + others, len(fresh), rng)
         torch.autograd.backward(loss)
-        figures |= _plan(trainer, rng, words, amounts.plans)
+        placed = _grounding(rng, pool, 24 * 13 ** rng.random(), amounts.tokens // 2)
+        figures |= _gradients(trainer.placing_loss, placed)
+        figures |= _plan(trainer, rng, words, 2 * amounts.plans, 1 + int(4 * progress))
         stage.optimizer.step(scale)
-        if means := collect({**figures, "pool": len(pool.crops)}):
-            stage.note(means)
+        stage.collect({**figures, "pool": len(pool.screens), "named": len(pool.named)})
     return trainer
 
 
 def point(
     trainer: Trainer, screens: Path, folder: Path, *, minutes: float, seed: int = 2, amounts: Amounts = FULL
 ) -> Trainer:
-    """Stage 3: points and plans, the tower still frozen; regions grow from 24 to 150 cells, then are whole screens."""
+    """Stage 3: points and plans, the tower still frozen; regions grow from 24 cells to whole screens."""
     stage = _stage("point", trainer, folder, minutes)
     if stage.done:
         return trainer
-    pool, rng = _sources(screens, trainer.model, seed + stage.step)
-    words, collect = Words(rng, held_out=False), averaged(10)
+    pool, rng = _sources(screens, trainer.model, seed + stage.step, whole=stage.spent_s / stage.budget_s > WHOLE_FROM)
+    _fill(pool, amounts.pool)
+    words = Words(rng, held_out=False)
     for scale in stage.steps():
         progress = stage.spent_s / stage.budget_s
         if progress > WHOLE_FROM and not pool.whole:
-            pool.clear(whole=True)
-        if not pool.crops:
-            pool.grow(amounts.pool // 4 + 1 if pool.whole else amounts.pool)
-        pool.grow(amounts.grow)
-        cells = WHOLE if pool.whole else 24 * (150 / 24) ** min(1.0, progress / LARGEST_FROM)
-        figures = _ground(trainer, rng, pool, cells, amounts.tokens) | _plan(trainer, rng, words, amounts.plans)
+            pool, rng = _sources(screens, trainer.model, seed + stage.step, whole=True)
+            _fill(pool, amounts.pool)
+        if stage.step % amounts.every == 0:
+            pool.grow()
+        cells = 24 * (LARGEST / 24) ** (progress / WHOLE_FROM) if progress < WHOLE_FROM else WHOLE
+        blank = 0.2 if progress < ALL_FROM else 1.0
+        figures = _gradients(trainer.grounding_loss, _grounding(rng, pool, cells, amounts.tokens, blank))
+        figures |= _plan(trainer, rng, words, amounts.plans)
         stage.optimizer.step(scale)
-        if means := collect({**figures, "cells": cells, "pool": len(pool.crops)}):
-            stage.note(means)
+        stage.collect({**figures, "cells": cells, "pool": len(pool.screens)})
     return trainer
 
 
-def _ground(trainer: Trainer, rng: random.Random, pool: Pool, cells: float, tokens: int) -> dict[str, float]:
-    """Gradients of grounding examples of about `tokens` tokens together, and their figures."""
+def _grounding(rng: random.Random, pool: Pool, cells: float, tokens: int, blank: float = 0.2) -> list[Example]:
+    """Grounding examples of about `tokens` tokens together."""
     examples: list[Example] = []
     while sum(len(example.ids) for example in examples) < tokens:
-        examples.append(grounding_example(pool.region(rng.uniform(0.5, 1.3) * cells), rng))
-    return _gradients(trainer.grounding_loss, examples)
+        size = cells if cells == WHOLE else rng.uniform(0.5, 1.3) * cells
+        examples.append(grounding_example(pool.region(size, blank), rng))
+    return examples
 
 
-def _plan(trainer: Trainer, rng: random.Random, words: Words, count: int) -> dict[str, float]:
+def _plan(trainer: Trainer, rng: random.Random, words: Words, count: int, most: int = 5) -> dict[str, float]:
     """Gradients of `count` planning examples, and their figures."""
-    return _gradients(trainer.planning_loss, [planning_example(rng, words) for _ in range(count)])
+    return _gradients(trainer.planning_loss, [planning_example(rng, words, most) for _ in range(count)])
 
 
 def _gradients(
-    loss_of: Callable[[Batch], tuple[Tensor, dict[str, float]]], examples: Sequence[Example]
+    loss_of: Callable[[Sequence[Example]], tuple[Tensor, dict[str, float]]], examples: Sequence[Example]
 ) -> dict[str, float]:
-    """Gradients of the mean loss, in two parts: short and long examples apart need less padding."""
-    ordered = sorted(examples, key=lambda example: len(example.ids))
-    half = len(ordered) // 2
+    """Gradients of the mean loss; examples of like length go together, so that there is little padding."""
     total: dict[str, float] = {}
-    for part in (ordered[:half], ordered[half:]):
-        if part:
-            share = len(part) / len(examples)
-            loss, figures = loss_of(collate(part))
-            torch.autograd.backward(loss * share)
-            total = {key: total.get(key, 0.0) + share * value for key, value in figures.items()}
+    for part in _of_like_length(examples):
+        share = len(part) / len(examples)
+        loss, figures = loss_of(part)
+        torch.autograd.backward(loss * share)
+        total = {key: total.get(key, 0.0) + share * value for key, value in figures.items()}
     return total
 
 
-def _sources(screens: Path, model: Qwen25VL, seed: int) -> tuple[Pool, random.Random]:
-    """Crops and chance of this worker alone."""
+def _of_like_length(examples: Sequence[Example]) -> list[list[Example]]:
+    """Groups of one padded length, in few sizes: the first product of every new shape is slow on a CPU."""
+    groups: list[list[Example]] = []
+    by_length = sorted(examples, key=lambda example: padded(len(example.ids)))
+    for _, same in groupby(by_length, key=lambda example: padded(len(example.ids))):
+        rest = list(same)
+        while rest:
+            size = max(size for size in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64) if size <= len(rest))
+            groups.append(rest[:size])
+            rest = rest[size:]
+    return groups
+
+
+def _fill(pool: Pool, screens: int) -> None:
+    while len(pool.screens) < screens or not pool.named:
+        pool.grow()
+
+
+def _sources(screens: Path, model: Qwen25VL, seed: int, *, whole: bool = False) -> tuple[Pool, random.Random]:
+    """Screens and chance of this worker alone."""
     own = seed + 7919 * rank()
-    return Pool(screens, model.visual, own), random.Random(own)
+    torch.manual_seed(own)
+    return Pool(screens, model.visual, own, whole=whole), random.Random(own)
 
 
 def _stage(name: str, trainer: Trainer, folder: Path, minutes: float) -> Stage:

@@ -2,7 +2,8 @@
 
 No merges: a name that was never seen is spelled like one that was, so that the letters on the screen can be
 matched with the letters of the task. What every prompt and reply repeats is a token of its own: fewer tokens to
-learn from and to wait for.
+learn from and to wait for. So are the two halves of a click on a grid of 7 pixels, `click(644` and `, 364)`: where to
+click is then one choice for each axis, as in Pix2Seq, and not a spelling of digits.
 """
 
 from collections.abc import Sequence
@@ -20,12 +21,18 @@ SPECIAL_TOKENS = (
 PLAIN_ADDED_TOKENS = ("<tool_call>", "</tool_call>")
 PHRASES = (
     *("system\nGUI", "user\n", "assistant\n", "Task: ", "\nNext?"),
-    *('click "', 'type "', '" button', '" field', '" checkbox', "click("),
+    *('click "', 'type "', '" button', '" field', '" checkbox'),
 )
+GRID = 7
+"""Pixels between the points for which there are tokens."""
+MOST_X, MOST_Y = 1932, 2408
+"""The right and lower ends of that grid, for screens of 1920 x 1080 and 1080 x 2400; anything else is spelled."""
+X_TOKENS = tuple(f"click({x}" for x in range(0, MOST_X + 1, GRID))
+Y_TOKENS = tuple(f", {y})" for y in range(0, MOST_Y + 1, GRID))
 
 
-def byte_tokenizer(phrases: Sequence[str] = PHRASES) -> Tokenizer:
-    """Ids 0 to 255 are the bytes; the special tokens follow in Qwen's order, then the phrases."""
+def byte_tokenizer(phrases: Sequence[str] = (*PHRASES, *X_TOKENS, *Y_TOKENS)) -> Tokenizer:
+    """Ids 0 to 255 are the bytes; the special tokens follow in Qwen's order, then the phrases and the grid."""
     alphabet = _byte_alphabet()
     tokenizer = Tokenizer(BPE(vocab={char: byte for byte, char in enumerate(alphabet)}, merges=[]))
     tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False, use_regex=False)

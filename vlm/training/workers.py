@@ -6,7 +6,7 @@ shared out. Without workers every function here does nothing.
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -49,6 +49,15 @@ def said_by_first(value: float) -> float:
     told = torch.tensor([value], dtype=torch.float64)
     dist.broadcast(told, src=0)
     return told.item()
+
+
+def told_by_first(tensors: Iterable[Tensor]) -> None:
+    """Overwrite each tensor with that of worker 0."""
+    if dist.is_initialized():
+        for tensor in tensors:
+            told = tensor.detach().float()
+            dist.broadcast(told, src=0)
+            tensor.data.copy_(told)
 
 
 def summed(tensors: Sequence[Tensor]) -> list[Tensor]:

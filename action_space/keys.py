@@ -105,6 +105,10 @@ _ANDROID = {"home": "device_home", "del": "backspace"}
 _CONTROL_CHARACTERS = {"\n": "enter", "\r": "enter", "\t": "tab", " ": "space", "\b": "backspace", "\x1b": "escape"}
 _LONGEST_NAME = 40
 _LONGEST_CHORD = 10
+_SPACED = re.compile(
+    r"(ctrl|control|shift|alt|option|meta|cmd|command|super|win)(?:\s+|-)(left|right|\S)", re.IGNORECASE
+)
+_GAP = re.compile(r"\s+|(?<=\w)-(?=\w)")
 _PART = re.compile(r"(?:^|\+)\s*(\+|[^+]+)", re.DOTALL)
 
 
@@ -147,14 +151,17 @@ def _unknown(name: str) -> ValueError:
 
 
 def chord(text: str, *, android: bool = False) -> tuple[str, ...]:
-    """The canonical keys of "ctrl+c", "Page Down", "ctrl shift t" or "ctrl++" (control and plus).
+    """The canonical keys of "ctrl+c", "Page Down", "ctrl shift t", "ctrl-l" or "ctrl++" (control and plus).
 
     Raises ValueError like `canonical_key`.
     """
+    if spaced := _SPACED.fullmatch(text):
+        # As one name, "ctrl l" would be the left control key, as X11 calls it.
+        return canonical_key(spaced[1], android=android), canonical_key(spaced[2], android=android)
     try:
         return (canonical_key(text, android=android),)
     except ValueError as whole:
-        parts = _PART.findall(text) if "+" in text else text.split()
+        parts = _PART.findall(text) if "+" in text else _GAP.split(text.strip())
         if len(parts) < 2 or len(parts) > _LONGEST_CHORD:
             raise whole
     return tuple(canonical_key(part, android=android) for part in parts)

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +24,7 @@ _FLAGS = (
     "--disable-sync",
 )
 _LAUNCH_S = 60.0
+"""For all that is tried together."""
 _INSTALL = "install one with `playwright install chromium`, or `apt-get install chromium`"
 
 
@@ -38,9 +40,13 @@ def launch_chromium(playwright: Playwright, *, headless: bool = True) -> Browser
     ):
         raise ConfigError("a visible browser needs a display: leave the browser headless, or run under xvfb-run")
     failures = []
+    started = time.monotonic()
     for candidate in _candidates():
+        left = _LAUNCH_S - (time.monotonic() - started)
+        if left <= 0:
+            break
         try:
-            return playwright.chromium.launch(headless=headless, **(_options() | candidate))
+            return playwright.chromium.launch(headless=headless, timeout=1000 * left, **(_options() | candidate))
         except PlaywrightError as error:
             if not _is_missing(error):
                 failures.append(f"{next(iter(candidate.values()), 'chromium')}: {_reason(error)}")
@@ -62,7 +68,6 @@ def _options() -> dict[str, Any]:
         "args": [*_FLAGS, *(["--no-sandbox"] if is_root else [])],
         # Scroll bars tell the model that there is more to see.
         "ignore_default_args": ["--hide-scrollbars"],
-        "timeout": 1000 * _LAUNCH_S,
         # Ctrl-C belongs to the program: it releases what is held down, and then closes the browser.
         "handle_sigint": False,
         "handle_sigterm": False,

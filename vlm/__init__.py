@@ -15,6 +15,11 @@ BUNDLED = Path(__file__).parent / "bundled"
 def load(spec: str | Path = "bundled", *, dtype: str = "auto", device: str = "cpu") -> "Engine":
     """The model of `bundled` or of a checkpoint folder, ready to answer. Raises ModelError."""
     folder = BUNDLED if str(spec) == "bundled" else Path(spec).expanduser()
+    if folder == BUNDLED and not folder.is_dir():
+        raise ModelError(
+            "the weights of the bundled model are not in this copy: make them with `agent train`, "
+            "or give --model the folder of a Qwen2.5-VL checkpoint"
+        )
     if not folder.is_dir():
         raise ModelError(f"there is no model {str(spec)!r}: give 'bundled' or the folder of a Qwen2.5-VL checkpoint")
     # Here, because importing vlm must not import torch.

@@ -28,7 +28,6 @@ from action_space.dialects.retell import fields_of, one_line, own_reply
 from action_space.dialects.tool_call import Arguments, build, without_thoughts
 from action_space.errors import InvalidAction, ModelMistake, UnsupportedAction
 from action_space.geometry import Frame, Point
-from action_space.keys import canonical_key
 from action_space.messages import Message
 
 _NOTCHES = 5
@@ -90,19 +89,7 @@ def _long_press(call: Arguments) -> Action:
 
 
 def _hotkey(call: Arguments) -> Action:
-    keys = call.text("key").split()
-    if len(keys) > 1 and "+" not in "".join(keys[:-1]) and all(map(_is_key, keys)):
-        # Each by itself: run together, "ctrl l" would be the left control key.
-        return build("press", keys=tuple(keys))
     return build("press", keys=call.keys("key"))
-
-
-def _is_key(name: str) -> bool:
-    try:
-        canonical_key(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _type(call: Arguments) -> Action:

@@ -245,6 +245,19 @@ def test_a_missing_folder(tmp_path: Path) -> None:
     assert "has no config.json" in refusal(tmp_path)
 
 
+def test_bundled_weights_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vlm, "BUNDLED", tmp_path / "bundled")
+    assert "weights of the bundled model are not in this copy" in refusal("bundled")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there(folder: Path) -> None:
+    with pytest.raises(ModelError, match=r"cannot run on 'cuda' here \(.*\): leave it on the cpu"):
+        vlm.load(folder, device="cuda")
+    with pytest.raises(ModelError, match="cannot run on 'toaster' here"):
+        vlm.load(folder, device="toaster")
+
+
 def test_an_unknown_dtype(folder: Path) -> None:
     assert "dtype 'int3' is unknown: choose auto, float32" in refusal(folder, dtype="int3")
 

@@ -26,10 +26,11 @@ class Engine:
     """A checkpoint folder, ready to answer.
 
     dtype: "float32", "bfloat16", "float16", or "auto": bfloat16 where the processor multiplies it natively,
-    else float32. Raises ModelError.
+    else float32. device: as PyTorch names it ("cpu", "cuda", "cuda:1"). Raises ModelError.
     """
 
     def __init__(self, folder: Path, *, dtype: str = "auto", device: str = "cpu") -> None:
+        _check_device(device)
         self.name = folder.name
         self.model = load_checkpoint(folder, dtype=_dtype(dtype, device), device=device)
         self.tokenizer = load_tokenizer(folder)
@@ -125,6 +126,14 @@ class Engine:
             ).logits[0, -1]
             position += 1
         return ids, True
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ModelError(f"the model cannot run on {device!r} here ({reason}): leave it on the cpu") from None
 
 
 def _dtype(name: str, device: str) -> torch.dtype:

@@ -3,10 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from vlm.qwen_html import CELLS, HEADINGS, LISTS, Node, kept_attributes, read_tree
+from vlm.qwen_html import CELLS, HEADINGS, INLINE, LISTS, Node, kept_attributes, read_tree
 
-_INLINE_BLOCKS = frozenset(("a", "b", "strong", "i", "em", "u", "s", "del", "sub", "sup", "code", "span", "label"))
-_INLINE = _INLINE_BLOCKS | {"br", "img", "small", "mark", "wbr", "input"}
+_IN_TEXT = frozenset((*INLINE, "br", "img", "wbr", "input"))
 _MARKS = {"b": "**", "strong": "**", "i": "*", "em": "*", "s": "~~", "del": "~~", "code": "`"}
 _LOOKS_LIKE_BLOCK = re.compile(r"(#{1,6}\s|>|[-+*]\s|={3,}|-{3,}|`{3,}|~{3,})")
 _LOOKS_LIKE_ITEM = re.compile(r"([0-9]{1,9})([.)]\s)")
@@ -22,7 +21,7 @@ def _blocks(node: Node) -> Iterator[str]:
     """The blocks inside an element; runs of text between them are paragraphs."""
     run: list[Node | str] = []
     for child in node.children:
-        if isinstance(child, str) or child.tag in _INLINE:
+        if isinstance(child, str) or child.tag in _IN_TEXT:
             run.append(child)
             continue
         yield from _paragraph(run)
@@ -42,17 +41,13 @@ def _block(node: Node) -> Iterator[str]:
     match node.kind:
         case tag if tag in HEADINGS:
             yield "#" * int(tag[1]) + " " + _inline(node.children).replace("\n", " ")
-        case "p" | "dt" | "dd" | "figcaption" | "caption":
-            yield from _blocks(node)
         case tag if tag in LISTS:
             yield "\n".join(_items(node))
         case "table":
             yield from _table(node)
         case "formula":
             yield f"$$\n{node.formula()}\n$$"
-        case "chemical formula" | "music sheet":
-            yield _code(node)
-        case "pre":
+        case "chemical formula" | "music sheet" | "pre":
             yield _code(node)
         case "image" | "chart" | "figure":
             yield from _picture(node)
@@ -86,17 +81,9 @@ def _address(link: str) -> str:
 
 
 def _code(node: Node) -> str:
-    text = "".join(_raw(node)).strip("\n")
+    text = "".join(node.texts()).strip("\n")
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
     return f"{fence}\n{text}\n{fence}" if text.strip() else ""
-
-
-def _raw(node: Node) -> Iterator[str]:
-    for child in node.children:
-        if isinstance(child, str):
-            yield child
-        else:
-            yield from _raw(child) if child.tag != "br" else ("\n",)
 
 
 def _items(node: Node) -> Iterator[str]:

@@ -19,8 +19,10 @@ POINT_KEYS = ("point_2d", "point")
 
 _NUMBER = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,12})?")
 _LIST = re.compile(r"\[[^\[\]{}]*\]")
-# An object of a place and one text in which quotes were not escaped: {"bbox_2d": [1, 2, 3, 4], "text_content": "5" disk"}
-_BAD_QUOTES = re.compile(r"""\{\s*["'](\w+)["']\s*:\s*(\[[^\[\]{}]*\])\s*,\s*["'](\w+)["']\s*:\s*(["'])([^{}\n]*?)\4\s*\}""")
+# A place and one text in which quotes were not escaped: {"bbox_2d": [1, 2, 3, 4], "text_content": "5" disk"}
+_BAD_QUOTES = re.compile(
+    r"""\{\s*["'](\w+)["']\s*:\s*(\[[^\[\]{}]*\])\s*,\s*["'](\w+)["']\s*:\s*(["'])([^{}\n]*?)\4\s*\}"""
+)
 _MOST_FAILURES = 1000
 _FARTHEST = 10**6
 

@@ -19,16 +19,16 @@ HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 LISTS = ("ul", "ol")
 CELLS = ("td", "th")
 _VOID = ("br", "hr", "img", "input", "col", "wbr")
-_INLINE = ("a", "b", "strong", "i", "em", "u", "s", "del", "sub", "sup", "code", "span", "label", "small", "mark")
+INLINE = ("a", "b", "strong", "i", "em", "u", "s", "del", "sub", "sup", "code", "span", "label", "small", "mark")
 _BLOCKS = (
     *(*HEADINGS, *LISTS, "p", "div", "table", "pre", "blockquote", "figure", "figcaption", "center", "section"),
     *("article", "header", "footer", "nav", "main", "form", "dl", "hr"),
 )
 _INNER = ("li", "dt", "dd", "caption", "colgroup", "thead", "tbody", "tfoot", "tr", *CELLS)
-_KNOWN = frozenset((*_VOID, *_INLINE, *_BLOCKS, *_INNER))
+_KNOWN = frozenset((*_VOID, *INLINE, *_BLOCKS, *_INNER))
 _WRAPPERS = ("html", "body")
 # A start tag ends these elements if one of them is the innermost: HTML lets their end tags be left out.
-_ENDS = {tag: ("p",) for tag in _BLOCKS} | {
+_ENDS: dict[str, tuple[str, ...]] = dict.fromkeys(_BLOCKS, ("p",)) | {
     "li": ("li", "p"),
     "dt": ("dt", "dd", "p"),
     "dd": ("dt", "dd", "p"),
@@ -77,14 +77,15 @@ class Node:
 
     def text(self) -> str:
         """All the text inside; blanks are single."""
-        return " ".join(" ".join(self._texts()).split())
+        return " ".join(" ".join(self.texts()).split())
 
-    def _texts(self) -> Iterator[str]:
+    def texts(self) -> Iterator[str]:
+        """Every text inside as it was written; `<br>` is a newline."""
         for child in self.children:
             if isinstance(child, str):
                 yield child
             else:
-                yield from child._texts()
+                yield from child.texts() if child.tag != "br" else ("\n",)
 
     def formula(self) -> str:
         """The LaTeX inside, without its delimiters."""
@@ -159,7 +160,7 @@ def _plain(node: Node | str) -> list[Node | str]:
         case "formula":
             return [Node("p", {}, [rf"\[{node.formula()}\]"])]
         case "chemical formula" | "music sheet":
-            return [Node("pre", {}, [node.text()])]
+            return [Node("pre", {}, ["".join(node.texts()).strip()])]
         case "image" | "chart":
             return [Node("figure", {}, [plain for child in node.children for plain in _plain(child)])]
         case _:
@@ -169,8 +170,9 @@ def _plain(node: Node | str) -> list[Node | str]:
 
 def kept_attributes(node: Node) -> dict[str, str]:
     """The attributes that mean something without Qwen's tools, and are safe."""
-    kept = {name: node.attributes[name] for name in ("colspan", "rowspan", "start", "alt") if name in node.attributes}
-    links = {name: node.attributes[name].strip() for name in ("href", "src") if name in node.attributes}
+    given = node.attributes
+    kept = {name: value for name, value in given.items() if name in ("colspan", "rowspan", "start", "alt")}
+    links = {name: value.strip() for name, value in given.items() if name in ("href", "src")}
     kept |= {name: link for name, link in links.items() if _SAFE_LINK.match(link)}
     return kept | ({"alt": "image"} if node.tag == "img" and "alt" not in kept else {})
 

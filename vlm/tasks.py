@@ -89,7 +89,7 @@ class Count:
 class Task(Generic[T]):
     """A question and the reader of its answer.
 
-    parse: raises InvalidAction. min_pixels, max_pixels: limits of the picture's area. max_new_tokens: room for the reply.
+    parse: raises InvalidAction. max_new_tokens: room for the reply. min_pixels, max_pixels: limits of the area.
     """
 
     question: str
@@ -181,7 +181,7 @@ def key_values(keys: Sequence[str]) -> Task[dict[str, str | None]]:
     """The values of these keys on a form or a receipt. Raises ConfigError for no key, or an empty one."""
     if not keys or not all(key.strip() for key in keys):
         raise ConfigError(f"the keys are {list(keys)!r}: give at least one, and none empty")
-    wanted = ", ".join(f"{_quoted(key)}: \"\"" for key in keys)
+    wanted = ", ".join(f'{_quoted(key)}: ""' for key in keys)
     return Task(
         f"Extract the key-value information in the format:{{{wanted}}}",
         lambda reply, _: parse_key_values(reply, keys),

@@ -196,9 +196,10 @@ def ground(
     dialect: Annotated[str, typer.Option(help="How the model is asked, if not as it prefers.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Point at one thing on a picture; pixels of the picture as it is in its file."""
-    from agent.ground import locate, open_picture
+    """Point at one thing on a picture; pixels of the picture as a viewer shows it."""
+    from agent.ground import locate
     from agent.models import load_model
+    from agent.pictures import open_picture
 
     with results_only(as_json) as give:
         picture = open_picture(image)

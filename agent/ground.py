@@ -3,9 +3,8 @@
 import re
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from action_space.actions import points_of
 from action_space.dialects import load_dialect
@@ -14,6 +13,7 @@ from action_space.errors import ConfigError, DeviceError, InvalidAction
 from action_space.geometry import Box, Frame, Point, Size
 from agent.planner import model_frame
 from vlm.backends.base import Model
+from vlm.places import to_box
 
 _BOX = re.compile(r"[\[(]\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*[\])]")
 
@@ -27,18 +27,6 @@ class Grounding:
     size: Size
     reply: str
     seconds: float
-
-
-def open_picture(path: Path) -> Image.Image:
-    """The picture in a file as RGB, turned as its EXIF orientation says. Raises ConfigError."""
-    try:
-        with Image.open(path) as image:
-            return ImageOps.exif_transpose(image).convert("RGB")
-    except UnidentifiedImageError as error:
-        raise ConfigError(f"{str(path)!r} is not a picture that can be read: give a PNG, JPEG or WebP file") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ConfigError(f"cannot read the picture {str(path)!r}: {reason}") from error
 
 
 def locate(model: Model, dialect: str | Dialect, image: Image.Image, instruction: str) -> Grounding:
@@ -65,13 +53,6 @@ def locate(model: Model, dialect: str | Dialect, image: Image.Image, instruction
 
 
 def _box_around(point: Point, reply: str, frame: Frame) -> Box | None:
-    """The box in the reply whose centre the point is, in pixels of the picture."""
-    for match in _BOX.finditer(reply):
-        left, top, right, bottom = (int(number) for number in match.groups())
-        corners = Point(left, top), Point(right - 1, bottom - 1)
-        if left < right and top < bottom and all(frame.model.contains(corner) for corner in corners):
-            first, last = (frame.to_screen(corner) for corner in corners)
-            box = Box(first.x, first.y, last.x + 1, last.y + 1)
-            if box.contains(point):
-                return box
-    return None
+    """The box in the reply that the point is in, in pixels of the picture."""
+    boxes = (to_box([int(number) for number in match.groups()], frame) for match in _BOX.finditer(reply))
+    return next((box for box in boxes if box is not None and box.contains(point)), None)

@@ -16,7 +16,7 @@ import pytest
 from action_space.actions import Action, Click, Finish, Type
 from action_space.dialects import load_dialect
 from action_space.geometry import Frame, Point, Size
-from agent.cli import EXIT_CODES, app
+from agent.cli import EXIT_CODES, LATER, app
 from agent.planner import model_frame
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -100,8 +100,8 @@ def test_commands_and_options_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"`make ([a-z]+)", README)) <= targets
     commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
-    assert set(re.findall(r"agent (run|ground|show|[a-z]+ RUN)\b", README)) <= commands | {"show RUN"}
-    sources = [ROOT / "agent" / "cli.py", ROOT / "evals" / "online" / "demo.py"]
+    assert set(re.findall(r"agent (run|ground|show|ask|[a-z]+ RUN)\b", README)) <= {*commands, *LATER, "show RUN"}
+    sources = [ROOT / "agent" / "cli.py", ROOT / "agent" / "ask.py", ROOT / "evals" / "online" / "demo.py"]
     source = "".join(path.read_text() for path in sources)
     for option in set(re.findall(r"(?<![\w-])--([a-z][a-z-]+)", README)) - {"no-install-recommends"}:
         assert f"--{option}" in source or re.search(rf"\b{option.replace('-', '_')}: ", source), option

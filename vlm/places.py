@@ -8,23 +8,35 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from action_space.dialects.lenient import NotAValue, Reader, Value
 from action_space.dialects.tool_call import read_point
 from action_space.errors import InvalidAction
 from action_space.geometry import Box, Frame, Point, Size
 
+P = TypeVar("P", bound=Box | Point, covariant=True)
+
 BOX_KEYS = ("bbox_2d", "bbox", "box_2d", "box")
 POINT_KEYS = ("point_2d", "point")
 
 _NUMBER = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,12})?")
 _LIST = re.compile(r"\[[^\[\]{}]*\]")
+_NONE = re.compile(r"\[\s*\]")
 # A place and one text in which quotes were not escaped: {"bbox_2d": [1, 2, 3, 4], "text_content": "5" disk"}
 _BAD_QUOTES = re.compile(
-    r"""\{\s*["'](\w+)["']\s*:\s*(\[[^\[\]{}]*\])\s*,\s*["'](\w+)["']\s*:\s*(["'])([^{}\n]*?)\4\s*\}"""
+    r"""\{\s*["'](\w+)["']\s*:\s*([\[(][^\[\](){}]*[\])])\s*,\s*["'](\w+)["']\s*:\s*(["'])([^{}\n]*?)\4\s*\}"""
 )
 _MOST_FAILURES = 1000
 _FARTHEST = 10**6
+
+
+@dataclass(frozen=True)  # no slots: Python 3.11 could not call Labelled[Box](...) then
+class Labelled(Generic[P]):
+    """A box or a point in picture pixels, and what is there: a name, or the text that was read ("": not said)."""
+
+    place: P
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +96,18 @@ def read_rows(text: str, length: int) -> list[Value]:
     return [[float(number) for number in row] for row in rows if len(row) == length]
 
 
+def says_none(text: str) -> bool:
+    """Whether the reply is an empty list, which says that there is nothing."""
+    return "{" not in text and _NONE.search(text) is not None
+
+
+def prose_after(text: str) -> str:
+    """What a reply says in words behind its last object or list; nothing of one that was cut off."""
+    rest = _LIST.sub(" ", read_objects(text).rest.partition("{")[0])
+    _, bracket, after = rest.rpartition("[")
+    return after.partition("]")[2] if bracket else rest
+
+
 def first_of(item: Mapping[str, Value], keys: Sequence[str]) -> Value:
     """The value of the first key that is there; None if none is."""
     return next((item[key] for key in keys if key in item), None)
@@ -107,31 +131,28 @@ def boxes_in(value: Value, frame: Frame) -> list[Box]:
     return [box for box in boxes if box is not None]
 
 
-def to_box(numbers: Sequence[float], frame: Frame) -> Box | None:
+def to_box(corners: Sequence[float], frame: Frame) -> Box | None:
     """Corners x1, y1, x2, y2, ... in model pixels, in any order, to the box around them in picture pixels.
 
     It is clipped to the picture, and at least a pixel large. None if it lies outside, or if these are no corners.
     """
-    if len(numbers) < 4 or len(numbers) % 2 or not all(math.isfinite(n) and abs(n) <= _FARTHEST for n in numbers):
+    if len(corners) < 4 or len(corners) % 2 or not all(math.isfinite(n) and abs(n) <= _FARTHEST for n in corners):
         return None
-    if any(number % 1 for number in numbers) and all(0 <= number <= 1 for number in numbers):
+    if any(number % 1 for number in corners) and all(0 <= number <= 1 for number in corners):
         return None  # fractions of the picture: another model family's habit, and no pixels
-    across = _clipped(numbers[0::2], frame.model.width)
-    down = _clipped(numbers[1::2], frame.model.height)
-    if across is None or down is None:
-        return None
-    first = frame.to_screen(Point(across[0], down[0]))
-    last = frame.to_screen(Point(across[1] - 1, down[1] - 1))
-    return Box(first.x, first.y, last.x + 1, last.y + 1)
+    across = _side(corners[0::2], frame.model.width, frame.screen.width)
+    down = _side(corners[1::2], frame.model.height, frame.screen.height)
+    return None if across is None or down is None else Box(across[0], down[0], across[1], down[1])
 
 
-def _clipped(numbers: Sequence[float], length: int) -> tuple[int, int] | None:
-    """First pixel inside and first pixel outside."""
-    low, high = math.floor(min(numbers)), math.ceil(max(numbers))
-    if high < 0 or low > length:
+def _side(numbers: Sequence[float], model: int, screen: int) -> tuple[int, int] | None:
+    """First picture pixel inside and first one outside. These are edges between pixels, unlike a point's pixels, so
+    they are scaled as they are: a box around the whole model picture is one around the whole picture."""
+    low, high = min(numbers), max(numbers)
+    if high < 0 or low > model:
         return None
-    low = min(max(low, 0), length - 1)
-    return low, min(max(high, low + 1), length)
+    first = min(max(round(low * screen / model), 0), screen - 1)
+    return first, min(max(round(high * screen / model), first + 1), screen)
 
 
 def points_in(value: Value, frame: Frame) -> list[Point]:

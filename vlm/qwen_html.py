@@ -39,12 +39,15 @@ _ENDS: dict[str, tuple[str, ...]] = dict.fromkeys(_BLOCKS, ("p",)) | {
 _DEEPEST = 40
 
 _NOT_SHOWN = re.compile(
-    r"<!--.*?(?:-->|\Z)|<!doctype[^>]*>|<\?[^>]*>|<(head|title)\b[^<>]*>.*?(?:</\1\s*>|(?=<body)|\Z)"
-    r"|<(style|script)\b[^<>]*>[^<]*(?:</\2\s*>)?|</?(?:head|title|style|script|textarea|plaintext)\b[^<>]*>?",
+    r"<!--.*?(?:-->|\Z)|<!doctype[^<>]*>|<\?[^<>]*>|<(head|title)\b[^<>]*>.*?(?:</\1\s*>|(?=<body)|\Z)"
+    r"|<(style|script)\b[^<>]*>[^<]*(?:</\2\s*>)?|</?(?:head|title|style|script|textarea|plaintext|xmp|iframe|noembed|noframes)\b[^<>]*>?",
     re.DOTALL | re.IGNORECASE,
 )
 _CUT_TAG = re.compile(r"</?[a-zA-Z][^<>]*\Z")
+# Text, not a tag: the parser may stop at the first kind, and takes ten seconds for a page of the second.
+_NO_TAG = re.compile(r"<(?=[!?])|<(?![^<>]*>)")
 _FENCE = re.compile(r"```(?:html)?[ \t]*\n(.*?)(?:\n?```|\Z)", re.DOTALL | re.IGNORECASE)
+_CLOSED = re.compile(r"</(?:html|body)\s*>", re.IGNORECASE)
 _WHOLE = re.compile(r"<(?:html|body)\b.*?(?:</html\s*>|\n```|\Z)", re.DOTALL | re.IGNORECASE)
 _NUMBER = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _MATH = re.compile(r"\A(?:\$\$?|\\\[|\\\()(.*?)(?:\$\$?|\\\]|\\\))\Z", re.DOTALL)
@@ -112,12 +115,15 @@ class Document:
 
 
 def parse_document(reply: str, frame: Frame) -> Document:
-    """The QwenVL HTML in a reply, with or without a fence. Raises InvalidAction if it holds no HTML."""
+    """The QwenVL HTML in a reply, with or without a fence; without blocks for a blank page.
+
+    Raises InvalidAction if it holds no HTML, or was cut off before the first element.
+    """
     text = without_thoughts(reply)
     match = _WHOLE.search(text)
     page = match[0].removesuffix("```") if match else _fenced(text)
     tree = read_tree(page)
-    if not any(tree.elements()):
+    if not any(tree.elements()) and not _CLOSED.search(page):
         raise InvalidAction("the reply holds no HTML document")
     blocks = tuple(_place(tree, frame))
     return Document(_page(_written(child) for child in tree.children), blocks)
@@ -194,8 +200,7 @@ def read_tree(text: str) -> Node:
     """The known elements of an HTML text. Never fails; what is deeper than 40 levels is flattened."""
     text = _CUT_TAG.sub("", _NOT_SHOWN.sub("", sound(text)))
     builder = _Builder()
-    # What is left of these is no declaration, and the parser may stop at it.
-    builder.feed(re.sub(r"<(?=[!?])", "&lt;", text))
+    builder.feed(_NO_TAG.sub("&lt;", text))
     builder.close()
     return builder.root
 

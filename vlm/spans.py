@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from action_space.dialects.lenient import Value
 from action_space.dialects.tool_call import without_thoughts
 from action_space.errors import InvalidAction
-from vlm.places import first_of, read_objects, read_rows, text_of
+from vlm.places import first_of, read_objects, read_rows, says_none, text_of
 
 _STARTS = ("start_time", "start", "start_timestamp", "begin", "from")
 _ENDS = ("end_time", "end", "end_timestamp", "to")
@@ -47,7 +47,7 @@ def parse_spans(reply: str) -> tuple[Span, ...]:
     found = [span for item in objects.items if (span := _span_of(item)) is not None]
     if not found and not objects.items and not objects.broken:
         found = _written(text) or [span for row in read_rows(text, 2) if (span := _ends(row)) is not None]
-    if not found and ("{" in text or not re.search(r"\[\s*\]", text)):
+    if not found and not says_none(text):
         raise InvalidAction("the reply holds no span of time that can be read")
     return tuple(found)
 

@@ -9,9 +9,10 @@ reply that was cut off, and step over what they cannot read. A reply without any
 `InvalidAction` and nothing else, as in the dialects: the model erred, and asking again or otherwise may help.
 """
 
+import json
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -24,7 +25,20 @@ from action_space.errors import ConfigError, InvalidAction
 from action_space.geometry import Box, Frame, Point, Size, smart_resize
 from action_space.messages import Message
 from vlm.backends.base import Model, Reply
-from vlm.places import BOX_KEYS, POINT_KEYS, boxes_in, first_of, points_in, read_objects, read_rows, sound, text_of
+from vlm.places import (
+    BOX_KEYS,
+    POINT_KEYS,
+    Labelled,
+    boxes_in,
+    first_of,
+    points_in,
+    prose_after,
+    read_objects,
+    read_rows,
+    says_none,
+    sound,
+    text_of,
+)
 from vlm.qwen_html import Document, parse_document
 from vlm.spans import Span, parse_spans
 
@@ -33,12 +47,11 @@ T = TypeVar("T")
 READING_MIN_PIXELS, READING_MAX_PIXELS = 512 * 784, 2048 * 784
 """The picture limits of the OCR and document cookbooks: small print is enlarged."""
 
-_LABELS = ("label", "name", "text_content", "text", "description", "object")
-_TEXTS = ("text_content", "text", "content", "label")
+_LABELS = ("text_content", "label", "name", "text", "content", "description", "object")
 _POINTS_TAG = re.compile(r"<points?\b([^<>]*)(?:>([^<>]*))?", re.IGNORECASE)
 _PLACED = re.compile(r"\b([xy][0-9]{0,4})\s*=\s*[\"'](-?[0-9]{1,9}(?:\.[0-9]{1,9})?)[\"']")
 _ALT = re.compile(r"\balt\s*=\s*(\"[^\"]*\"|'[^']*')")
-_NONE = re.compile(r"\[\s*\]")
+_QUOTE = re.compile("[\"']")
 _NUMBER_WORDS = (
     *("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
     *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
@@ -49,30 +62,6 @@ _ANY_AMOUNT = re.compile(_AMOUNT, re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledBox:
-    """A box in picture pixels and what is in it ("" if the model did not say)."""
-
-    box: Box
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledPoint:
-    """A picture pixel and what is there ("" if the model did not say)."""
-
-    point: Point
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class TextLine:
-    """A line (or word) of text and the box around it, in picture pixels."""
-
-    box: Box
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Count:
     """How many there are: as many as there are places, or what the model stated if it gave no places.
 
@@ -80,8 +69,7 @@ class Count:
     """
 
     count: int
-    boxes: tuple[LabelledBox, ...]
-    points: tuple[LabelledPoint, ...]
+    places: tuple[Labelled[Box | Point], ...]
     stated: int | None
 
 
@@ -150,16 +138,16 @@ def plain(question: str) -> Task[str]:
     return Task(question, lambda reply, _: parse_text(reply), 1024)
 
 
-def boxes(what: str) -> Task[tuple[LabelledBox, ...]]:
+def boxes(what: str) -> Task[tuple[Labelled[Box], ...]]:
     """Where is every one of these? what: in words, as in "each small cake"."""
-    question = f"Outline the position of {what} and output all the bbox_2d coordinates in JSON format."
-    return Task(question, parse_boxes, 2048)
+    return Task(f"Outline the position of {what} and output all the coordinates in JSON format.", parse_boxes, 2048)
 
 
-def points(what: str) -> Task[tuple[LabelledPoint, ...]]:
+def points(what: str) -> Task[tuple[Labelled[Point], ...]]:
     """Where is this, or each of these? what: in words."""
-    form = '{"point_2d": [x, y], "label": "..."}'
-    return Task(f"Point to {what}, output its coordinates in JSON format: [{form}, ...]", parse_points, 2048)
+    return Task(
+        f"point to {what}, output its coordinates in XML format <points x y>object</points>", parse_points, 2048
+    )
 
 
 def counting(what: str) -> Task[Count]:
@@ -171,19 +159,19 @@ def counting(what: str) -> Task[Count]:
     return Task(question, parse_count, 4096)
 
 
-def ocr(level: Literal["line", "word"] = "line") -> Task[tuple[TextLine, ...]]:
-    """All the text and where it stands, line by line or word by word."""
+def ocr(level: Literal["line", "word"] = "line") -> Task[tuple[Labelled[Box], ...]]:
+    """All the text and where it stands, line by line or word by word; the labels are the texts."""
     question = f"Spotting all the text in the image with {level}-level, and output in JSON format."
-    return Task(question, parse_ocr, 4096, min_pixels=READING_MIN_PIXELS, max_pixels=READING_MAX_PIXELS)
+    return Task(question, parse_boxes, 4096, min_pixels=READING_MIN_PIXELS, max_pixels=READING_MAX_PIXELS)
 
 
 def key_values(keys: Sequence[str]) -> Task[dict[str, str | None]]:
     """The values of these keys on a form or a receipt. Raises ConfigError for no key, or an empty one."""
     if not keys or not all(key.strip() for key in keys):
         raise ConfigError(f"the keys are {list(keys)!r}: give at least one, and none empty")
-    wanted = ", ".join(f'{_quoted(key)}: ""' for key in keys)
+    wanted = json.dumps(dict.fromkeys((key.strip() for key in keys), ""), ensure_ascii=False)
     return Task(
-        f"Extract the key-value information in the format:{{{wanted}}}",
+        f"Extract the key-value information in the format:{wanted}",
         lambda reply, _: parse_key_values(reply, keys),
         1024,
         min_pixels=READING_MIN_PIXELS,
@@ -224,30 +212,24 @@ def parse_text(reply: str) -> str:
     return text
 
 
-def parse_boxes(reply: str, frame: Frame) -> tuple[LabelledBox, ...]:
-    """The `bbox_2d` objects of a reply, in its order. Empty for an empty list. Raises InvalidAction."""
-    return tuple(LabelledBox(box, label) for box, label in _labelled_boxes(reply, frame, _LABELS, "box"))
+def parse_boxes(reply: str, frame: Frame) -> tuple[Labelled[Box], ...]:
+    """The `bbox_2d` objects of a reply, in its order; their labels, or the text in them. Empty for an empty list.
 
-
-def parse_ocr(reply: str, frame: Frame) -> tuple[TextLine, ...]:
-    """The lines of text in a reply, in its order. Empty for an empty list. Raises InvalidAction."""
-    return tuple(TextLine(box, text) for box, text in _labelled_boxes(reply, frame, _TEXTS, "text with its box"))
-
-
-def _labelled_boxes(reply: str, frame: Frame, labels: Sequence[str], noun: str) -> list[tuple[Box, str]]:
+    Raises InvalidAction.
+    """
     text = without_thoughts(reply)
     found = read_objects(text)
-    items = [(first_of(item, BOX_KEYS), text_of(item, labels)) for item in found.items]
+    items = [(first_of(item, BOX_KEYS), text_of(item, _LABELS)) for item in found.items]
     if not found.items and not found.broken:
         items = [(row, "") for row in read_rows(text, 4)]
-    result = [(box, label) for value, label in items for box in boxes_in(value, frame)]
-    if not result:
-        _require_none_there(text, noun)
+    result = tuple(Labelled(box, label) for value, label in items for box in boxes_in(value, frame))
+    if not result and not says_none(text):
+        raise InvalidAction("the reply holds no box that can be read")
     return result
 
 
-def parse_points(reply: str, frame: Frame) -> tuple[LabelledPoint, ...]:
-    """The `point_2d` objects of a reply, or its `<points>`; of a box its centre. Empty for an empty list.
+def parse_points(reply: str, frame: Frame) -> tuple[Labelled[Point], ...]:
+    """The `<points>` of a reply, or its `point_2d` objects; of a box its centre. Empty for an empty list.
 
     Raises InvalidAction.
     """
@@ -257,9 +239,9 @@ def parse_points(reply: str, frame: Frame) -> tuple[LabelledPoint, ...]:
     items += _tagged_points(text)
     if not items and not found.broken:
         items = [(row, "") for row in read_rows(text, 2)]
-    result = tuple(LabelledPoint(point, label) for value, label in items for point in points_in(value, frame))
-    if not result:
-        _require_none_there(text, "point")
+    result = tuple(Labelled(point, label) for value, label in items for point in points_in(value, frame))
+    if not result and not says_none(text):
+        raise InvalidAction("the reply holds no point that can be read")
     return result
 
 
@@ -281,15 +263,11 @@ def _tagged_points(text: str) -> list[tuple[Value, str]]:
 def parse_count(reply: str, frame: Frame) -> Count:
     """The places in a reply and the number behind them. Raises InvalidAction if it has neither."""
     text = without_thoughts(reply)
-    found_boxes, found_points = _or_none(parse_boxes, text, frame), _or_none(parse_points, text, frame)
+    places = _or_none(parse_boxes, text, frame) or _or_none(parse_points, text, frame)
     stated = _stated_count(text)
-    if found_boxes:
-        return Count(len(found_boxes), found_boxes, (), stated)
-    if found_points:
-        return Count(len(found_points), (), found_points, stated)
-    if stated is None and found_boxes is None:
+    if places is None and stated is None:
         raise InvalidAction("the reply holds neither a place nor a number")
-    return Count(stated or 0, (), (), stated)
+    return Count(len(places) if places else stated or 0, places or (), stated)
 
 
 def _or_none(parse: Callable[[str, Frame], T], text: str, frame: Frame) -> T | None:
@@ -301,7 +279,7 @@ def _or_none(parse: Callable[[str, Frame], T], text: str, frame: Frame) -> T | N
 
 def _stated_count(text: str) -> int | None:
     """The number that a reply ends in: "There are 7 cakes", else the last number behind the places."""
-    prose = read_objects(text).rest.rpartition("]")[2]
+    prose = prose_after(text)
     amounts = _STATED.findall(prose) or _ANY_AMOUNT.findall(prose)
     if not amounts:
         return None
@@ -311,61 +289,48 @@ def _stated_count(text: str) -> int | None:
     return _NUMBER_WORDS.index(word) if word in _NUMBER_WORDS else 0
 
 
-def _require_none_there(text: str, noun: str) -> None:
-    """Raises InvalidAction but for an empty list, which says that there is nothing."""
-    if "{" in text or not _NONE.search(text):
-        raise InvalidAction(f"the reply holds no {noun} that can be read")
-
-
 def parse_key_values(reply: str, keys: Sequence[str]) -> dict[str, str | None]:
     """The value of every key in `keys`, None where the reply has none. Raises InvalidAction if it has none at all.
 
     Keys are compared without regard to case and blanks. Numbers, and values that are lists or objects, are given as
     the model wrote them.
     """
-    text = without_thoughts(reply)
     found: dict[str, str | None] = {}
-    for key, value in _pairs(text):
-        found.setdefault(_folded(key), value)
-    values = {key: found.get(_folded(key)) for key in keys}
+    for key, value in _pairs(without_thoughts(reply)):
+        if found.get(_folded(key)) is None:
+            found[_folded(key)] = value
     if not any(_folded(key) in found for key in keys):
         raise InvalidAction(f"the reply holds none of the keys {', '.join(repr(key) for key in keys)}")
-    return values
+    return {key: found.get(_folded(key)) for key in keys}
 
 
-def _pairs(text: str) -> list[tuple[str, str | None]]:
-    """The complete keys and values of every object, also of one that was cut off."""
-    pairs: list[tuple[str, str | None]] = []
-    position = text.find("{")
-    for _ in range(200):
-        if position < 0:
-            break
-        reader = Reader(text, position + 1)
+def _pairs(text: str) -> Iterator[tuple[str, str | None]]:
+    """Every quoted key with a complete value behind it, at any depth, also in an object that was garbled or cut off."""
+    position = 0
+    while (quote := _QUOTE.search(text, position)) is not None:
+        position = quote.end()
+        reader = Reader(text, quote.start())
         try:
-            while not reader.next_is("}"):
-                pairs.append(_pair(reader))
-            position = text.find("{", reader.position)
+            key = reader.string()
+            if not reader.next_is(":"):
+                continue
+            reader.next_is("")
+            start = reader.position
+            value = reader.value()
         except NotAValue:
-            position = text.find("{", position + 1)
-    return pairs
+            continue
+        raw = text[start : reader.position]
+        position = reader.position if isinstance(value, str) else position
+        if _is_whole(value, reader):
+            yield key, None if value is None else sound(value if isinstance(value, str) else raw)
 
 
-def _pair(reader: Reader) -> tuple[str, str | None]:
-    key = reader.string()
-    if not reader.next_is(":"):
-        raise NotAValue("a colon is missing")
-    reader.next_is("")
-    start = reader.position
-    value = reader.value()
-    raw = reader.text[start : reader.position]
-    if not reader.next_is(",") and not isinstance(value, str) and not reader.text.startswith("}", reader.position):
-        raise NotAValue("a number at the end may have lost digits")
-    return key, None if value is None else sound(value if isinstance(value, str) else raw)
+def _is_whole(value: Value, reader: Reader) -> bool:
+    """Whether a value ends there: a number at the end may have lost digits, a string may go on: "17" wide"."""
+    if reader.at_end():
+        return isinstance(value, str)
+    return reader.text[reader.position] in (",}`" if isinstance(value, str) else ",}")
 
 
 def _folded(key: str) -> str:
     return "".join(key.split()).casefold()
-
-
-def _quoted(key: str) -> str:
-    return '"' + key.strip().replace("\\", "\\\\").replace('"', '\\"') + '"'

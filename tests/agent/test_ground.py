@@ -11,7 +11,8 @@ from action_space.actions import Click, Wait
 from action_space.dialects import load_dialect
 from action_space.errors import ConfigError, InvalidAction
 from action_space.geometry import Box, Frame, Point, Size, smart_resize
-from agent.ground import locate, open_picture
+from agent.ground import locate
+from agent.pictures import open_picture
 from vlm.backends.scripted import ScriptedModel
 
 SIZE = Size(1000, 700)

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import time
 from typing import Any, Literal
 
 from PIL import Image, UnidentifiedImageError
@@ -80,6 +81,18 @@ class View:
         return answer
 
     def _capture(self, scale: float, kind: Literal["png", "jpeg"]) -> Image.Image:
+        tries = 20
+        while True:
+            try:
+                return self._captured(scale, kind)
+            except PlaywrightError as error:
+                # One page is gone and the next has not been drawn yet, for a moment.
+                tries -= 1
+                if not tries or "Unable to capture screenshot" not in error.message:
+                    raise
+                time.sleep(0.1)
+
+    def _captured(self, scale: float, kind: Literal["png", "jpeg"]) -> Image.Image:
         # A picture without a clip has one pixel for each CSS pixel, whatever the device scale is. The clip counts
         # from the corner of the document, and its size is the window's: scroll bars belong to the picture.
         visible = self.ask("Page.getLayoutMetrics")["cssVisualViewport"]

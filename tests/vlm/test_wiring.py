@@ -4,6 +4,7 @@ import random
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from action_space.geometry import Box
@@ -11,63 +12,113 @@ from vlm.model import Qwen25VL
 from vlm.rope import apply_rotary
 from vlm.training.data.render import Element
 from vlm.training.data.words import Words
+from vlm.training.dense import CELL
 from vlm.training.multimodal import (
+    FIRST_X,
+    FIRST_Y,
+    HEAD,
+    IM_END,
     IM_START,
     IMAGE_PAD,
+    PLACE_LAYER,
+    TAIL,
     VISION_START,
+    Batch,
     Trainer,
     collate,
+    encode,
     grounding_example,
     planning_example,
 )
-from vlm.training.pool import Named, Region
+from vlm.training.pool import Region
 from vlm.training.stages import BUNDLED
-from vlm.training.wiring import COPYING, LOOK_LAYER, Reading, wire
+from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS
+from vlm.training.wiring import COPYING, LOOK_LAYER, POINTING, Grid, Reading, turns, wave_of, wire
 
-NAMES = ("Save", "Delete", "Open file", "Log in", "Quick jump", "Wax box", "Help", "Zebra")
+NAMES = ("Save", "Delete", "Open file", "Log in", "Quick jump", "Wax box", "Help", "Zebra", "Country", "Next page")
 WIDTH = BUNDLED.text.hidden_size
-
-
-def counted(name: str) -> Tensor:
-    counts = torch.zeros(36)
-    for letter in name.lower().replace(" ", ""):
-        counts[ord(letter) - ord("a")] += 1
-    return counts
+WIDE = 3
+"""Cells of every control."""
 
 
 @pytest.fixture(scope="module")
 def reading() -> Reading:
-    """Visual tokens that a tower might give: mostly chance, with letter counts along directions of their own."""
+    """How a tower might tell what it sees: letters, edges and controls along directions of their own."""
     torch.manual_seed(1)
-    shape = torch.logspace(0, -2, WIDTH)
-    tokens = torch.randn(2000, WIDTH) * shape
-    directions = torch.linalg.qr(torch.randn(100, 36)).Q.T
-    counts = torch.poisson(torch.full((2000, 36), 0.2))
-    weight = torch.zeros(36, WIDTH)
-    weight[:, :100] = directions
-    tokens[:, :100] -= tokens[:, :100] @ directions.T @ directions
-    return Reading(tokens + counts @ weight, weight, torch.zeros(36))
+    own = torch.linalg.qr(torch.randn(WIDTH, 41)).Q.T
+    letters, edges, control = own[:36], own[36:40], own[40]
+    tokens = torch.randn(2000, WIDTH) * torch.logspace(0, -2, WIDTH)
+    tokens -= tokens @ own.T @ own
+    tokens += torch.poisson(torch.full((2000, 36), 0.1)) @ letters + torch.randn(2000, 4) @ edges
+    return Reading(tokens, letters, torch.zeros(36), edges, torch.zeros(4), control)
 
 
 @pytest.fixture(scope="module")
 def trainer(reading: Reading) -> Trainer:
     torch.manual_seed(2)
     model = Qwen25VL(BUNDLED)
-    wire(model, reading, picture=VISION_START, turn=IM_START)
+    prompt = [*HEAD, *encode('click "Example" button'), VISION_START]
+    grids = Grid(FIRST_X, len(X_TOKENS), GRID), Grid(FIRST_Y, len(Y_TOKENS), GRID)
+    wire(model, reading, prompt, turn=(IM_START, IM_END), asked=TAIL[-1], xs=grids[0], ys=grids[1])
     return Trainer(model).bfloat16().requires_grad_(False)
 
 
-def test_names_find_the_tokens_with_their_letters(trainer: Trainer, reading: Reading) -> None:
-    tokens = reading.tokens[: len(NAMES)] + torch.stack([counted(name) for name in NAMES]) @ reading.weight
-    box = Box(0, 0, 28, 28)
-    named = [Named(Element("button", name, box), token) for name, token in zip(NAMES, tokens.bfloat16(), strict=True)]
-    _, figures = trainer.alignment_loss(named, range(len(named)), 0, random.Random(3))
-    assert figures["align_right"] >= 0.75
+def screen(reading: Reading, meant: int, seed: int) -> Region:
+    """A screen of 20 x 40 cells with a control for every name, its letters spread over its cells."""
+    torch.manual_seed(seed)
+    rows, columns = 20, 40
+    own = torch.cat((reading.weight, reading.edges, reading.control[None]))
+    tokens = torch.randn(rows, columns, WIDTH) * torch.logspace(-1, -2, WIDTH)
+    tokens -= tokens @ own.T @ own
+    boxes = []
+    for number, row in enumerate(torch.randperm(rows)[: len(NAMES)].tolist()):
+        left = int(torch.randint(columns - WIDE, ()))
+        boxes.append(Box(left * CELL, row * CELL, (left + WIDE) * CELL, (row + 1) * CELL))
+        for place, letter in enumerate(NAMES[number].lower().replace(" ", "")):
+            tokens[row, left + place % WIDE] += reading.weight[ord(letter) - ord("a")]
+        for cell in range(WIDE):
+            away = torch.tensor([cell + 0.5, 0.5, WIDE - cell - 0.5, 0.5])
+            tokens[row, left + cell] += away @ reading.edges + reading.control
+    box = boxes[meant]
+    area = torch.zeros(rows, columns).bool()
+    area[box.top // CELL, box.left // CELL : box.right // CELL] = True
+    places = torch.cartesian_prod(torch.arange(rows), torch.arange(columns))
+    element = Element("button", NAMES[meant], box)
+    return Region(tokens.flatten(0, 1).bfloat16(), places, area.flatten(), (rows, columns), box, element)
 
 
-def test_heads_of_the_first_layer_look_one_and_two_tokens_back(trainer: Trainer) -> None:
-    words = Words(random.Random(4), held_out=False)
-    batch = collate([planning_example(random.Random(4), words)])
+@pytest.fixture(scope="module")
+def screens(reading: Reading) -> Batch:
+    rng = random.Random(3)
+    return collate([grounding_example(screen(reading, meant, meant), rng) for meant in range(len(NAMES))])
+
+
+def test_names_find_the_controls_on_which_their_letters_stand(trainer: Trainer, screens: Batch) -> None:
+    _, looked = trainer.looking_loss(screens, trainer.states(screens), POINTING)
+    assert looked > 0.6
+
+
+def test_the_middle_of_what_was_found_is_said(trainer: Trainer, reading: Reading) -> None:
+    rng = random.Random(4)
+    _, figures = trainer.grounding_loss([grounding_example(screen(reading, n, n), rng) for n in range(len(NAMES))])
+    assert figures["hits"] >= 0.6
+
+
+def test_a_visual_token_carries_the_waves_of_its_place(trainer: Trainer, reading: Reading, screens: Batch) -> None:
+    """Where nothing says how far edges are away, the waves are those of the cell itself."""
+    blank = torch.ones(len(screens.place)).bool()
+    tokens = screens.features
+    assert tokens is not None
+    blank &= (tokens.float() @ reading.control).abs() < 0.5
+    state = trainer.states(screens, PLACE_LAYER)[-1][screens.ids == IMAGE_PAD].float()[blank]
+    expected = wave_of(screens.place[blank].float(), turns(BUNDLED.text))
+    # The waves are the directions in which states and the expected waves go together.
+    found = torch.linalg.lstsq(state[::2], expected[::2]).solution
+    assert F.cosine_similarity(state[1::2] @ found, expected[1::2], dim=1).mean() > 0.97
+
+
+def _attention(trainer: Trainer, batch: Batch) -> Tensor:
+    """`[2, L, L]`: of the second group's heads in the first layer."""
     layer = trainer.model.language_model.layers[0]
     x = layer.input_layernorm(trainer.model.language_model.embed_tokens(batch.ids))  # type: ignore[operator, union-attr]
     heads = layer.self_attn.qkv_proj(x).view(1, x.shape[1], -1, 64).transpose(1, 2)  # type: ignore[operator, union-attr]
@@ -75,7 +126,12 @@ def test_heads_of_the_first_layer_look_one_and_two_tokens_back(trainer: Trainer)
     queries, keys = apply_rotary(heads[:, 2:4], cos, sin), apply_rotary(heads[:, 5:6], cos, sin)
     scores = (queries @ keys.transpose(2, 3)).float()[0] / 8
     later = ~torch.ones(scores.shape[1:]).tril().bool()
-    attention = scores.masked_fill(later, float("-inf")).softmax(-1)
+    return scores.masked_fill(later, float("-inf")).softmax(-1)
+
+
+def test_heads_of_the_first_layer_look_one_and_two_tokens_back(trainer: Trainer) -> None:
+    words = Words(random.Random(4), held_out=False)
+    attention = _attention(trainer, collate([planning_example(random.Random(4), words)]))
     for back in (1, 2):
         assert torch.diagonal(attention[back - 1], -back).mean() > 0.8
 
@@ -83,29 +139,10 @@ def test_heads_of_the_first_layer_look_one_and_two_tokens_back(trainer: Trainer)
 def test_copying_heads_look_where_the_same_two_tokens_were(trainer: Trainer) -> None:
     rng = random.Random(5)
     words = Words(rng, held_out=False)
-    examples = [planning_example(rng, words, 2) for _ in range(8)]
-    batch = collate(examples)
+    batch = collate([planning_example(rng, words, 2) for _ in range(8)])
     _, looked = trainer.looking_loss(batch, trainer.states(batch), COPYING)
     evenly = (batch.look_at.sum(1) / batch.look_from[:, 1]).mean()
     assert looked > 5 * evenly
-
-
-@pytest.mark.parametrize("axis", [0, 1])
-def test_a_visual_token_knows_its_row_and_its_column(trainer: Trainer, reading: Reading, axis: int) -> None:
-    """Its state after two layers tells apart places far from each other, whatever is drawn there."""
-    torch.manual_seed(6)
-    places = torch.cartesian_prod(torch.arange(26), torch.arange(46))[torch.randperm(26 * 46)[:500].sort().values]
-    box = Box(0, 0, 28, 28)
-    tokens = reading.tokens[torch.randint(2000, (500,))].bfloat16()
-    region = Region(tokens, places, torch.ones(500).bool(), (26, 46), box, Element("button", "Save", box))
-    batch = collate([grounding_example(region, random.Random(6))])
-    state = trainer.states(batch, 2)[-1][batch.ids == IMAGE_PAD].float()
-    apart = (places[:, None] - places[None]).abs()
-    level = apart[..., 1 - axis] <= 1
-    near, far = level & (apart[..., axis] <= 1), level & (apart[..., axis] > 8)
-    blind = trainer.states(batch, 0)[0][batch.ids == IMAGE_PAD].float()
-    moved = torch.cdist(state - blind, state - blind)
-    assert moved[far].mean() > 1.5 * moved[near].mean()
 
 
 def test_what_is_looked_for_does_not_turn(trainer: Trainer) -> None:

@@ -1,11 +1,13 @@
 """Visual pre-training: every merged visual token tells what stands under it.
 
 Dense targets of a 28 x 28 pixel cell: the character in each of 2 x 5 slots, the kind of control at its centre, and how
-far that control's edges are; at last, how often each letter and digit occurs. Counts are what makes text findable: they
-add up over cells, so that a plain product with a name tells how well it fits. Which letter is in which slot cannot be
-added up (docs/experiments.md). The heads are dropped at export.
+far that control's edges are, or those of the control whose label stands there; at last, how often each letter and digit
+occurs in the cell. These make text findable: counts can be summed over the cells of a control, and a plain product with
+those of a name tells how well it fits. Which letter is in which slot cannot be compared so (docs/experiments.md). The
+heads are dropped at export.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from action_space.geometry import Box
-from vlm.training.data.render import Screen
+from vlm.training.data.render import Element, Screen
 
 CELL, SLOT_ROWS, SLOT_COLUMNS = 28, 2, 5
 SLOTS = SLOT_ROWS * SLOT_COLUMNS
@@ -27,6 +29,32 @@ FOLDED = torch.tensor(
     ]
 )
 """`[96]`: the letter or digit of a class of characters, whatever its case; 36 for all others."""
+_PERCENT = (
+    8.2,
+    1.5,
+    2.8,
+    4.3,
+    12.7,
+    2.2,
+    2.0,
+    6.1,
+    7.0,
+    0.15,
+    0.8,
+    4.0,
+    2.4,
+    6.7,
+    7.5,
+    1.9,
+    0.1,
+    6.0,
+    6.3,
+    9.1,
+    2.8,
+    1.0,
+)
+RARITY = torch.tensor([*_PERCENT, 2.4, 0.15, 2.0, 0.07, *[1.0] * 10]).add(1).rsqrt()
+"""`[36]`: how much a letter or digit tells, from how often it occurs in English."""
 KINDS = ("none", "button", "link", "field", "select", "checkbox", "radio", "switch", "tab")
 IGNORE = -100
 
@@ -35,25 +63,33 @@ IGNORE = -100
 class DenseTargets:
     """What stands in each cell.
 
-    chars `[cells, 10]` and kinds `[cells]`: class numbers, -100 unknown. edges `[cells, 4]`: left, top, right, bottom
-    in cells, NaN where there is no control.
+    chars `[cells, 10]` and kinds `[cells]`: class numbers, -100 unknown. edges `[cells, 4]`: how far from the middle to
+    left, top, right and bottom the control's edges are, in cells, NaN where there is no control or its edge is cut off.
     """
 
     chars: Tensor
     kinds: Tensor
     edges: Tensor
 
+    def counts(self) -> Tensor:
+        """`[cells, 36]`: how often each letter and digit occurs in each cell, NaN where not all are known."""
+        known = (self.chars != IGNORE).all(1, keepdim=True)
+        counts = F.one_hot(FOLDED[self.chars.clamp(min=0)], COUNTED + 1).sum(1)[:, :COUNTED].float()
+        return counts.masked_fill(~known, torch.nan)
+
 
 @dataclass(frozen=True, slots=True)
 class ScreenLabels:
     """A screen's labels as arrays: chars `[n, 3]` (x, y, class), boxes `[m, 5]` (left, top, right, bottom, kind).
 
-    named: those of the chars that lie in a box.
+    named: those of the chars that lie in a box. written: pairs `[k, 2, 4]` of the box of a name's letters and the box
+    of the control that it names.
     """
 
     chars: np.ndarray
     boxes: np.ndarray
     named: np.ndarray
+    written: np.ndarray
 
 
 def labels_of(screen: Screen) -> ScreenLabels:
@@ -67,7 +103,34 @@ def labels_of(screen: Screen) -> ScreenLabels:
     x, y = places[:, :1], places[:, 1:2]
     left, top, right, bottom = controls[:, :4].T
     inside = ((left <= x) & (x < right) & (top <= y) & (y < bottom)).any(1)
-    return ScreenLabels(places, controls, places[inside])
+    letters = letters_of(screen)
+    labels = [(label_of(e, screen, letters), e) for e in screen.elements if e.kind in KINDS and e.name]
+    written = [(_corners(label), _corners(e.box)) for label, e in labels if label]
+    return ScreenLabels(places, controls, places[inside], np.array(written, dtype=np.int64).reshape(-1, 2, 4))
+
+
+def _corners(box: Box) -> tuple[int, int, int, int]:
+    return box.left, box.top, box.right, box.bottom
+
+
+def letters_of(screen: Screen) -> str:
+    """All characters of a screen in lower case, one for one."""
+    return "".join(char.lower()[0] for *_, char in screen.chars)
+
+
+def label_of(element: Element, screen: Screen, letters: str) -> Box | None:
+    """Where an element's name is written on one line: in it, else nearest to it. letters: all of the screen's."""
+    name, box, found, at = element.name.replace(" ", "").lower(), element.box, [], -1
+    while (at := letters.find(name, at + 1)) >= 0:
+        written = screen.chars[at : at + len(name)]
+        xs, ys = [x for x, _, _ in written], [y for _, y, _ in written]
+        if max(ys) - min(ys) < CELL:
+            away = max(box.left - max(xs), min(xs) - box.right, 0) + max(box.top - max(ys), min(ys) - box.bottom, 0)
+            found.append((away, min(xs), min(ys), max(xs), max(ys)))
+    if not found or min(found)[0] > 8 * CELL:
+        return None
+    _, left, top, right, bottom = min(found)
+    return Box(max(0, left - 4), max(0, top - 4), right + 5, bottom + 5)
 
 
 def _char_class(char: str) -> int:
@@ -93,11 +156,9 @@ def dense_targets(labels: ScreenLabels, left: int, top: int, width: int, height:
             # Text inside fields has no labels: not counted against the reader.
             chars[max(0, t // CELL) : (b - 1) // CELL + 1, max(0, l // CELL) : (r - 1) // CELL + 1] = IGNORE
         kinds[ys, xs] = kind
-        y, x = np.meshgrid(
-            np.arange(ys.start, ys.stop) * CELL + 14, np.arange(xs.start, xs.stop) * CELL + 14, indexing="ij"
-        )
-        if l >= 0 and t >= 0 and r <= width and b <= height:
-            edges[ys, xs] = np.stack((x - l, y - t, r - x, b - y), axis=-1) / CELL
+        _set_edges(edges, ys, xs, (l, t, r, b))
+    for label, control in labels.written - np.array([left, top, left, top]):
+        _set_edges(edges, _covered(label[1], label[3], rows), _covered(label[0], label[2], columns), control)
     place = labels.chars - np.array([left, top, 0])
     place = place[
         (place[:, 0] >= 0) & (place[:, 1] >= 0) & (place[:, 0] < columns * CELL) & (place[:, 1] < rows * CELL)
@@ -105,8 +166,21 @@ def dense_targets(labels: ScreenLabels, left: int, top: int, width: int, height:
     slot = (place[:, 1] % CELL) * SLOT_ROWS // CELL * SLOT_COLUMNS + (place[:, 0] % CELL) * SLOT_COLUMNS // CELL
     chars[place[:, 1] // CELL, place[:, 0] // CELL, slot] = place[:, 2]
     return DenseTargets(
-        torch.from_numpy(chars).flatten(0, 1), torch.from_numpy(kinds).flatten(), torch.from_numpy(edges).flatten(0, 1)
+        torch.from_numpy(chars).flatten(0, 1),
+        torch.from_numpy(kinds).flatten(),
+        torch.from_numpy(edges).flatten(0, 1),
     )
+
+
+def _set_edges(edges: np.ndarray, ys: slice, xs: slice, control: Sequence[int]) -> None:
+    """In these cells of `edges` `[rows, columns, 4]`, how far a control's edges are."""
+    left, top, right, bottom = control
+    high, wide = edges.shape[0] * CELL, edges.shape[1] * CELL
+    y, x = np.meshgrid(
+        np.arange(ys.start, ys.stop) * CELL + CELL // 2, np.arange(xs.start, xs.stop) * CELL + CELL // 2, indexing="ij"
+    )
+    seen = np.where([left >= 0, top >= 0, right <= wide, bottom <= high], 1.0, np.nan)
+    edges[ys, xs] = np.stack((x - left, y - top, right - x, bottom - y), axis=-1) / CELL * seen
 
 
 def target_cells(box: Box, rows: int, columns: int) -> Tensor:
@@ -142,12 +216,9 @@ class DenseHeads(nn.Module):
         chars = F.cross_entropy(logits, wanted, weight=weight, ignore_index=IGNORE)
         kind_weight = torch.tensor([0.1, *[1.0] * (len(KINDS) - 1)])
         kinds = F.cross_entropy(self.kinds(tokens).float(), targets.kinds, weight=kind_weight)
-        inside = ~targets.edges.isnan().any(1)
-        edges = (
-            F.smooth_l1_loss(self.edges(tokens)[inside].float().clamp(max=8), targets.edges[inside].clamp(-8, 8))
-            if inside.any()
-            else kinds * 0
-        )
+        known = ~targets.edges.isnan()
+        found = self.edges(tokens).float()[known]
+        edges = F.smooth_l1_loss(found, targets.edges[known].clamp(-8, 8), beta=0.25) if known.any() else kinds * 0
         read = wanted > 0
         right = (logits[read].argmax(-1) == wanted[read]).float().mean() if read.any() else torch.tensor(0.0)
         parts = {"chars": chars.item(), "kinds": kinds.item(), "edges": edges.item(), "read": right.item()}
@@ -155,16 +226,18 @@ class DenseHeads(nn.Module):
 
 
 class CountingHead(nn.Linear):
-    """A linear reader of how often each letter and digit occurs in a cell."""
+    """A linear reader of letters and digits."""
 
     def __init__(self, width: int) -> None:
         super().__init__(width, COUNTED)
         nn.init.zeros_(self.weight)  # at random the counts would be far off, and drown all else at first
 
-    def loss(self, tokens: Tensor, targets: DenseTargets) -> tuple[Tensor, dict[str, float]]:
-        """Squared error of the counts, each in units of its variance, and the share of the variance explained."""
-        known = (targets.chars != IGNORE).all(1)
-        wanted = F.one_hot(FOLDED[targets.chars[known]], COUNTED + 1).sum(1)[:, :COUNTED].float()
-        variance = wanted.var(0, unbiased=False) + 0.01
-        error = (self(tokens)[known].float() - wanted).square().mean(0)
-        return (error / variance).mean(), {"counted": 1 - (error.sum() / variance.sum()).item()}
+    def loss(self, tokens: Tensor, wanted: Tensor) -> tuple[Tensor, float]:
+        """Squared error of the counts `[cells, 36]`, NaN where unknown, each in units of its variance, and the share of
+        the variance explained."""
+        known = ~wanted.isnan().any(1)
+        if not known.any():
+            return self(tokens).float().sum() * 0, 0.0
+        variance = wanted[known].var(0, unbiased=False) + 0.01
+        error = (self(tokens)[known].float() - wanted[known]).square().mean(0)
+        return (error / variance).mean(), 1 - (error.sum() / variance.sum()).item()

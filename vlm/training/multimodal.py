@@ -1,15 +1,14 @@
-"""Stages 2 and 3: the language model learns to read the tower's tokens, to point, and to plan.
+"""The language model learns to read the tower's tokens, to point, and to plan.
 
 Three things are told apart and taught each where it is done (docs/decisions.md):
 
 * where a visual token lies: the network knows only differences of positions, so an auxiliary head reads row and column
-  after the second layer;
+  after the fourth layer;
 * what to look at: in one layer two heads are taught to look from the answer at the control that is meant, and the two
   others from a plan's next letter at the letter of the task to be copied. This trains the network's own weights;
 * what to say: the answer itself.
 
-Alignment gives the looking heads their start: instructions and controls of hundreds of screens find each other, as in
-CLIP. Pointing then trains on parts of encoded screens at their places. The auxiliary heads are dropped at export.
+Pointing trains on parts of encoded screens at their places. The auxiliary heads are dropped at export.
 """
 
 import random
@@ -17,7 +16,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -26,9 +24,8 @@ from vlm.language import DecoderLayer
 from vlm.layers import RMSNorm
 from vlm.model import Qwen25VL
 from vlm.rope import apply_rotary, mrope_table
-from vlm.training.data.render import Element
 from vlm.training.data.words import Words
-from vlm.training.pool import Named, Region
+from vlm.training.pool import Region
 from vlm.training.questions import instruction, plan_question
 from vlm.training.tokenizer import GRID, MOST_X, MOST_Y, X_TOKENS, Y_TOKENS, byte_tokenizer, token_id
 from vlm.training.wiring import COPYING, LOOK_LAYER, POINTING
@@ -40,7 +37,7 @@ IM_START, IM_END, VISION_START, VISION_END, IMAGE_PAD = (
 )
 FIRST_X, FIRST_Y = token_id(TOKENS, X_TOKENS[0]), token_id(TOKENS, Y_TOKENS[0])
 MAX_ROWS, MAX_COLUMNS = 128, 128
-PLACE_LAYER = 2
+PLACE_LAYER = 4
 """After how many decoder layers row and column are read off."""
 
 
@@ -71,11 +68,6 @@ class Example:
     looks: tuple[Look, ...] = field(default=())
 
 
-def asked(element: Element, rng: random.Random) -> list[int]:
-    """The prompt that asks for a control, up to where the screenshot begins."""
-    return HEAD + encode(instruction(rng, element.kind, element.name)) + [VISION_START]
-
-
 def on_grid(value: float, most: int) -> int:
     """The number of the grid's point nearest to a pixel coordinate."""
     return round(min(max(value, 0), most) / GRID)
@@ -83,7 +75,8 @@ def on_grid(value: float, most: int) -> int:
 
 def grounding_example(region: Region, rng: random.Random) -> Example:
     """Instruction, then the region's tokens at their places on the screen, then the point as the answer."""
-    before = asked(region.element, rng)
+    element = region.element
+    before = HEAD + encode(instruction(rng, element.kind, element.name)) + [VISION_START]
     box, start, count = region.box, len(before), len(region.tokens)
     x, y = on_grid((box.left + box.right) / 2, MOST_X), on_grid((box.top + box.bottom) / 2, MOST_Y)
     answer = [FIRST_X + x, FIRST_Y + y, IM_END]
@@ -241,10 +234,6 @@ class Trainer(nn.Module):
         columns = F.cross_entropy(place[:, MAX_ROWS:], batch.place[:, 1])
         return rows + columns, {"rows": rows.item(), "columns": columns.item()}
 
-    def placing_loss(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
-        batch = collate(examples)
-        return self.place_loss(batch, self.states(batch, PLACE_LAYER))
-
     def grounding_loss(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
         batch = collate(examples)
         states = self.states(batch)
@@ -273,47 +262,3 @@ class Trainer(nn.Module):
             look, looked = self.looking_loss(batch, states, COPYING)
             loss, figures["copy"] = loss + 0.3 * look, looked.item()
         return loss, figures
-
-    def alignment_loss(
-        self, named: Sequence[Named], wanted: Sequence[int], fresh: int, rng: random.Random
-    ) -> tuple[Tensor, dict[str, float]]:
-        """Instructions for `named[wanted]` against the mean token of every control, by the heads that will point.
-
-        The controls stand at random places of a screen. All others are wrong for an instruction, and all other
-        instructions for a control, unless they have the same name. Figures: how many are found at all, and how many of
-        the first `fresh`, which were never seen before.
-        """
-        texts, tall, wide = [], 39, 69
-        for number in wanted:
-            before = asked(named[number].element, rng)
-            ids = [*before, VISION_END, *TAIL]
-            start, behind = torch.arange(len(before)), len(ids) - len(before)
-            after = len(before) + rng.randint(16, wide) + torch.arange(behind)
-            texts.append(Example(ids, torch.cat((start, after)).expand(3, -1), 0))
-        batch = collate(texts)
-        every = torch.arange(len(texts))
-        state = self.states(batch, LOOK_LAYER)[-1]
-        started = torch.tensor([text.ids.index(VISION_START) for text in texts])
-        queries = []
-        # What the answer looks with is gathered where the picture starts: that place is taught too.
-        for at in (started, torch.tensor([len(text.ids) - 1 for text in texts])):
-            cos, sin = self.table((batch.positions[:, every, at] - started - 1).unsqueeze(1))
-            turned = self.projected(state[every, at], POINTING, keys=False)
-            queries.append(apply_rotary(turned, cos[0, 0].unsqueeze(1), sin[0, 0].unsqueeze(1)))
-        place = torch.tensor([(0, rng.randrange(tall), rng.randrange(wide)) for _ in named]).T.unsqueeze(1)
-        cos, sin = self.table(place)
-        keys = self.projected(torch.stack([n.mean for n in named]), POINTING, keys=True)[:, 0]
-        keys = apply_rotary(keys, cos[0, 0], sin[0, 0])
-        logits = torch.einsum("nhd,kd->hnk", torch.cat(queries, 1), keys).float() * keys.shape[-1] ** -0.5
-        names = np.array([n.element.name.lower() for n in named])
-        same = torch.from_numpy(names[wanted][:, None] == names)
-        right = torch.tensor(wanted)
-        same[every, right] = False
-        logits = logits.masked_fill(same, -1e4)
-        loss = torch.zeros(())
-        for head in logits:
-            loss = loss + F.cross_entropy(head, right) + F.cross_entropy(head[:, right].T, every)
-        loss = loss / (2 * len(logits))
-        found = (logits[len(logits) // 2 :].sum(0).argmax(-1) == right).float()
-        figures = {"align": loss.item(), "align_right": found.mean().item()}
-        return loss, figures | ({"align_fresh": found[:fresh].mean().item()} if fresh else {})

@@ -11,7 +11,7 @@ from torch import Tensor
 from action_space.geometry import Box
 from vlm.images import normalised, patches_of
 from vlm.training.data.render import Element, Screen
-from vlm.training.dense import CELL, target_cells
+from vlm.training.dense import CELL, label_of, letters_of, target_cells
 from vlm.training.pretrain import Crops
 from vlm.vision import VisionTower
 
@@ -56,16 +56,8 @@ class Region:
     element: Element
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A control whose name can be read on the screen, and the mean `[width]` of the visual tokens it is written on."""
-
-    element: Element
-    mean: Tensor
-
-
 class Pool:
-    """A growing set of encoded screens, and of the controls there whose name can be read.
+    """A growing set of encoded screens.
 
     whole: encode screens as they are; otherwise up to `CROPS` parts of each, which is several times faster.
     """
@@ -76,13 +68,7 @@ class Pool:
         self.tower = tower
         self.whole = whole
         self.screens: list[EncodedScreen] = []
-        self.named: list[Named] = []
         self._next = 0
-
-    def scale(self, factor: float) -> None:
-        """Multiply what the tower has said so far."""
-        for tokens in (*(screen.tokens for screen in self.screens), *(named.mean for named in self.named)):
-            tokens.mul_(factor)
 
     def grow(self) -> None:
         """Encode the next screen on which there is something to ask for."""
@@ -97,14 +83,15 @@ class Pool:
     def _add(self, image: np.ndarray, screen: Screen) -> None:
         rows, columns = image.shape[0] // CELL, image.shape[1] // CELL
         image = image[: rows * CELL, : columns * CELL]
-        letters = "".join(char.lower()[0] for *_, char in screen.chars)
+        letters = letters_of(screen)
         controls = []
         for element in _plainly_named(screen.elements, columns * CELL, rows * CELL):
-            label = _label_of(element, screen, letters)
-            label_area = target_cells(label, rows, columns).bool() if label else None
+            label = label_of(element, screen, letters)
             area = target_cells(element.box, rows, columns).bool()
-            controls.append((element, area if label_area is None else area | label_area, label_area))
-        for part in self._parts(rows, columns, [area for _, area, _ in controls]):
+            if label:
+                area |= target_cells(label, rows, columns).bool()
+            controls.append((element, area))
+        for part in self._parts(rows, columns, [area for _, area in controls]):
             self._encode(image, part, controls)
 
     def _parts(self, rows: int, columns: int, areas: list[Tensor]) -> list[tuple[int, int, int, int]]:
@@ -121,9 +108,7 @@ class Pool:
         return sorted(parts)
 
     @torch.no_grad()
-    def _encode(
-        self, image: np.ndarray, part: tuple[int, int, int, int], found: list[tuple[Element, Tensor, Tensor | None]]
-    ) -> None:
+    def _encode(self, image: np.ndarray, part: tuple[int, int, int, int], found: list[tuple[Element, Tensor]]) -> None:
         top, left, rows, columns = part
         cells = slice(top, top + rows), slice(left, left + columns)
         seen = image[top * CELL : (top + rows) * CELL, left * CELL : (left + columns) * CELL]
@@ -131,11 +116,9 @@ class Pool:
         tokens = self.tower(patches_of(frames.expand(2, -1, -1, -1)), [(1, 2 * rows, 2 * columns)])
         tokens = tokens.view(rows, columns, -1)
         controls = []
-        for element, area, label in found:
+        for element, area in found:
             if int(area[cells].sum()) == int(area.sum()):
                 controls.append(Control(_moved(element, -left * CELL, -top * CELL), area[cells]))
-                if label is not None:
-                    self.named.append(Named(element, tokens[label[cells]].mean(0)))
         if controls:
             self.screens.append(EncodedScreen(tokens, _drawn(seen), tuple(controls)))
 
@@ -175,21 +158,6 @@ def _plainly_named(elements: tuple[Element, ...], width: int, height: int) -> li
     kept = [e for e in kept if e.box.right <= width and e.box.bottom <= height]
     names = [e.name.lower() for e in elements]
     return [e for e in kept if names.count(e.name.lower()) == 1 and len(e.name) <= 48]
-
-
-def _label_of(element: Element, screen: Screen, letters: str) -> Box | None:
-    """Where an element's name is written on one line: in it, else nearest to it. letters: all of the screen's."""
-    name, box, found, at = element.name.replace(" ", "").lower(), element.box, [], -1
-    while (at := letters.find(name, at + 1)) >= 0:
-        written = screen.chars[at : at + len(name)]
-        xs, ys = [x for x, _, _ in written], [y for _, y, _ in written]
-        if max(ys) - min(ys) < CELL:
-            away = max(box.left - max(xs), min(xs) - box.right, 0) + max(box.top - max(ys), min(ys) - box.bottom, 0)
-            found.append((away, min(xs), min(ys), max(xs), max(ys)))
-    if not found or min(found)[0] > 8 * CELL:
-        return None
-    _, left, top, right, bottom = min(found)
-    return Box(max(0, left - 4), max(0, top - 4), right + 5, bottom + 5)
 
 
 def _drawn(image: np.ndarray) -> Tensor:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +88,7 @@ class Crops:
             pixels.append(normalised(image[top : top + height, left : left + width]))
             targets.append(dense_targets(labels, left, top, width, height))
         frames = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).bfloat16()
-        joined = DenseTargets(*(torch.cat([getattr(t, part) for t in targets]) for part in ("chars", "kinds", "edges")))
+        joined = DenseTargets(*(torch.cat([getattr(t, part.name) for t in targets]) for part in fields(DenseTargets)))
         return patches_of(frames.repeat_interleave(2, dim=0)), [(1, height // 14, width // 14)] * count, joined
 
     def _corner(self, image: np.ndarray, labels: ScreenLabels, width: int, height: int) -> tuple[int, int]:
@@ -111,24 +111,24 @@ def pretrain(
     seed: int = 0,
     amounts: Amounts = FULL,
 ) -> nn.ModuleDict:
-    """Train a vision tower on screens and on specimens of text: the `tower`, and the `heads` and `counts` that read it.
+    """Train a vision tower on screens and on specimens of text: the `tower`, and `heads` and `counts` to read it.
 
     Checkpoints and log go to `folder`; goes on from what is there.
     """
     torch.manual_seed(seed)
     width = config.out_hidden_size
-    modules = nn.ModuleDict({"tower": VisionTower(config), "heads": DenseHeads(width), "counts": CountingHead(width)})
-    modules.bfloat16()
+    tower, heads, counts = VisionTower(config), DenseHeads(width), CountingHead(width)
+    modules = nn.ModuleDict({"tower": tower, "heads": heads, "counts": counts}).bfloat16()
     optimizer = MuonAdamW(modules.named_parameters(), matrix_lr=0.02, other_lr=2e-3)
     stage = Stage("pretrain", folder, minutes, modules, optimizer)
     sources = _sources((screens, specimens), seed + stage.step, amounts)
     for scale, batch in _batches(stage, sources, amounts):
-        tokens = modules["tower"](batch[0], batch[1])
-        read, figures = modules["heads"].loss(tokens, batch[2])  # type: ignore[operator]
-        counted, more = modules["counts"].loss(tokens, batch[2])  # type: ignore[operator]
-        (read + 0.5 * counted).backward()
+        tokens = tower(batch[0], batch[1])
+        read, figures = heads.loss(tokens, batch[2])
+        counted, figures["counted"] = counts.loss(tokens, batch[2].counts())
+        torch.autograd.backward(read + 0.5 * counted)
         optimizer.step(scale)
-        stage.collect(figures | more)
+        stage.collect(figures)
     return modules
 
 

@@ -20,7 +20,7 @@ NOTE_EVERY = 10
 class Amounts:
     """How much one step of each stage takes in, for each worker.
 
-    crops: width, height, crops in a step, and how often that kind of step comes. align, plans: examples in a step.
+    crops: width, height, crops in a step, and how often that kind of step comes. plans: examples in a step.
     tokens: of a step's grounding examples together. pool: encoded screens to start with; a further one comes every
     `every` steps.
     """
@@ -31,7 +31,6 @@ class Amounts:
         (448, 336, 5, 2),
         (1260, 700, 1, 1),
     )
-    align: int = 64
     tokens: int = 2400
     plans: int = 8
     pool: int = 96
@@ -39,7 +38,7 @@ class Amounts:
 
 
 FULL = Amounts()
-SMOKE = Amounts(crops=((112, 112, 4, 1),), align=6, tokens=240, plans=2, pool=3)
+SMOKE = Amounts(crops=((112, 112, 4, 1),), tokens=240, plans=2, pool=3)
 """Just enough to see that every part turns."""
 
 

@@ -1,4 +1,4 @@
-"""The stages behind visual pre-training, each resumable: alignment, then pointing and planning together."""
+"""The stage behind visual pre-training: pointing and planning together, resumable."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -11,13 +11,20 @@ from torch import Tensor, nn
 from vlm.config import Config, TextConfig, VisionConfig
 from vlm.model import Qwen25VL
 from vlm.training.data.words import Words
+from vlm.training.dense import DenseHeads
 from vlm.training.multimodal import (
+    FIRST_X,
+    FIRST_Y,
+    HEAD,
+    IM_END,
     IM_START,
     IMAGE_PAD,
+    TAIL,
     TOKENS,
     VISION_START,
     Example,
     Trainer,
+    encode,
     grounding_example,
     padded,
     planning_example,
@@ -25,8 +32,8 @@ from vlm.training.multimodal import (
 from vlm.training.optim import MuonAdamW
 from vlm.training.pool import WHOLE, Pool
 from vlm.training.run import FULL, Amounts, Stage
-from vlm.training.tokenizer import token_id
-from vlm.training.wiring import Reading, wire
+from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS, token_id
+from vlm.training.wiring import Grid, Reading, wire
 from vlm.training.workers import rank, told_by_first
 
 BUNDLED = Config(
@@ -40,7 +47,7 @@ BUNDLED = Config(
         rms_norm_eps=1e-6,
         # The published sections and theta turn too slowly along the width to tell columns apart; a small model has to.
         rope_theta=1000.0,
-        mrope_section=(1, 7, 24),
+        mrope_section=(1, 5, 26),
         max_position_embeddings=32768,
     ),
     vision=VisionConfig(
@@ -57,18 +64,17 @@ BUNDLED = Config(
     vision_start_token_id=VISION_START,
 )
 """The shape of the bundled model."""
-MOST_NAMED = 3072
-"""So many of the latest controls are told from each other in a step of alignment."""
 LARGEST = 320
 """Cells of the largest region before regions are whole screens."""
-WHOLE_FROM, ALL_FROM = 0.7, 0.85
-"""The share of stage 3 after which regions are whole screens, and after which no empty cell is left out."""
+WHOLE_FROM, ALL_FROM = 0.6, 0.8
+"""The share of the stage after which regions are whole screens, and after which no empty cell is left out."""
 
 
 def start(seeing: nn.ModuleDict, screens: Path, seed: int, amounts: Amounts, config: Config = BUNDLED) -> Qwen25VL:
-    """A network around a pre-trained tower, which stays as it is, wired to use what the tower's counting head reads.
+    """A network around a pre-trained tower, which stays as it is, wired to use what the tower reads.
 
-    Visual tokens are brought to the scale of the text embeddings (root mean square 1), by the merger's last layer.
+    Visual tokens are brought to a smaller scale than that of the text embeddings, by the merger's last layer: the more
+    there is to see in a cell the larger they are, and what stands beside that should not be drowned.
     """
     torch.manual_seed(seed)
     model = Qwen25VL(config)
@@ -77,64 +83,46 @@ def start(seeing: nn.ModuleDict, screens: Path, seed: int, amounts: Amounts, con
     pool, _ = _sources(screens, model, seed)
     _fill(pool, amounts.pool)
     tokens = torch.cat([screen.tokens[screen.drawn] for screen in pool.screens]).float()
-    factor = 1 / tokens.square().mean().sqrt().item()
-    last, counts = model.visual.merger.mlp[2], seeing["counts"]
-    assert isinstance(last, nn.Linear) and isinstance(counts, nn.Linear)
+    factor = 0.6 / tokens.square().mean().sqrt().item()
+    last, counts, heads = model.visual.merger.mlp[2], seeing["counts"], seeing["heads"]
+    assert isinstance(last, nn.Linear) and isinstance(counts, nn.Linear) and isinstance(heads, DenseHeads)
     with torch.no_grad():
         last.weight.mul_(factor)
         last.bias.mul_(factor)
-    reading = Reading(tokens * factor, counts.weight.detach() / factor, counts.bias.detach())
-    wire(model, reading, picture=VISION_START, turn=IM_START)
+    reading = Reading(
+        tokens * factor,
+        counts.weight.detach() / factor,
+        counts.bias.detach(),
+        heads.edges.weight.detach() / factor,
+        heads.edges.bias.detach(),
+        (heads.kinds.weight[1:].mean(0) - heads.kinds.weight[0]).detach() / factor,
+    )
+    xs, ys = Grid(FIRST_X, len(X_TOKENS), GRID), Grid(FIRST_Y, len(Y_TOKENS), GRID)
+    prompt = [*HEAD, *encode('click "Example" button'), VISION_START]
+    wire(model, reading, prompt, turn=(IM_START, IM_END), asked=TAIL[-1], xs=xs, ys=ys)
     told_by_first(model.parameters())
     return model.bfloat16()
 
 
-def align(
+def point(
     seeing: nn.ModuleDict, screens: Path, folder: Path, *, minutes: float, seed: int = 1, amounts: Amounts = FULL
 ) -> Trainer:
-    """Stage 2: instructions and controls find each other, tokens learn where they are, short plans are copied."""
-    begun = (folder / "align.pt").is_file()
+    """Points and plans, the tower frozen; regions grow from 24 cells to whole screens."""
+    begun = (folder / "point.pt").is_file()
     model = Qwen25VL(BUNDLED).bfloat16() if begun else start(seeing, screens, seed, amounts)
     model.visual.requires_grad_(False)
     trainer = Trainer(model).bfloat16()
-    stage = _stage("align", trainer, folder, minutes)
+    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.006, other_lr=1e-3)
+    stage = Stage("point", folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer)
     if stage.done:
         return trainer
-    pool, rng = _sources(screens, model, seed + stage.step)
-    _fill(pool, amounts.pool)
-    words, known = Words(rng, held_out=False), len(pool.named)
-    for scale in stage.steps():
-        progress = stage.spent_s / stage.budget_s
-        if stage.step % amounts.every == 0:
-            pool.grow()
-        named = pool.named[-min(MOST_NAMED, len(pool.named) // 128 * 128 or len(pool.named)) :]
-        fresh = list(range(max(0, len(named) - (len(pool.named) - known)), len(named)))[: amounts.align]
-        others = rng.sample(range(len(named) - len(fresh)), min(amounts.align, len(named)) - len(fresh))
-        known = len(pool.named)
-        loss, figures = trainer.alignment_loss(named, fresh + others, len(fresh), rng)
-        torch.autograd.backward(loss)
-        placed = _grounding(rng, pool, 24 * 13 ** rng.random(), amounts.tokens // 2)
-        figures |= _gradients(trainer.placing_loss, placed)
-        figures |= _plan(trainer, rng, words, 2 * amounts.plans, 1 + int(4 * progress))
-        stage.optimizer.step(scale)
-        stage.collect({**figures, "pool": len(pool.screens), "named": len(pool.named)})
-    return trainer
-
-
-def point(
-    trainer: Trainer, screens: Path, folder: Path, *, minutes: float, seed: int = 2, amounts: Amounts = FULL
-) -> Trainer:
-    """Stage 3: points and plans, the tower still frozen; regions grow from 24 cells to whole screens."""
-    stage = _stage("point", trainer, folder, minutes)
-    if stage.done:
-        return trainer
-    pool, rng = _sources(screens, trainer.model, seed + stage.step, whole=stage.spent_s / stage.budget_s > WHOLE_FROM)
+    pool, rng = _sources(screens, model, seed + stage.step, whole=stage.spent_s / stage.budget_s > WHOLE_FROM)
     _fill(pool, amounts.pool)
     words = Words(rng, held_out=False)
     for scale in stage.steps():
         progress = stage.spent_s / stage.budget_s
         if progress > WHOLE_FROM and not pool.whole:
-            pool, rng = _sources(screens, trainer.model, seed + stage.step, whole=True)
+            pool, rng = _sources(screens, model, seed + stage.step, whole=True)
             _fill(pool, amounts.pool)
         if stage.step % amounts.every == 0:
             pool.grow()
@@ -188,7 +176,7 @@ def _of_like_length(examples: Sequence[Example]) -> list[list[Example]]:
 
 
 def _fill(pool: Pool, screens: int) -> None:
-    while len(pool.screens) < screens or not pool.named:
+    while len(pool.screens) < screens:
         pool.grow()
 
 
@@ -197,8 +185,3 @@ def _sources(screens: Path, model: Qwen25VL, seed: int, *, whole: bool = False) 
     own = seed + 7919 * rank()
     torch.manual_seed(own)
     return Pool(screens, model.visual, own, whole=whole), random.Random(own)
-
-
-def _stage(name: str, trainer: Trainer, folder: Path, minutes: float) -> Stage:
-    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.01, other_lr=1e-3)
-    return Stage(name, folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer)

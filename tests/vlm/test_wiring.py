@@ -20,7 +20,6 @@ from vlm.training.multimodal import (
     IM_END,
     IM_START,
     IMAGE_PAD,
-    PLACE_LAYER,
     TAIL,
     VISION_START,
     Batch,
@@ -33,7 +32,7 @@ from vlm.training.multimodal import (
 from vlm.training.pool import Region
 from vlm.training.stages import BUNDLED
 from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS
-from vlm.training.wiring import COPYING, LOOK_LAYER, POINTING, Grid, Reading, turns, wave_of, wire
+from vlm.training.wiring import AIM_LAYER, COPYING, LOOK_LAYER, POINTING, Grid, Reading, hold, turns, wave_of, wire
 
 NAMES = ("Save", "Delete", "Open file", "Log in", "Quick jump", "Wax box", "Help", "Zebra", "Country", "Next page")
 WIDTH = BUNDLED.text.hidden_size
@@ -104,23 +103,37 @@ def test_the_middle_of_what_was_found_is_said(trainer: Trainer, reading: Reading
     assert figures["hits"] >= 0.6
 
 
-def test_a_visual_token_carries_the_waves_of_its_place(trainer: Trainer, reading: Reading, screens: Batch) -> None:
+def test_a_visual_token_carries_the_waves_of_its_place(trainer: Trainer, reading: Reading) -> None:
     """Where nothing says how far edges are away, the waves are those of the cell itself."""
-    blank = torch.ones(len(screens.place)).bool()
-    tokens = screens.features
-    assert tokens is not None
-    blank &= (tokens.float() @ reading.control).abs() < 0.5
-    state = trainer.states(screens, PLACE_LAYER)[-1][screens.ids == IMAGE_PAD].float()[blank]
-    expected = wave_of(screens.place[blank].float(), turns(BUNDLED.text))
-    # The waves are the directions in which states and the expected waves go together.
-    found = torch.linalg.lstsq(state[::2], expected[::2]).solution
-    assert F.cosine_similarity(state[1::2] @ found, expected[1::2], dim=1).mean() > 0.97
+    region = screen(reading, 0, 0)
+    batch = collate([grounding_example(region, random.Random(3))])
+    blank = (region.tokens.float() @ reading.control).abs() < 0.5
+    state = trainer.states(batch, AIM_LAYER + 1)[-1][batch.ids == IMAGE_PAD].float()[blank]
+    expected = wave_of(region.places[blank].float(), turns(BUNDLED.text))
+    # Along which directions the waves are written is found from every second cell.
+    written = torch.linalg.lstsq(state[::2], expected[::2]).solution
+    assert F.cosine_similarity(state[1::2] @ written, expected[1::2], dim=1).mean() > 0.97
+
+
+def test_what_is_held_has_no_gradients_and_the_rest_has() -> None:
+    torch.manual_seed(6)
+    model = Qwen25VL(BUNDLED)
+    hold(model)
+    torch.autograd.backward(model(input_ids=torch.randint(256, (1, 20))).sum())
+    first, free, last = (model.language_model.layers[index] for index in (0, LOOK_LAYER - 2, LOOK_LAYER))
+    assert (first.self_attn.qkv_proj.weight.grad == 0).all()  # type: ignore[union-attr]
+    for layer in (free, last):
+        assert (layer.self_attn.qkv_proj.weight.grad != 0).any(1).all()  # type: ignore[union-attr]
+    aim = model.language_model.layers[AIM_LAYER].mlp
+    held = (aim.gate_up_proj.weight.grad == 0).all(1)  # type: ignore[union-attr]
+    assert 0 < held.sum() < len(held) / 8
+    assert (first.mlp.down_proj.weight.grad != 0).any()  # type: ignore[union-attr]
 
 
 def _attention(trainer: Trainer, batch: Batch) -> Tensor:
     """`[2, L, L]`: of the second group's heads in the first layer."""
     layer = trainer.model.language_model.layers[0]
-    x = layer.input_layernorm(trainer.model.language_model.embed_tokens(batch.ids))  # type: ignore[operator, union-attr]
+    x = layer.input_layernorm(trainer.model.language_model.embed_tokens(batch.ids))  # type: ignore[operator]
     heads = layer.self_attn.qkv_proj(x).view(1, x.shape[1], -1, 64).transpose(1, 2)  # type: ignore[operator, union-attr]
     cos, sin = trainer.table(batch.positions)
     queries, keys = apply_rotary(heads[:, 2:4], cos, sin), apply_rotary(heads[:, 5:6], cos, sin)

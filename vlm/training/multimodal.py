@@ -1,14 +1,12 @@
 """The language model learns to read the tower's tokens, to point, and to plan.
 
-Three things are told apart and taught each where it is done (docs/decisions.md):
+Two things are told apart and taught each where it is done (docs/decisions.md):
 
-* where a visual token lies: the network knows only differences of positions, so an auxiliary head reads row and column
-  after the fourth layer;
 * what to look at: in one layer two heads are taught to look from the answer at the control that is meant, and the two
   others from a plan's next letter at the letter of the task to be copied. This trains the network's own weights;
 * what to say: the answer itself.
 
-Pointing trains on parts of encoded screens at their places. The auxiliary heads are dropped at export.
+Pointing trains on parts of encoded screens at their places.
 """
 
 import random
@@ -21,7 +19,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vlm.language import DecoderLayer
-from vlm.layers import RMSNorm
 from vlm.model import Qwen25VL
 from vlm.rope import apply_rotary, mrope_table
 from vlm.training.data.words import Words
@@ -36,9 +33,6 @@ IM_START, IM_END, VISION_START, VISION_END, IMAGE_PAD = (
     for token in ("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
 )
 FIRST_X, FIRST_Y = token_id(TOKENS, X_TOKENS[0]), token_id(TOKENS, Y_TOKENS[0])
-MAX_ROWS, MAX_COLUMNS = 128, 128
-PLACE_LAYER = 4
-"""After how many decoder layers row and column are read off."""
 
 
 def encode(text: str) -> list[int]:
@@ -126,7 +120,6 @@ class Batch:
     positions: Tensor
     labels: Tensor
     features: Tensor | None
-    place: Tensor
     look_from: Tensor
     look_at: Tensor
 
@@ -140,7 +133,7 @@ def padded(length: int) -> int:
 def collate(examples: Sequence[Example]) -> Batch:
     """Pads on the right.
 
-    labels: -100 outside the answers. place `[tokens, 2]`: row and column of every visual token. look_from `[n, 2]`:
+    labels: -100 outside the answers. look_from `[n, 2]`:
     row and token of every look; look_at `[n, L]`: True where it should go.
     """
     length = padded(max(len(e.ids) for e in examples))
@@ -158,18 +151,15 @@ def collate(examples: Sequence[Example]) -> Batch:
         labels[i, n - example.answer : n] = ids[i, n - example.answer : n]
     regions = [example.region for example in examples if example.region]
     features = torch.cat([region.tokens for region in regions]) if regions else None
-    place = torch.cat([region.places for region in regions]) if regions else torch.empty(0, 2, dtype=torch.long)
-    return Batch(ids, positions, labels, features, place, look_from.view(-1, 2), look_at)
+    return Batch(ids, positions, labels, features, look_from.view(-1, 2), look_at)
 
 
 class Trainer(nn.Module):
-    """A network with the heads that help it to learn."""
+    """A network and what it is taught."""
 
     def __init__(self, model: Qwen25VL) -> None:
         super().__init__()
-        width = model.config.text.hidden_size
         self.model = model
-        self.heads = nn.ModuleDict({"norm": RMSNorm(width, 1e-6), "place": nn.Linear(width, MAX_ROWS + MAX_COLUMNS)})
 
     def table(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """cos and sin `[B, 1, L, head_dim]` of positions `[3, B, L]`."""
@@ -226,19 +216,10 @@ class Trainer(nn.Module):
         wanted = batch.labels[:, 1:][asked[:, 0], asked[:, 1]]
         return F.cross_entropy(logits, wanted, reduction="none"), logits.argmax(-1), wanted
 
-    def place_loss(self, batch: Batch, states: list[Tensor]) -> tuple[Tensor, dict[str, float]]:
-        """Whether the state of a visual token tells its row and its column."""
-        visual = batch.ids == IMAGE_PAD
-        place = self.heads["place"](self.heads["norm"](states[PLACE_LAYER]))[visual].float()
-        rows = F.cross_entropy(place[:, :MAX_ROWS], batch.place[:, 0])
-        columns = F.cross_entropy(place[:, MAX_ROWS:], batch.place[:, 1])
-        return rows + columns, {"rows": rows.item(), "columns": columns.item()}
-
     def grounding_loss(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
         batch = collate(examples)
         states = self.states(batch)
         each, said, _ = self.answer_loss(batch, states)
-        place, figures = self.place_loss(batch, states)
         look, looked = self.looking_loss(batch, states, POINTING)
         said = said.view(-1, 3)
         hits = [
@@ -247,8 +228,8 @@ class Trainer(nn.Module):
             and example.region.box.top <= (y - FIRST_Y) * GRID < example.region.box.bottom
             for example, (x, y, _) in zip(examples, said.tolist(), strict=True)
         ]
-        figures |= {"point": each.mean().item(), "hits": sum(hits) / len(hits), "look": looked.item()}
-        return each.mean() + 0.1 * place + 0.3 * look, figures
+        figures = {"point": each.mean().item(), "hits": sum(hits) / len(hits), "look": looked.item()}
+        return each.mean() + 0.3 * look, figures
 
     def planning_loss(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
         batch = collate(examples)

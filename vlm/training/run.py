@@ -31,8 +31,8 @@ class Amounts:
         (448, 336, 5, 2),
         (1260, 700, 1, 1),
     )
-    tokens: int = 2400
-    plans: int = 8
+    tokens: int = 1800
+    plans: int = 16
     pool: int = 96
     every: int = 2
 

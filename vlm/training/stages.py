@@ -33,7 +33,7 @@ from vlm.training.optim import MuonAdamW
 from vlm.training.pool import WHOLE, Pool
 from vlm.training.run import FULL, Amounts, Stage
 from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS, token_id
-from vlm.training.wiring import Grid, Reading, wire
+from vlm.training.wiring import Grid, Reading, hold, wire
 from vlm.training.workers import rank, told_by_first
 
 BUNDLED = Config(
@@ -41,7 +41,7 @@ BUNDLED = Config(
         vocab_size=928,
         hidden_size=256,
         intermediate_size=768,
-        num_hidden_layers=6,
+        num_hidden_layers=8,
         num_attention_heads=4,
         num_key_value_heads=2,
         rms_norm_eps=1e-6,
@@ -107,12 +107,13 @@ def start(seeing: nn.ModuleDict, screens: Path, seed: int, amounts: Amounts, con
 def point(
     seeing: nn.ModuleDict, screens: Path, folder: Path, *, minutes: float, seed: int = 1, amounts: Amounts = FULL
 ) -> Trainer:
-    """Points and plans, the tower frozen; regions grow from 24 cells to whole screens."""
+    """Points and plans, the tower frozen; regions grow from 48 cells to whole screens."""
     begun = (folder / "point.pt").is_file()
     model = Qwen25VL(BUNDLED).bfloat16() if begun else start(seeing, screens, seed, amounts)
     model.visual.requires_grad_(False)
+    hold(model)
     trainer = Trainer(model).bfloat16()
-    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.006, other_lr=1e-3)
+    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.004, other_lr=5e-4)
     stage = Stage("point", folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer)
     if stage.done:
         return trainer
@@ -126,7 +127,7 @@ def point(
             _fill(pool, amounts.pool)
         if stage.step % amounts.every == 0:
             pool.grow()
-        cells = 24 * (LARGEST / 24) ** (progress / WHOLE_FROM) if progress < WHOLE_FROM else WHOLE
+        cells = 48 * (LARGEST / 48) ** (progress / WHOLE_FROM) if progress < WHOLE_FROM else WHOLE
         blank = 0.2 if progress < ALL_FROM else 1.0
         figures = _gradients(trainer.grounding_loss, _grounding(rng, pool, cells, amounts.tokens, blank))
         figures |= _plan(trainer, rng, words, amounts.plans)

@@ -9,8 +9,8 @@ goes on from there; nothing is held fixed but what `LOOK_LAYER` says of frequenc
 * Memory: two heads of layer 0 fetch the two tokens before (an induction circuit's first half, Olsson et al., 2022).
 * Letters: the token in front of the picture collects the letters of the instruction (layer 2), and every token fetches
   them from there (layer 3). Visual tokens gather the letters that the tower counts in all cells with the same middle,
-  so that each has those of its control's whole name (layer 4).
-* Looking (layer 5): letters of the instruction meet those of a control, and copying heads look for the place in the
+  so that each has those of its control's whole name (layer 6).
+* Looking (layer 7): letters of the instruction meet those of a control, and copying heads look for the place in the
   task that follows the same two tokens.
 * Saying: the waves that were found are compared with those of every point of the grid, copied letters with all letters.
 
@@ -31,8 +31,10 @@ from vlm.model import Qwen25VL
 from vlm.rope import mrope_table
 from vlm.training.dense import CELL, COUNTED, FOLDED, RARITY
 
-LOOK_LAYER = 5
+LOOK_LAYER = 7
 """The layer (from 0) whose heads are taught what to look at."""
+AIM_LAYER = 3
+"""Whose MLP turns the waves of a place on to the middle of its control."""
 POINTING, COPYING = 0, 1
 """Which group of its heads looks for what."""
 FASTEST_TURN = 0.03
@@ -48,9 +50,12 @@ ALIKE, LETTERED = 30.0, 0.5
 """How much more a token gathers from those with the same middle, and for each letter in them."""
 GATHER = 150.0
 """How strongly gathered letters are written: far above the rest, so that the next norm makes all names alike long."""
-SHARPNESS, CONTROL, OTHERS = 40.0, 1.0, 20.0
+SHARPNESS, CONTROL, OTHERS = 20.0, 1.0, 20.0
 """Scores of looking: for the right letters, for being a control, and against tokens of text."""
-PLACE, VISUAL, TEXT, FOUND, SAID = 8.0, 12.0, 8.0, 4.0, 3.0
+SAME, UNSEEN, COPIED, TURNS = 3.5, 3.0, 0.3, 4.5
+"""How surely a copying head looks for the same two tokens, how surely points are not said where none was
+found, and letters that were found are."""
+PLACE, VISUAL, TEXT, FOUND, SAID = 8.0, 12.0, 8.0, 4.0, 2.0
 """How strongly the waves of a place, and what visual tokens and those of text share, are written; how much of the waves
 is found, and points are said."""
 CODE, MIXED = 15, 28
@@ -115,7 +120,8 @@ class Wires:
 
     def __init__(self, layer: nn.Module, text: TextConfig) -> None:
         assert isinstance(layer, DecoderLayer)
-        self.qkv, self.out, self.down = layer.self_attn.qkv_proj, layer.self_attn.o_proj, layer.mlp.down_proj
+        self.qkv, self.out = layer.self_attn.qkv_proj, layer.self_attn.o_proj
+        self.gate_up, self.down = layer.mlp.gate_up_proj, layer.mlp.down_proj
         self.size, self.heads, self.groups = text.head_dim, text.num_attention_heads, text.num_key_value_heads
 
     def query(self, head: int) -> slice:
@@ -170,26 +176,58 @@ def wire(
             _collect(wires, d)
         if index == 3:
             _fetch(wires, d, marks)
-    _aim(language.layers[3], d, reading, speed)
+    _aim(language.layers[AIM_LAYER], d, reading, speed)
     _gather(layers[LOOK_LAYER - 1], d, reading, speed, _marks(model, ids, LOOK_LAYER - 1, d, turn[0]))
     _look(layers[LOOK_LAYER], d, reading, speed)
-    _find(layers[LOOK_LAYER], d)
+    _find(layers[LOOK_LAYER], d, _state(model, ids, LOOK_LAYER))
     _copy(model, layers[LOOK_LAYER], d)
     _say(model, d, speed, (asked, turn[1]), (xs, ys))
+
+
+def hold(model: Qwen25VL) -> None:
+    """Keep the circuits of place, memory and letters as they are, for as long as this network lives: no gradients.
+
+    Steps that are large enough to teach the rest anything blur the waves and the letters within a minute.
+    """
+    held = {*PLACING, (0, 1), (AIM_LAYER, 0), (LOOK_LAYER - 1, 0)}
+    for index, layer in enumerate(model.language_model.layers):
+        wires = Wires(layer, model.config.text)
+        shared = wires.heads // wires.groups
+        groups = [group for group in range(wires.groups) if (index, group) in held]
+        heads = [wires.query(group * shared + number) for group in groups for number in range(shared)]
+        rows = heads + [part for group in groups for part in (wires.key(group), wires.value(group))]
+        units, hidden = (4 * len(WAVES) if index == AIM_LAYER else 0), wires.down.weight.shape[1]
+        for parameter, axis, parts in (
+            (wires.qkv.weight, 0, rows),
+            (wires.qkv.bias, 0, rows),
+            (wires.out.weight, 1, heads),
+            (wires.gate_up.weight, 0, [slice(units), slice(hidden, hidden + units)]),
+            (wires.down.weight, 1, [slice(units)]),
+        ):
+            free = torch.ones_like(parameter)
+            for part in parts:
+                free.movedim(axis, 0)[part] = 0
+            parameter.register_hook(free.mul)  # type: ignore[no-untyped-call]
 
 
 def _marks(model: Qwen25VL, ids: Tensor, layer: int, d: Directions, turn: int) -> tuple[Tensor, Tensor]:
     """Readers `[width]` of a layer's normalised states that give 1 for the last token of a prompt, and for starts of
     turns. How strongly these stand out depends on what the layers before have written there."""
+    state = _state(model, ids, layer)
+    started = state[ids == turn] @ d.turn[0]
+    return d.picture[0] / (state[-1] @ d.picture[0]), d.turn[0] / started.mean()
+
+
+def _state(model: Qwen25VL, ids: Tensor, layer: int) -> Tensor:
+    """`[L, width]`: what a layer's attention sees of a text."""
     text, language = model.config.text, model.language_model
     positions = torch.arange(len(ids)).expand(3, 1, -1)
     cos, sin = mrope_table(positions, text.head_dim, text.rope_theta, text.mrope_section)
     x = language.embed_tokens(ids)[None]
     for index in range(layer):
         x = language.layers[index](x, cos.unsqueeze(1), sin.unsqueeze(1), None, None, index)
-    state = language.layers[layer].input_layernorm(x)[0]  # type: ignore[operator]
-    started = state[ids == turn] @ d.turn[0]
-    return d.picture[0] / (state[-1] @ d.picture[0]), d.turn[0] / started.mean()
+    state: Tensor = language.layers[layer].input_layernorm(x)[0]  # type: ignore[operator]
+    return state
 
 
 def _directions(reading: Reading) -> Directions:
@@ -392,18 +430,22 @@ def _look(wires: Wires, d: Directions, reading: Reading, speed: Tensor) -> None:
         wires.set(wires.query(POINTING * shared + head), query, wanted)
     query, key = torch.zeros(2, wires.size, d.letters.shape[1])
     code = min(CODE, len(rows) // 2)
-    query[rows[: 2 * code]] = 1.4 * torch.cat((d.itself[:code], d.before[:code]))
-    key[rows[: 2 * code]] = 1.4 * torch.cat((d.before[:code], d.before_that[:code]))
+    query[rows[: 2 * code]] = SAME * torch.cat((d.itself[:code], d.before[:code]))
+    key[rows[: 2 * code]] = SAME * torch.cat((d.before[:code], d.before_that[:code]))
     wires.set(wires.key(COPYING), key)
     for head in range(shared):
         wires.set(wires.query(COPYING * shared + head), query)
 
 
-def _find(wires: Wires, d: Directions) -> None:
-    """Pointing heads hand on the waves of the place they look at, and that it is in a picture."""
+def _find(wires: Wires, d: Directions, text: Tensor) -> None:
+    """Pointing heads hand on the waves of the place they look at, and that it is in a picture.
+
+    text `[L, width]`: states of a text, whose waves are not handed on; they are all alike.
+    """
     shared, waves, width = wires.heads // wires.groups, len(d.places), d.places.shape[1]
-    value = torch.randn(wires.size, width) / width**0.5
-    value[: waves + 1] = torch.cat((d.places, d.visual))
+    own = (text @ d.places.T).mean(0) / (text @ d.text[0]).mean()
+    value = torch.zeros(wires.size, width)
+    value[: waves + 1] = torch.cat((d.places - torch.outer(own, d.text[0]), d.visual))
     wires.set(wires.value(POINTING), value)
     written = FOUND / shared * torch.cat((d.found, d.seen)).T
     for head in range(POINTING * shared, (POINTING + 1) * shared):
@@ -412,16 +454,14 @@ def _find(wires: Wires, d: Directions) -> None:
 
 
 def _copy(model: Qwen25VL, wires: Wires, d: Directions) -> None:
-    """Copying heads hand on which token they look at, in directions apart from what tokens themselves say."""
+    """Copying heads hand on which token they look at, in directions that tokens of text do not use themselves."""
     shared, width = wires.heads // wires.groups, d.places.shape[1]
-    taken = d.taken()
     seen = torch.linalg.qr(torch.randn(width, wires.size)).Q.T
-    free = torch.randn(width, wires.size)
-    said = torch.linalg.qr(free - taken.T @ taken @ free).Q
+    said = torch.cat((d.told, d.gathered))[: wires.size].T  # of use only to visual tokens
     wires.set(wires.value(COPYING), seen)
     for head in range(COPYING * shared, (COPYING + 1) * shared):
         columns = slice(head * wires.size, (head + 1) * wires.size)
-        wires.out.weight[:, columns] = (said / shared).to(wires.out.weight.dtype)
+        wires.out.weight[:, columns] = (COPIED / shared * said).to(wires.out.weight.dtype)
     letters = model.language_model.embed_tokens.weight[:256].float()
     model.lm_head.weight[:256] += (letters @ seen.T @ said.T).to(model.lm_head.weight.dtype)
 
@@ -433,11 +473,12 @@ def _say(model: Qwen25VL, d: Directions, speed: Tensor, turns: tuple[int, int], 
     head, embedding = model.lm_head.weight, model.language_model.embed_tokens.weight.float()
     parts = [slice(grid.first, grid.first + grid.count) for grid in grids]
     last = torch.stack((embedding[asked], *(embedding[part].mean(0) for part in parts)))
-    due = SAID * (2 * torch.eye(3) - 1) @ F.normalize(last, dim=1)
+    due = TURNS * (2 * torch.eye(3) - 1) @ F.normalize(last, dim=1)
+    due[:2] += UNSEEN * (d.seen - d.text)
     for axis, grid, part, turn in zip((1, 0), grids, parts, due[:2], strict=True):
         cells = (torch.arange(grid.count) * grid.step - CELL / 2) / CELL
         waves = wave_of(torch.stack((cells, cells), 1), speed)
         waves *= torch.tensor([float(own == axis) for own in AXES for _ in range(2)])
         waves = F.normalize(waves, dim=1)  # tanh is no circle: all points alike
-        head[part] = (SAID * waves @ d.found + SAID / 2 * d.seen + turn).to(head.dtype)
-    head[end] += (SAID / 2 * d.seen[0] + due[2]).to(head.dtype)
+        head[part] = (SAID * waves @ d.found + turn).to(head.dtype)
+    head[end] += due[2].to(head.dtype)

@@ -87,7 +87,7 @@ class Planner:
             said = self._try(proposal, lambda: self.dialect.plan_action(plan))
             if said.action is not None or said.mistake is not None:
                 return said
-        reply = self._ask(self.dialect.prompt(turn, proposal.plan), self.action_tokens)
+        reply = self._ask(self.dialect.prompt(turn, proposal.plan), self.action_tokens, missed(steps, proposal.plan))
         proposal = replace(proposal, reply=reply.text, cost=proposal.cost.plus(reply))
         answer = self._try(proposal, lambda: self.dialect.parse(reply.text, frame, pointer_after(steps)))
         if answer.mistake is not None and not reply.finished:
@@ -95,10 +95,14 @@ class Planner:
             return replace(answer, mistake=cut)
         return answer
 
-    def _ask(self, messages: list[Message], max_new_tokens: int) -> Reply:
+    def _ask(self, messages: list[Message], max_new_tokens: int, attempt: int = 0) -> Reply:
         limits = self.dialect
         return self.model.generate(
-            messages, min_pixels=limits.min_pixels, max_pixels=limits.max_pixels, max_new_tokens=max_new_tokens
+            messages,
+            min_pixels=limits.min_pixels,
+            max_pixels=limits.max_pixels,
+            max_new_tokens=max_new_tokens,
+            attempt=attempt,
         )
 
     @staticmethod
@@ -107,6 +111,19 @@ class Planner:
             return replace(proposal, action=parse())
         except InvalidAction as mistake:
             return replace(proposal, mistake=mistake)
+
+
+def missed(steps: Sequence[Step], plan: str) -> int:
+    """How many of the newest steps in a row followed this plan in vain: they changed nothing, or were refused.
+
+    Their question was the same as the one to come, whose answer therefore has to be another one.
+    """
+    count = 0
+    for step in reversed(steps):
+        if not plan or step.plan != plan or (step.effect != "none" and step.error is None):
+            break
+        count += 1
+    return count
 
 
 def model_frame(frame: Frame, dialect: Dialect) -> Frame:

@@ -163,3 +163,13 @@ def test_the_pointer_is_where_the_last_action_left_it() -> None:
     assert pointer_after(steps) == Point(0, 9)
     assert pointer_after([*steps, step(3, Click(point=Point(5, 5)), error=refused)]) == Point(0, 9)
     assert pointer_after([]) is None
+
+
+def test_what_led_nowhere_is_asked_again_for_another_answer() -> None:
+    model = ScriptedModel(["plan 2", "click", "plan 3", "click"])
+    planner = Planner(model, TwoStages())
+    vain = step(2).model_copy(update={"effect": "none"})
+    refused = step(3, error=StepError(kind="PolicyRefusal", text="tried before")).model_copy(update={"plan": "plan 2"})
+    for _ in range(2):
+        planner.propose(TASK, [step(1), vain, refused], seen(), picture)
+    assert model.attempts == [0, 2, 0, 0]

@@ -115,6 +115,13 @@ def test_a_published_name_chooses_the_dialect(folder: Path, tmp_path: Path, name
     assert vlm.load(copy, dtype="float32").dialect == dialect
 
 
+def test_further_attempts_are_drawn_and_the_same_one_says_the_same(engine: Engine) -> None:
+    messages = asking("Click OK", picture(84, 84))
+    said = [engine.generate(messages, max_new_tokens=16, attempt=attempt).text for attempt in (0, 1, 2, 1)]
+    assert len(set(said)) == 3
+    assert said[1] == said[3]
+
+
 def test_the_same_question_has_the_same_answer(engine: Engine) -> None:
     messages = asking("Click OK", picture())
     first, second = (engine.generate(messages, max_new_tokens=16) for _ in range(2))

@@ -34,8 +34,12 @@ class Model(Protocol):
         max_pixels: int | None = None,
         constraint: str | None = None,
         max_new_tokens: int = 256,
+        attempt: int = 0,
     ) -> Reply:
-        """Answer greedily. min_pixels, max_pixels: the dialect's picture limits (None: the checkpoint's own).
+        """Answer a conversation. min_pixels, max_pixels: the dialect's picture limits (None: the checkpoint's own).
+
+        attempt: 0 answers greedily; from 1 on the answer is drawn at temperature 1, seeded by the attempt, for a
+        question whose last answer led nowhere. Equal arguments give equal answers.
 
         Raises ModelError.
         """

@@ -1,8 +1,8 @@
-"""Our own network behind the Model protocol: prefill, key-value cache, greedy decoding."""
+"""Our own network behind the Model protocol: prefill, key-value cache, decoding."""
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +68,9 @@ class Engine:
         max_pixels: int | None = None,
         constraint: str | None = None,
         max_new_tokens: int = 256,
+        attempt: int = 0,
     ) -> Reply:
-        """Answer greedily (see `vlm.backends.base.Model`)."""
+        """See `vlm.backends.base.Model`."""
         if constraint is not None:
             raise ModelError("this model cannot follow a constraint yet")
         started = time.perf_counter()
@@ -79,7 +80,7 @@ class Engine:
                 messages, cache, min_pixels or self.min_pixels, max_pixels or self.max_pixels, max_new_tokens
             )
             prefilled = time.perf_counter()
-            ids, finished = self._decode(logits, position, cache, max_new_tokens)
+            ids, finished = self._decode(logits, position, cache, max_new_tokens, _chooser(attempt))
         text = self.tokenizer.decode(ids, skip_special_tokens=True)
         return Reply(text, tokens_in, len(ids), prefilled - started, time.perf_counter() - prefilled, finished=finished)
 
@@ -113,10 +114,12 @@ class Engine:
         assert output.rope_deltas is not None
         return output.logits[0, -1], len(ids) + int(output.rope_deltas[0]), len(ids)
 
-    def _decode(self, logits: Tensor, position: int, cache: KVCache, most: int) -> tuple[list[int], bool]:
+    def _decode(
+        self, logits: Tensor, position: int, cache: KVCache, most: int, choose: Callable[[Tensor], int]
+    ) -> tuple[list[int], bool]:
         """Token ids up to a stop token, and whether one came."""
         ids: list[int] = []
-        while (token := int(logits.argmax())) not in self.stop_ids:
+        while (token := choose(logits)) not in self.stop_ids:
             ids.append(token)
             if len(ids) >= most:
                 return ids, False
@@ -126,6 +129,14 @@ class Engine:
             ).logits[0, -1]
             position += 1
         return ids, True
+
+
+def _chooser(attempt: int) -> Callable[[Tensor], int]:
+    """How a token is taken from its logits."""
+    if not attempt:
+        return lambda logits: int(logits.argmax())
+    chance = torch.Generator().manual_seed(attempt)
+    return lambda logits: int(torch.multinomial(logits.float().softmax(-1).cpu(), 1, generator=chance))
 
 
 def _check_device(device: str) -> None:

@@ -31,7 +31,7 @@ _LINE: TypeAdapter[str | ScriptLine] = TypeAdapter(str | ScriptLine)
 
 
 class ScriptedModel:
-    """Gives its replies in order. `asked` keeps the messages of every call, newest last."""
+    """Gives its replies in order. `asked` and `attempts` keep what every call gave, newest last."""
 
     name = "scripted"
     dialect = "computer_use"
@@ -39,6 +39,7 @@ class ScriptedModel:
     def __init__(self, replies: Iterable[str | ScriptLine]) -> None:
         self._lines = tuple(ScriptLine(text=line) if isinstance(line, str) else line for line in replies)
         self.asked: list[tuple[Message, ...]] = []
+        self.attempts: list[int] = []
 
     def generate(
         self,
@@ -48,10 +49,12 @@ class ScriptedModel:
         max_pixels: int | None = None,  # noqa: ARG002
         constraint: str | None = None,  # noqa: ARG002
         max_new_tokens: int = 256,  # noqa: ARG002
+        attempt: int = 0,
     ) -> Reply:
         """The next reply of the script. Raises ModelError when there is none left."""
         position = len(self.asked)
         self.asked.append(tuple(messages))
+        self.attempts.append(attempt)
         if position >= len(self._lines):
             raise ModelError(f"the script has no reply left after {len(self._lines)}: add lines to it")
         line = self._lines[position]

@@ -130,7 +130,7 @@ def test_batches_hold_labels_on_answers_alone() -> None:
     batch = collate(examples)
     for row, example in enumerate(examples):
         assert (batch.labels[row] != -100).sum() == example.answer
-    assert batch.features is not None and len(batch.features) == ROWS * COLUMNS == len(batch.place)
+    assert batch.features is not None and len(batch.features) == ROWS * COLUMNS
     assert len(batch.look_at) == sum(len(example.looks) for example in examples)
 
 

@@ -32,7 +32,7 @@ from vlm.training.multimodal import (
 from vlm.training.pool import Region
 from vlm.training.stages import BUNDLED
 from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS
-from vlm.training.wiring import AIM_LAYER, COPYING, LOOK_LAYER, POINTING, Grid, Reading, hold, turns, wave_of, wire
+from vlm.training.wiring import AIM_LAYERS, COPYING, LOOK_LAYER, POINTING, Grid, Reading, hold, turns, wave_of, wire
 
 NAMES = ("Save", "Delete", "Open file", "Log in", "Quick jump", "Wax box", "Help", "Zebra", "Country", "Next page")
 WIDTH = BUNDLED.text.hidden_size
@@ -108,7 +108,7 @@ def test_a_visual_token_carries_the_waves_of_its_place(trainer: Trainer, reading
     region = screen(reading, 0, 0)
     batch = collate([grounding_example(region, random.Random(3))])
     blank = (region.tokens.float() @ reading.control).abs() < 0.5
-    state = trainer.states(batch, AIM_LAYER + 1)[-1][batch.ids == IMAGE_PAD].float()[blank]
+    state = trainer.states(batch, AIM_LAYERS[-1] + 1)[-1][batch.ids == IMAGE_PAD].float()[blank]
     expected = wave_of(region.places[blank].float(), turns(BUNDLED.text))
     # Along which directions the waves are written is found from every second cell.
     written = torch.linalg.lstsq(state[::2], expected[::2]).solution
@@ -119,12 +119,12 @@ def test_what_is_held_has_no_gradients_and_the_rest_has() -> None:
     torch.manual_seed(6)
     model = Qwen25VL(BUNDLED)
     hold(model)
-    torch.autograd.backward(model(input_ids=torch.randint(256, (1, 20))).sum())
+    torch.autograd.backward(model(input_ids=torch.randint(256, (1, 20))).logits.sum())
     first, free, last = (model.language_model.layers[index] for index in (0, LOOK_LAYER - 2, LOOK_LAYER))
     assert (first.self_attn.qkv_proj.weight.grad == 0).all()  # type: ignore[union-attr]
     for layer in (free, last):
         assert (layer.self_attn.qkv_proj.weight.grad != 0).any(1).all()  # type: ignore[union-attr]
-    aim = model.language_model.layers[AIM_LAYER].mlp
+    aim = model.language_model.layers[AIM_LAYERS[0]].mlp
     held = (aim.gate_up_proj.weight.grad == 0).all(1)  # type: ignore[union-attr]
     assert 0 < held.sum() < len(held) / 8
     assert (first.mlp.down_proj.weight.grad != 0).any()  # type: ignore[union-attr]

@@ -5,7 +5,7 @@ and the letter before matter at all. So its matrices start with those circuits i
 goes on from there; nothing is held fixed but what `LOOK_LAYER` says of frequencies. The rest starts at random.
 
 * Place: heads of layers 0 to 3 weigh the token in front of the picture by a cosine of the distance in rows or columns;
-  layer 3's MLP turns these waves on to the middle of the control, by what the tower reads of its edges.
+  the MLPs of layers 3 to 5 turn these waves on to the middle of the control, by what the tower reads of its edges.
 * Memory: two heads of layer 0 fetch the two tokens before (an induction circuit's first half, Olsson et al., 2022).
 * Letters: the token in front of the picture collects the letters of the instruction (layer 2), and every token fetches
   them from there (layer 3). Visual tokens gather the letters that the tower counts in all cells with the same middle,
@@ -33,8 +33,9 @@ from vlm.training.dense import CELL, COUNTED, FOLDED, RARITY
 
 LOOK_LAYER = 7
 """The layer (from 0) whose heads are taught what to look at."""
-AIM_LAYER = 3
-"""Whose MLP turns the waves of a place on to the middle of its control."""
+AIM_LAYERS = (3, 4, 5)
+"""Whose MLPs turn the waves of a place on to the middle of its control, each by a part of the way."""
+FETCH_LAYER = 3
 POINTING, COPYING = 0, 1
 """Which group of its heads looks for what."""
 FASTEST_TURN = 0.03
@@ -46,16 +47,16 @@ AXES = (0, 0, 0, 1, 1)
 PLACING = ((0, 0), (1, 0), (1, 1), (2, 1), (3, 1))
 """Layer and group of the heads that write each wave."""
 SHARP = 4.0
-ALIKE, LETTERED = 30.0, 0.5
+ALIKE, LETTERED = 75.0, 0.5
 """How much more a token gathers from those with the same middle, and for each letter in them."""
-GATHER = 150.0
+GATHER = 300.0
 """How strongly gathered letters are written: far above the rest, so that the next norm makes all names alike long."""
 SHARPNESS, CONTROL, OTHERS = 20.0, 1.0, 20.0
 """Scores of looking: for the right letters, for being a control, and against tokens of text."""
 SAME, UNSEEN, COPIED, TURNS = 3.5, 3.0, 0.3, 4.5
 """How surely a copying head looks for the same two tokens, how surely points are not said where none was
 found, and letters that were found are."""
-PLACE, VISUAL, TEXT, FOUND, SAID = 8.0, 12.0, 8.0, 4.0, 2.0
+PLACE, VISUAL, TEXT, FOUND, SAID = 8.0, 12.0, 8.0, 8.0, 2.0
 """How strongly the waves of a place, and what visual tokens and those of text share, are written; how much of the waves
 is found, and points are said."""
 CODE, MIXED = 15, 28
@@ -174,9 +175,10 @@ def wire(
             _remember(wires, d, speed)
         if index == 2:
             _collect(wires, d)
-        if index == 3:
+        if index == FETCH_LAYER:
             _fetch(wires, d, marks)
-    _aim(language.layers[AIM_LAYER], d, reading, speed)
+    for index in AIM_LAYERS:
+        _aim(language.layers[index], d, reading, speed)
     _gather(layers[LOOK_LAYER - 1], d, reading, speed, _marks(model, ids, LOOK_LAYER - 1, d, turn[0]))
     _look(layers[LOOK_LAYER], d, reading, speed)
     _find(layers[LOOK_LAYER], d, _state(model, ids, LOOK_LAYER))
@@ -189,14 +191,14 @@ def hold(model: Qwen25VL) -> None:
 
     Steps that are large enough to teach the rest anything blur the waves and the letters within a minute.
     """
-    held = {*PLACING, (0, 1), (AIM_LAYER, 0), (LOOK_LAYER - 1, 0)}
+    held = {*PLACING, (0, 1), (FETCH_LAYER, 0), (LOOK_LAYER - 1, 0)}
     for index, layer in enumerate(model.language_model.layers):
         wires = Wires(layer, model.config.text)
         shared = wires.heads // wires.groups
         groups = [group for group in range(wires.groups) if (index, group) in held]
         heads = [wires.query(group * shared + number) for group in groups for number in range(shared)]
         rows = heads + [part for group in groups for part in (wires.key(group), wires.value(group))]
-        units, hidden = (4 * len(WAVES) if index == AIM_LAYER else 0), wires.down.weight.shape[1]
+        units, hidden = (4 * len(WAVES) if index in AIM_LAYERS else 0), wires.down.weight.shape[1]
         for parameter, axis, parts in (
             (wires.qkv.weight, 0, rows),
             (wires.qkv.bias, 0, rows),
@@ -308,8 +310,8 @@ def wave_of(places: Tensor, speed: Tensor) -> Tensor:
 def _aim(layer: nn.Module, d: Directions, reading: Reading, speed: Tensor) -> None:
     """Turns the waves of a visual token on to the middle of the control, as far as it is away.
 
-    An angle a further, a cosine is about less by a times the sine. Products are made of pairs of hidden units, because
-    silu(g) u - silu(-g) u = g u.
+    A small angle a further, a cosine is less by a times the sine; a large one is turned in several layers. Products are
+    made of pairs of hidden units, because silu(g) u - silu(-g) u = g u.
     """
     assert isinstance(layer, DecoderLayer)
     gate_up, down = layer.mlp.gate_up_proj.weight, layer.mlp.down_proj.weight
@@ -319,22 +321,28 @@ def _aim(layer: nn.Module, d: Directions, reading: Reading, speed: Tensor) -> No
     left, top, right, bottom = edges
     away = (bottom - top) / 2, (right - left) / 2
     # Both factors come in units of the state's size, which the norm has divided by.
-    size = _typical_size(d, reading)
+    size = _typical_size(reading, speed)
     unit = 0
     for number, (axis, pair) in enumerate(zip(AXES, WAVES, strict=True)):
         cosine, sine = d.places[2 * number], d.places[2 * number + 1]
         for source, target, sign in ((sine, cosine, -1.0), (cosine, sine, 1.0)):
             for gate in (1.0, -1.0):
                 gate_up[unit] = (gate * size * source).to(gate_up.dtype)
-                gate_up[hidden + unit] = (speed[pair] * size * away[axis]).to(gate_up.dtype)
+                gate_up[hidden + unit] = (speed[pair] / len(AIM_LAYERS) * size * away[axis]).to(gate_up.dtype)
                 down[:, unit] = (gate * sign * target).to(down.dtype)
                 unit += 1
 
 
-def _typical_size(d: Directions, reading: Reading) -> float:
+def _typical_size(reading: Reading, speed: Tensor) -> float:
     """Root mean square of a visual token's numbers once its place is written."""
-    squares = reading.tokens.float().square().sum(1).median().item() + VISUAL**2 + len(d.places) * (0.6 * PLACE) ** 2
+    squares = reading.tokens.float().square().sum(1).median().item() + VISUAL**2 + _wave_size(speed)
     return float((squares / reading.tokens.shape[1]) ** 0.5)
+
+
+def _wave_size(speed: Tensor) -> float:
+    """The square of the length of a place's waves."""
+    cells = torch.cartesian_prod(torch.arange(32.0), torch.arange(48.0))
+    return PLACE**2 * float(wave_of(cells, speed).square().sum(1).mean())
 
 
 def _remember(wires: Wires, d: Directions, speed: Tensor) -> None:
@@ -384,12 +392,11 @@ def _carry(wires: Wires, d: Directions, gain: float) -> None:
 
 def _gather(wires: Wires, d: Directions, reading: Reading, speed: Tensor, marks: tuple[Tensor, Tensor]) -> None:
     """The first group's heads take the mean of the letters in cells with the same middle, if there are any."""
-    size = _typical_size(d, reading)
+    size = _typical_size(reading, speed)
     # What all visual tokens share stands in for the bias.
     counts = reading.weight.float() + torch.outer(reading.bias.float() / VISUAL, d.visual[0])
     waves = len(d.places)
-    cells = torch.cartesian_prod(torch.arange(32.0), torch.arange(48.0))
-    product = PLACE**2 * float(wave_of(cells, speed).square().sum(1).mean())
+    product = _wave_size(speed)
     alike = ALIKE * wires.size**0.5
     query, key, value = torch.zeros(3, wires.size, d.places.shape[1])
     rows = _slow_rows(wires, speed)

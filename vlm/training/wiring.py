@@ -36,6 +36,7 @@ LOOK_LAYER = 7
 AIM_LAYERS = (3, 4, 5)
 """Whose MLPs turn the waves of a place on to the middle of its control, each by a part of the way."""
 FETCH_LAYER = 3
+"""In which every token fetches the letters that were collected in front of the picture."""
 POINTING, COPYING = 0, 1
 """Which group of its heads looks for what."""
 FASTEST_TURN = 0.03

@@ -1,6 +1,7 @@
 """What the model is trained on is what it is asked later: same tokens and positions, answers the dialect reads."""
 
 import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,8 +15,8 @@ from vlm.rope import rope_index
 from vlm.training.data.render import Element
 from vlm.training.data.words import Words, is_held_out
 from vlm.training.dense import target_cells
-from vlm.training.multimodal import IMAGE_PAD, TOKENS, collate, grounding_example, planning_example
-from vlm.training.pool import Region
+from vlm.training.multimodal import IMAGE_PAD, TOKENS, asked, collate, grounding_example, planning_example
+from vlm.training.pool import Control, Region
 from vlm.training.questions import NOUNS, instruction, plan_question
 from vlm.training.stages import BUNDLED
 from vlm.training.tokenizer import PHRASES
@@ -26,15 +27,14 @@ FRAME = Frame(SIZE, SIZE)
 TARGET = Box(30, 60, 90, 80)
 
 
-def screen(rows: slice = slice(0, ROWS), columns: slice = slice(0, COLUMNS)) -> Region:
+def screen(rows: slice = slice(0, ROWS), columns: slice = slice(0, COLUMNS), more: tuple[Control, ...] = ()) -> Region:
     """The cells of the small screen that lie in `rows` and `columns`."""
     kept = torch.zeros(ROWS, COLUMNS, dtype=torch.bool)
     kept[rows, columns] = True
     places = torch.nonzero(kept)
     area = target_cells(TARGET, ROWS, COLUMNS).bool()[kept]
-    return Region(
-        torch.zeros(len(places), 8), places, area, (ROWS, COLUMNS), TARGET, Element("button", "Send it", TARGET)
-    )
+    controls = (Control(Element("button", "Send it", TARGET), area), *more)
+    return Region(torch.zeros(len(places), 8), places, (ROWS, COLUMNS), controls)
 
 
 def test_a_grounding_example_is_the_prompt_of_the_dialect() -> None:
@@ -44,7 +44,7 @@ def test_a_grounding_example_is_the_prompt_of_the_dialect() -> None:
     dialect = load_dialect("compact")
     picture = Image.new("RGB", (SIZE.width, SIZE.height))
     prompt = encode(dialect.prompt(Turn(words, picture, FRAME), words), TOKENS, [ROWS * COLUMNS])
-    assert example.ids[: -example.answer] == prompt
+    assert example.ids[: -len(example.answer)] == prompt
     positions, _ = rope_index(
         torch.tensor([example.ids]), torch.ones(1, len(example.ids)), BUNDLED, [(1, 2 * ROWS, 2 * COLUMNS)]
     )
@@ -54,9 +54,34 @@ def test_a_grounding_example_is_the_prompt_of_the_dialect() -> None:
 def test_the_answer_is_a_click_in_the_box() -> None:
     region = screen()
     example = grounding_example(region, random.Random(1))
-    answer = TOKENS.decode(example.ids[-example.answer :], skip_special_tokens=True)
+    answer = TOKENS.decode(example.ids[-len(example.answer) :], skip_special_tokens=True)
     action = load_dialect("compact").parse(answer, FRAME)
-    assert action.kind == "click" and region.box.contains(action.point)
+    assert action.kind == "click" and TARGET.contains(action.point)
+
+
+def test_every_question_sees_its_prompt_as_if_it_were_alone() -> None:
+    """In front of and behind the picture, at the same positions, and nothing of the others."""
+    other = Control(
+        Element("link", "Far away", Box(0, 0, 20, 20)), target_cells(Box(0, 0, 20, 20), ROWS, COLUMNS).bool()
+    )
+    region = screen(more=(replace(other, area=other.area.flatten()),))
+    both = grounding_example(region, random.Random(1))
+    assert both.question is not None
+    mask = collate([both]).mask
+    assert mask is not None
+    at = int(both.asks[-1])
+    seen = torch.nonzero(mask[0, 0, at]).flatten()
+    rng = random.Random(1)
+    asked(rng, region.controls[0].element)
+    alone = grounding_example(replace(region, controls=region.controls[1:]), rng)
+    # The picture stands in front of the second question's instruction, and behind it when it is asked alone.
+    order = sorted(seen.tolist(), key=lambda i: (both.positions[0, i].item() if both.ids[i] != IMAGE_PAD else 0, i))
+    assert sorted(both.ids[i] for i in order) == sorted(alone.ids[: len(order)])
+    assert both.ids[at] == alone.ids[int(alone.asks[-1])]
+    away = both.positions[:, at] - alone.positions[:, int(alone.asks[-1])]
+    mine = torch.tensor([i for i in seen.tolist() if both.ids[i] == IMAGE_PAD])
+    theirs = torch.tensor(alone.ids) == IMAGE_PAD
+    assert torch.equal(both.positions[:, mine] - away[:, None], alone.positions[:, theirs])
 
 
 def test_a_region_keeps_the_positions_of_the_whole_screen() -> None:
@@ -78,7 +103,7 @@ def test_the_answer_looks_at_the_target() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_a_copied_letter_looks_at_its_source(seed: int) -> None:
     example = planning_example(random.Random(seed), Words(random.Random(seed), held_out=False))
-    prompt = len(example.ids) - example.answer
+    prompt = len(example.ids) - len(example.answer)
     for look in example.looks[:-1]:
         assert look.start + 1 >= prompt and int(look.at.max()) < prompt
         assert {example.ids[at] for at in look.at.tolist()} == {example.ids[look.start + 1]}
@@ -105,7 +130,7 @@ def test_a_planning_example_is_the_prompt_of_the_dialect(seed: int) -> None:
     turn = Turn(task.removeprefix("Task: "), Image.new("RGB", (28, 28)), FRAME, tuple(steps))
     messages = dialect.plan_prompt(turn)
     assert messages is not None
-    assert example.ids[: -example.answer] == encode(messages, TOKENS, [])
+    assert example.ids[: -len(example.answer)] == encode(messages, TOKENS, [])
     action = dialect.plan_action(question.answer)
     assert (action is None) == question.answer.startswith("click")
 
@@ -122,14 +147,15 @@ def test_phrases_are_what_the_dialect_says() -> None:
         assert TOKENS.token_to_id(phrase) in said
 
 
-def test_batches_hold_labels_on_answers_alone() -> None:
+def test_what_follows_the_asking_tokens_is_the_answer() -> None:
     examples = [
         grounding_example(screen(), random.Random(3)),
         planning_example(random.Random(3), Words(random.Random(3), held_out=False)),
     ]
     batch = collate(examples)
     for row, example in enumerate(examples):
-        assert (batch.labels[row] != -100).sum() == example.answer
+        asked = batch.asks[batch.asks[:, 0] == row, 1]
+        assert torch.equal(batch.ids[row, asked + 1], example.answer)
     assert batch.features is not None and len(batch.features) == ROWS * COLUMNS
     assert len(batch.look_at) == sum(len(example.looks) for example in examples)
 

@@ -1,10 +1,9 @@
-"""The circuits that the language model starts with do, before any training, what they are there for."""
+"""The circuits that the language model starts with do what they are there for."""
 
 import random
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from action_space.geometry import Box
@@ -29,105 +28,128 @@ from vlm.training.multimodal import (
     grounding_example,
     planning_example,
 )
-from vlm.training.pool import Region
-from vlm.training.stages import BUNDLED
+from vlm.training.optim import MuonAdamW
+from vlm.training.pool import Control, Region
+from vlm.training.reader import Reader
+from vlm.training.stages import BUNDLED, sample_of, view_of
 from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS
-from vlm.training.wiring import AIM_LAYERS, COPYING, LOOK_LAYER, POINTING, Grid, Reading, hold, turns, wave_of, wire
+from vlm.training.wiring import (
+    COPYING,
+    LOOK_LAYER,
+    PLACE,
+    STRAIGHTEN_LAYER,
+    Directions,
+    Grid,
+    Prompt,
+    directions,
+    size_of,
+    turns,
+    waves_at,
+    wire_pictures,
+    wire_text,
+)
 
 NAMES = ("Save", "Delete", "Open file", "Log in", "Quick jump", "Wax box", "Help", "Zebra", "Country", "Next page")
 WIDTH = BUNDLED.text.hidden_size
 WIDE = 3
 """Cells of every control."""
+SPEED = turns(BUNDLED.text)
+PROMPT = Prompt(
+    [*HEAD, *encode('click "Example" button'), VISION_START],
+    TAIL[-1],
+    (IM_START, IM_END),
+    Grid(FIRST_X, len(X_TOKENS), GRID),
+    Grid(FIRST_Y, len(Y_TOKENS), GRID),
+)
+OWN = torch.linalg.qr(torch.randn(WIDTH, 41, generator=torch.Generator().manual_seed(1))).Q.T
+"""Along which directions a tower might tell letters `[36]`, edges `[4]` and controls `[1]`."""
 
 
-@pytest.fixture(scope="module")
-def reading() -> Reading:
-    """How a tower might tell what it sees: letters, edges and controls along directions of their own."""
-    torch.manual_seed(1)
-    own = torch.linalg.qr(torch.randn(WIDTH, 41)).Q.T
-    letters, edges, control = own[:36], own[36:40], own[40]
-    tokens = torch.randn(2000, WIDTH) * torch.logspace(0, -2, WIDTH)
-    tokens -= tokens @ own.T @ own
-    tokens += torch.poisson(torch.full((2000, 36), 0.1)) @ letters + torch.randn(2000, 4) @ edges
-    return Reading(tokens, letters, torch.zeros(36), edges, torch.zeros(4), control)
-
-
-@pytest.fixture(scope="module")
-def trainer(reading: Reading) -> Trainer:
-    torch.manual_seed(2)
-    model = Qwen25VL(BUNDLED)
-    prompt = [*HEAD, *encode('click "Example" button'), VISION_START]
-    grids = Grid(FIRST_X, len(X_TOKENS), GRID), Grid(FIRST_Y, len(Y_TOKENS), GRID)
-    wire(model, reading, prompt, turn=(IM_START, IM_END), asked=TAIL[-1], xs=grids[0], ys=grids[1])
-    return Trainer(model).bfloat16().requires_grad_(False)
-
-
-def screen(reading: Reading, meant: int, seed: int) -> Region:
+def screen(d: Directions, seed: int) -> Region:
     """A screen of 20 x 40 cells with a control for every name, its letters spread over its cells."""
     torch.manual_seed(seed)
     rows, columns = 20, 40
-    own = torch.cat((reading.weight, reading.edges, reading.control[None]))
-    tokens = torch.randn(rows, columns, WIDTH) * torch.logspace(-1, -2, WIDTH)
-    tokens -= tokens @ own.T @ own
-    boxes = []
-    for number, row in enumerate(torch.randperm(rows)[: len(NAMES)].tolist()):
-        left = int(torch.randint(columns - WIDE, ()))
-        boxes.append(Box(left * CELL, row * CELL, (left + WIDE) * CELL, (row + 1) * CELL))
-        for place, letter in enumerate(NAMES[number].lower().replace(" ", "")):
-            tokens[row, left + place % WIDE] += reading.weight[ord(letter) - ord("a")]
-        for cell in range(WIDE):
-            away = torch.tensor([cell + 0.5, 0.5, WIDE - cell - 0.5, 0.5])
-            tokens[row, left + cell] += away @ reading.edges + reading.control
-    box = boxes[meant]
-    area = torch.zeros(rows, columns).bool()
-    area[box.top // CELL, box.left // CELL : box.right // CELL] = True
+    tokens = 0.1 * torch.randn(rows, columns, WIDTH)
+    tokens -= tokens @ OWN.T @ OWN + tokens @ d.kept().T @ d.kept()
     places = torch.cartesian_prod(torch.arange(rows), torch.arange(columns))
-    element = Element("button", NAMES[meant], box)
-    return Region(tokens.flatten(0, 1).bfloat16(), places, area.flatten(), (rows, columns), box, element)
+    controls = []
+    for name, row in zip(NAMES, torch.randperm(rows).tolist(), strict=False):
+        left = int(torch.randint(columns - WIDE, ()))
+        box = Box(left * CELL, row * CELL, (left + WIDE) * CELL, (row + 1) * CELL)
+        for place, letter in enumerate(name.lower().replace(" ", "")):
+            tokens[row, left + place % WIDE] += 0.5 * OWN[ord(letter) - ord("a")]
+        for cell in range(WIDE):
+            tokens[row, left + cell] += torch.tensor([cell + 0.5, 0.5, WIDE - cell - 0.5, 0.5]) @ OWN[36:40] + OWN[40]
+        area = (places[:, 0] == row) & (places[:, 1] >= left) & (places[:, 1] < left + WIDE)
+        controls.append(Control(Element("button", name, box), area))
+    tokens += 20 * d.visual[0]
+    return Region(tokens.flatten(0, 1).bfloat16(), places, (rows, columns), tuple(controls))
 
 
 @pytest.fixture(scope="module")
-def screens(reading: Reading) -> Batch:
-    rng = random.Random(3)
-    return collate([grounding_example(screen(reading, meant, meant), rng) for meant in range(len(NAMES))])
+def d() -> Directions:
+    torch.manual_seed(1)
+    tokens = torch.randn(2000, WIDTH) * torch.logspace(0, -2, WIDTH)
+    return directions(tokens - tokens @ OWN.T @ OWN, OWN)
 
 
-def test_names_find_the_controls_on_which_their_letters_stand(trainer: Trainer, screens: Batch) -> None:
-    _, looked = trainer.looking_loss(screens, trainer.states(screens), POINTING)
-    assert looked > 0.6
-
-
-def test_the_middle_of_what_was_found_is_said(trainer: Trainer, reading: Reading) -> None:
-    rng = random.Random(4)
-    _, figures = trainer.grounding_loss([grounding_example(screen(reading, n, n), rng) for n in range(len(NAMES))])
-    assert figures["hits"] >= 0.6
-
-
-def test_a_visual_token_carries_the_waves_of_its_place(trainer: Trainer, reading: Reading) -> None:
-    """Where nothing says how far edges are away, the waves are those of the cell itself."""
-    region = screen(reading, 0, 0)
-    batch = collate([grounding_example(region, random.Random(3))])
-    blank = (region.tokens.float() @ reading.control).abs() < 0.5
-    state = trainer.states(batch, AIM_LAYERS[-1] + 1)[-1][batch.ids == IMAGE_PAD].float()[blank]
-    expected = wave_of(region.places[blank].float(), turns(BUNDLED.text))
-    # Along which directions the waves are written is found from every second cell.
-    written = torch.linalg.lstsq(state[::2], expected[::2]).solution
-    assert F.cosine_similarity(state[1::2] @ written, expected[1::2], dim=1).mean() > 0.97
-
-
-def test_what_is_held_has_no_gradients_and_the_rest_has() -> None:
-    torch.manual_seed(6)
+@pytest.fixture(scope="module")
+def model(d: Directions) -> Qwen25VL:
+    torch.manual_seed(2)
     model = Qwen25VL(BUNDLED)
-    hold(model)
-    torch.autograd.backward(model(input_ids=torch.randint(256, (1, 20))).logits.sum())
-    first, free, last = (model.language_model.layers[index] for index in (0, LOOK_LAYER - 2, LOOK_LAYER))
-    assert (first.self_attn.qkv_proj.weight.grad == 0).all()  # type: ignore[union-attr]
-    for layer in (free, last):
-        assert (layer.self_attn.qkv_proj.weight.grad != 0).any(1).all()  # type: ignore[union-attr]
-    aim = model.language_model.layers[AIM_LAYERS[0]].mlp
-    held = (aim.gate_up_proj.weight.grad == 0).all(1)  # type: ignore[union-attr]
-    assert 0 < held.sum() < len(held) / 8
-    assert (first.mlp.down_proj.weight.grad != 0).any()  # type: ignore[union-attr]
+    wire_text(model, d, PROMPT)
+    return model.bfloat16().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def rest(model: Qwen25VL, d: Directions) -> float:
+    return size_of(model, sample_of(screen(d, 0), random.Random(0)), LOOK_LAYER) * WIDTH**0.5
+
+
+@pytest.fixture(scope="module")
+def reader(model: Qwen25VL, d: Directions, rest: float) -> Reader:
+    """Taught for a moment what single tokens show."""
+    torch.manual_seed(3)
+    reader = Reader(WIDTH, BUNDLED.text.intermediate_size, d, SPEED)
+    optimizer = MuonAdamW(reader.named_parameters(), matrix_lr=0.02, other_lr=2e-3)
+    rng = random.Random(3)
+    regions = [screen(d, seed) for seed in range(20, 28)]
+    views = [view_of(model, region, rng, rest) for region in regions]
+    for step in range(160):
+        number = step % len(views)
+        loss, _ = reader.taught(views[number], 2 * regions[number].tokens.float() @ OWN[:36].T)
+        torch.autograd.backward(loss)
+        optimizer.step(min(1.0, (160 - step) / 80))
+    return reader.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def trainer(model: Qwen25VL, d: Directions, reader: Reader, rest: float) -> Trainer:
+    wire_pictures(model, d, PROMPT, reader.told(rest), sample_of(screen(d, 0), random.Random(0)))
+    return Trainer(model)
+
+
+def test_names_find_the_controls_on_which_their_letters_stand(trainer: Trainer, d: Directions) -> None:
+    _, figures = trainer.grounding_loss([grounding_example(screen(d, 5), random.Random(4))])
+    assert figures["look"] > 0.5
+    assert figures["hits"] >= 0.7
+
+
+def test_the_network_finds_what_the_reader_was_taught_to_find(
+    trainer: Trainer, reader: Reader, d: Directions, rest: float
+) -> None:
+    region = screen(d, 6)
+    _, ideal = reader.loss(view_of(trainer.model, region, random.Random(4), rest))
+    _, real = trainer.grounding_loss([grounding_example(region, random.Random(4))])
+    assert real["look"] == pytest.approx(ideal["look"], abs=0.1)
+
+
+def test_a_visual_token_carries_the_waves_of_its_place(trainer: Trainer, d: Directions) -> None:
+    region = screen(d, 0)
+    batch = collate([grounding_example(region, random.Random(3))])
+    state = trainer.states(batch, STRAIGHTEN_LAYER + 1)[-1][batch.ids == IMAGE_PAD].float()
+    expected = waves_at(region.places.float(), SPEED).flatten(1)
+    assert (state @ d.places.T / PLACE - expected).abs().mean() < 0.05
 
 
 def _attention(trainer: Trainer, batch: Batch) -> Tensor:
@@ -158,9 +180,10 @@ def test_copying_heads_look_where_the_same_two_tokens_were(trainer: Trainer) -> 
     assert looked > 5 * evenly
 
 
-def test_what_is_looked_for_does_not_turn(trainer: Trainer) -> None:
-    """The fast frequencies of the looking layer start at zero and have no gradient, so that they stay there."""
-    projection = trainer.model.language_model.layers[LOOK_LAYER].self_attn.qkv_proj  # type: ignore[union-attr]
-    queries = projection.weight[: 6 * 64].view(6, 64, WIDTH)  # type: ignore[index, union-attr]
-    assert (queries[:, :16] == 0).all() and (queries[:, 32:48] == 0).all()
-    assert (queries[:, 17:32] != 0).any()
+def test_text_passes_the_pictures_circuits_as_it_is(trainer: Trainer, d: Directions) -> None:
+    """What is read of pictures is closed for text: plans do not depend on it."""
+    words = Words(random.Random(8), held_out=False)
+    batch = collate([planning_example(random.Random(8), words)])
+    states = trainer.states(batch, LOOK_LAYER)
+    for direction in (d.turns, d.code, d.weight, d.control):
+        assert (states[-1].float() @ direction.T).abs().max() < 0.5

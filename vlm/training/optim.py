@@ -31,20 +31,24 @@ class MuonAdamW:
     """One optimizer over a network's parameters.
 
     Two-dimensional weights inside blocks take Muon steps of `matrix_lr`; embeddings, heads, biases and norms take
-    AdamW steps of `other_lr`. Both are scaled by the `scale` given to `step`.
+    AdamW steps of `other_lr`, and so do all without a `matrix_lr`. Both are scaled by the `scale` given to `step`.
     """
 
     def __init__(
-        self, named: Iterable[tuple[str, nn.Parameter]], *, matrix_lr: float, other_lr: float, decay: float = 0.01
+        self,
+        named: Iterable[tuple[str, nn.Parameter]],
+        *,
+        matrix_lr: float | None,
+        other_lr: float,
+        decay: float = 0.01,
     ) -> None:
         self.matrix_lr, self.other_lr, self.decay = matrix_lr, other_lr, decay
         self.count = 0
         self.entries: list[tuple[nn.Parameter, Tensor, Tensor, Tensor | None]] = []
         for name, parameter in named:
             if parameter.requires_grad:
-                matrix = parameter.ndim == 2 and not any(
-                    part in name for part in ("embed_tokens", "lm_head", "heads", "merger.mlp.0")
-                )
+                inside = not any(part in name for part in ("embed_tokens", "lm_head", "heads", "merger.mlp.0"))
+                matrix = matrix_lr is not None and parameter.ndim == 2 and inside
                 master = parameter.detach().float().clone()
                 self.entries.append(
                     (parameter, master, torch.zeros_like(master), None if matrix else torch.zeros_like(master))
@@ -75,7 +79,7 @@ class MuonAdamW:
             orthogonalised(d).float() if own else torch.zeros_like(d)
             for own, (_, d) in zip(mine, matrices, strict=True)
         ]
-        lr = self.matrix_lr * scale
+        lr = (self.matrix_lr or 0.0) * scale
         for (master, _), update in zip(matrices, summed(shares), strict=True):
             # Keeps the update's root mean square independent of the matrix's shape.
             size = max(1, master.shape[0] / master.shape[1]) ** 0.5

@@ -25,7 +25,7 @@ WHOLE = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A control of an encoded screen, in its pixels. area `[rows, columns]`: the cells of its box and of its label."""
+    """A control of an encoded screen, in its pixels. area: of its cells, those of its box and of its label."""
 
     element: Element
     area: Tensor
@@ -42,27 +42,25 @@ class EncodedScreen:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Some cells of a screen of `screen` (rows, columns), and one control there.
+    """Some cells of a screen of `screen` (rows, columns), and controls there to ask for, one at least.
 
-    tokens `[n, width]`; places `[n, 2]`: row and column of each, row-major; area `[n]`: True on the control and its
-    label. box: the control, in pixels of the screen.
+    tokens `[n, width]`; places `[n, 2]`: row and column of each, row-major; areas of the controls `[n]`.
     """
 
     tokens: Tensor
     places: Tensor
-    area: Tensor
     screen: tuple[int, int]
-    box: Box
-    element: Element
+    controls: tuple[Control, ...]
 
 
 class Pool:
     """A growing set of encoded screens.
 
-    whole: encode screens as they are; otherwise up to `CROPS` parts of each, which is several times faster.
+    whole: encode screens of up to so many cells as they are; otherwise up to `CROPS` parts of each, which is several
+    times faster.
     """
 
-    def __init__(self, screens: Path, tower: VisionTower, seed: int, *, whole: bool = False) -> None:
+    def __init__(self, screens: Path, tower: VisionTower, seed: int, *, whole: int = 0) -> None:
         self.rng = random.Random(seed)
         self.source = Crops(screens, seed, start=1)
         self.tower = tower
@@ -82,6 +80,8 @@ class Pool:
 
     def _add(self, image: np.ndarray, screen: Screen) -> None:
         rows, columns = image.shape[0] // CELL, image.shape[1] // CELL
+        if self.whole and rows * columns > self.whole:
+            return
         image = image[: rows * CELL, : columns * CELL]
         letters = letters_of(screen)
         controls = []
@@ -122,10 +122,10 @@ class Pool:
         if controls:
             self.screens.append(EncodedScreen(tokens, _drawn(seen), tuple(controls)))
 
-    def region(self, cells: float, blank: float = 1.0) -> Region:
+    def region(self, cells: float, blank: float = 1.0, most: int = 1) -> Region:
         """About `cells` cells around a random control, somewhere on a random screen; WHOLE: all that was encoded.
 
-        blank: the share that is kept of cells that show nothing.
+        blank: the share that is kept of cells that show nothing. most: controls to ask for, if there are so many.
         """
         rng = self.rng
         screen = rng.choice(self.screens)
@@ -140,11 +140,15 @@ class Pool:
             size = max(tall, bottom - top), max(wide, right - left)
             at = rng.randint(0, size[0] - (bottom - top)), rng.randint(0, size[1] - (right - left))
         part = slice(top, bottom), slice(left, right)
-        area = control.area[part]
-        kept = screen.drawn[part] | area | (torch.rand(area.shape) < blank)
+        inside = [c for c in screen.controls if c.area[part].sum() == c.area.sum()]
+        asked = rng.sample(inside, min(most, len(inside)))
+        kept = screen.drawn[part] | (torch.rand(bottom - top, right - left) < blank)
+        for other in asked:
+            kept |= other.area[part]
         places = torch.nonzero(kept) + torch.tensor(at)
-        element = _moved(control.element, (at[1] - left) * CELL, (at[0] - top) * CELL)
-        return Region(screen.tokens[part][kept], places, area[kept], size, element.box, element)
+        away = (at[1] - left) * CELL, (at[0] - top) * CELL
+        controls = tuple(Control(_moved(other.element, *away), other.area[part][kept]) for other in asked)
+        return Region(screen.tokens[part][kept], places, size, controls)
 
 
 def _moved(element: Element, dx: int, dy: int) -> Element:

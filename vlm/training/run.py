@@ -20,9 +20,8 @@ NOTE_EVERY = 10
 class Amounts:
     """How much one step of each stage takes in, for each worker.
 
-    crops: width, height, crops in a step, and how often that kind of step comes. plans: examples in a step.
-    tokens: of a step's grounding examples together. pool: encoded screens to start with; a further one comes every
-    `every` steps.
+    crops: width, height, crops in a step, and how often that kind of step comes. questions: for points on a step's
+    screen. plans: examples in a step. pool: encoded screens to start with; a further one comes every `every` steps.
     """
 
     crops: tuple[tuple[int, int, int, int], ...] = (
@@ -31,14 +30,14 @@ class Amounts:
         (448, 336, 5, 4),
         (1260, 700, 1, 1),
     )
-    tokens: int = 1800
+    questions: int = 16
     plans: int = 16
     pool: int = 96
     every: int = 2
 
 
 FULL = Amounts()
-SMOKE = Amounts(crops=((112, 112, 4, 1),), tokens=240, plans=2, pool=3)
+SMOKE = Amounts(crops=((112, 112, 4, 1),), questions=3, plans=2, pool=3)
 """Just enough to see that every part turns."""
 
 

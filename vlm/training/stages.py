@@ -1,7 +1,8 @@
-"""The stage behind visual pre-training: pointing and planning together, resumable."""
+"""The stages behind visual pre-training: reading what the tower sees, then planning, resumable."""
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from vlm.config import Config, TextConfig, VisionConfig
 from vlm.model import Qwen25VL
+from vlm.rope import mrope_table
 from vlm.training.data.words import Words
 from vlm.training.dense import DenseHeads
 from vlm.training.multimodal import (
@@ -24,16 +26,31 @@ from vlm.training.multimodal import (
     VISION_START,
     Example,
     Trainer,
+    asked,
     encode,
     grounding_example,
     padded,
     planning_example,
 )
 from vlm.training.optim import MuonAdamW
-from vlm.training.pool import WHOLE, Pool
+from vlm.training.pool import WHOLE, Pool, Region
+from vlm.training.reader import Reader, View
 from vlm.training.run import FULL, Amounts, Stage
 from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS, token_id
-from vlm.training.wiring import Grid, Reading, hold, wire
+from vlm.training.wiring import (
+    LOOK_LAYER,
+    Directions,
+    Grid,
+    Prompt,
+    Sample,
+    directions,
+    letters_of_ids,
+    read_state,
+    size_of,
+    turns,
+    wire_pictures,
+    wire_text,
+)
 from vlm.training.workers import rank, told_by_first
 
 BUNDLED = Config(
@@ -41,7 +58,7 @@ BUNDLED = Config(
         vocab_size=928,
         hidden_size=256,
         intermediate_size=768,
-        num_hidden_layers=8,
+        num_hidden_layers=14,
         num_attention_heads=4,
         num_key_value_heads=2,
         rms_norm_eps=1e-6,
@@ -64,14 +81,38 @@ BUNDLED = Config(
     vision_start_token_id=VISION_START,
 )
 """The shape of the bundled model."""
-LARGEST = 320
-"""Cells of the largest region before regions are whole screens."""
-WHOLE_FROM, ALL_FROM = 0.6, 0.8
-"""The share of the stage after which regions are whole screens, and after which no empty cell is left out."""
+POINTING_LAYERS = LOOK_LAYER + 1
+"""So many layers find the point; those behind plan, and let a point pass."""
+MOST_CELLS = 1400
+"""Of the screens on which points are learned."""
+POINT_CELLS, POINTS = (48, 320), 4
+"""Of the parts of screens on which points are kept while plans are learned, and how many on each."""
+TOKEN = 0.3
+"""Root mean square of visual tokens: small beside what the circuits write, so that all states are of about one size."""
+WARM_UP = 0.15
+"""The share of the reading stage in which single tokens are read, before controls are looked for."""
+FINE = 0.03
+"""How much smaller steps are from then on."""
 
 
-def start(seeing: nn.ModuleDict, screens: Path, seed: int, amounts: Amounts, config: Config = BUNDLED) -> Qwen25VL:
-    """A network around a pre-trained tower, which stays as it is, wired to use what the tower reads.
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """A network around a trained tower, its circuits of text, and how the tower says which letters there are: weight
+    `[36, width]` and bias `[36]`."""
+
+    model: Qwen25VL
+    d: Directions
+    prompt: Prompt
+    weight: Tensor
+    bias: Tensor
+
+    def counts(self, tokens: Tensor) -> Tensor:
+        """`[n, 36]` of visual tokens."""
+        return tokens.float() @ self.weight.T + self.bias
+
+
+def start(seeing: nn.ModuleDict, screens: Path, seed: int, amounts: Amounts, config: Config = BUNDLED) -> Foundation:
+    """A network around a pre-trained tower, which stays as it is; the same again for the same seed and screens.
 
     Visual tokens are brought to a smaller scale than that of the text embeddings, by the merger's last layer: the more
     there is to see in a cell the larger they are, and what stands beside that should not be drowned.
@@ -80,74 +121,121 @@ def start(seeing: nn.ModuleDict, screens: Path, seed: int, amounts: Amounts, con
     model = Qwen25VL(config)
     model.visual.load_state_dict(seeing["tower"].state_dict())
     model.visual.bfloat16().requires_grad_(False)
-    pool, _ = _sources(screens, model, seed)
+    pool = Pool(screens, model.visual, seed)
     _fill(pool, amounts.pool)
     tokens = torch.cat([screen.tokens[screen.drawn] for screen in pool.screens]).float()
-    factor = 0.6 / tokens.square().mean().sqrt().item()
+    factor = TOKEN / tokens.square().mean().sqrt().item()
     last, counts, heads = model.visual.merger.mlp[2], seeing["counts"], seeing["heads"]
     assert isinstance(last, nn.Linear) and isinstance(counts, nn.Linear) and isinstance(heads, DenseHeads)
     with torch.no_grad():
         last.weight.mul_(factor)
         last.bias.mul_(factor)
-    reading = Reading(
-        tokens * factor,
-        counts.weight.detach() / factor,
-        counts.bias.detach(),
-        heads.edges.weight.detach() / factor,
-        heads.edges.bias.detach(),
-        (heads.kinds.weight[1:].mean(0) - heads.kinds.weight[0]).detach() / factor,
+    control = heads.kinds.weight[1:].mean(0) - heads.kinds.weight[0]
+    told = torch.cat((counts.weight, heads.edges.weight, control[None])).detach()
+    torch.manual_seed(seed)
+    d = directions(tokens, told)
+    prompt = Prompt(
+        [*HEAD, *encode('click "Example" button'), VISION_START],
+        TAIL[-1],
+        (IM_START, IM_END),
+        Grid(FIRST_X, len(X_TOKENS), GRID),
+        Grid(FIRST_Y, len(Y_TOKENS), GRID),
     )
-    xs, ys = Grid(FIRST_X, len(X_TOKENS), GRID), Grid(FIRST_Y, len(Y_TOKENS), GRID)
-    prompt = [*HEAD, *encode('click "Example" button'), VISION_START]
-    wire(model, reading, prompt, turn=(IM_START, IM_END), asked=TAIL[-1], xs=xs, ys=ys)
-    told_by_first(model.parameters())
-    return model.bfloat16()
+    with torch.no_grad():
+        for part in (last.weight, last.bias):
+            part.sub_((d.kept().T @ d.kept() @ part.float()).to(part.dtype))
+    wire_text(model, d, prompt)
+    model.requires_grad_(False)
+    return Foundation(
+        model.bfloat16(), d, prompt, counts.weight.detach().float() / factor, counts.bias.detach().float()
+    )
 
 
-def point(
-    seeing: nn.ModuleDict, screens: Path, folder: Path, *, minutes: float, seed: int = 1, amounts: Amounts = FULL
+def read(
+    foundation: Foundation, screens: Path, folder: Path, *, minutes: float, seed: int = 1, amounts: Amounts = FULL
+) -> Qwen25VL:
+    """Learns to read visual tokens so that the circuits find controls on whole screens, and wires them."""
+    model = foundation.model
+    torch.manual_seed(seed)
+    speed = turns(BUNDLED.text)
+    reader = Reader(BUNDLED.text.hidden_size, BUNDLED.text.intermediate_size, foundation.d, speed)
+    told_by_first(reader.parameters())
+    optimizer = MuonAdamW(reader.named_parameters(), matrix_lr=0.02, other_lr=2e-3)
+    stage = Stage("read", folder, minutes, nn.ModuleDict({"reader": reader}), optimizer)
+    pool = Pool(screens, model.visual, seed + stage.step + 7919 * rank(), whole=MOST_CELLS)
+    rng = pool.rng
+    _fill(pool, 2)
+    samples = [sample_of(pool.region(WHOLE), rng) for _ in range(4)]
+    rest = max(size_of(model, sample, LOOK_LAYER) for sample in samples) * BUNDLED.text.hidden_size**0.5
+    if not stage.done:
+        _fill(pool, amounts.pool)
+    for scale in stage.steps():
+        if stage.step % amounts.every == 0:
+            pool.grow()
+        region = pool.region(WHOLE, most=amounts.questions)
+        view = view_of(model, region, rng, rest)
+        loss, figures = reader.taught(view, foundation.counts(region.tokens))
+        if stage.spent_s > WARM_UP * stage.budget_s:
+            found, more = reader.loss(view)
+            loss, figures, scale = 0.3 * loss + found, figures | more, FINE * scale
+        torch.autograd.backward(loss)
+        optimizer.step(scale)
+        stage.collect({**figures, "pool": len(pool.screens)})
+    wire_pictures(model, foundation.d, foundation.prompt, reader.told(rest), samples[0])
+    return model
+
+
+def sample_of(region: Region, rng: random.Random) -> Sample:
+    """The prompt for a region's first control."""
+    example = grounding_example(replace(region, controls=region.controls[:1]), rng)
+    ids = torch.tensor(example.ids)
+    return Sample(ids[:-3], example.positions[:, :-3], region.tokens, int(torch.nonzero(ids == IMAGE_PAD)[0]))
+
+
+def view_of(model: Qwen25VL, region: Region, rng: random.Random, rest: float) -> View:
+    """A region with an instruction for each of its controls."""
+    sample = sample_of(region, rng)
+    text = BUNDLED.text
+    parts = sample.positions[:, sample.pictured()], sample.positions[:, -1:]
+    tables = [mrope_table(at[:, None], text.head_dim, text.rope_theta, text.mrope_section) for at in parts]
+    keys, queries = ((cos[0], sin[0]) for cos, sin in tables)
+    return View(
+        read_state(model, sample),
+        region.places,
+        torch.stack([letters_of_ids(torch.tensor(asked(rng, control.element))) for control in region.controls]),
+        keys,
+        queries,
+        torch.stack([control.area for control in region.controls]),
+        tuple(control.element.box for control in region.controls),
+        rest,
+    )
+
+
+def plan(
+    model: Qwen25VL, screens: Path, folder: Path, *, minutes: float, seed: int = 2, amounts: Amounts = FULL
 ) -> Trainer:
-    """Points and plans, the tower frozen; regions grow from 48 cells to whole screens."""
-    begun = (folder / "point.pt").is_file()
-    model = Qwen25VL(BUNDLED).bfloat16() if begun else start(seeing, screens, seed, amounts)
-    model.visual.requires_grad_(False)
-    hold(model)
+    """Plans, by the layers behind those that point; points go on through them."""
+    for layer in model.language_model.layers[POINTING_LAYERS:]:
+        layer.requires_grad_(True)
+    model.lm_head.requires_grad_(True)
     trainer = Trainer(model).bfloat16()
-    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.004, other_lr=5e-4)
-    stage = Stage("point", folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer)
+    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.01, other_lr=1e-3)
+    stage = Stage("plan", folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer)
     if stage.done:
         return trainer
-    pool, rng = _sources(screens, model, seed + stage.step, whole=stage.spent_s / stage.budget_s > WHOLE_FROM)
+    pool = Pool(screens, model.visual, seed + stage.step + 7919 * rank())
+    rng = pool.rng
     _fill(pool, amounts.pool)
     words = Words(rng, held_out=False)
     for scale in stage.steps():
-        progress = stage.spent_s / stage.budget_s
-        if progress > WHOLE_FROM and not pool.whole:
-            pool, rng = _sources(screens, model, seed + stage.step, whole=True)
-            _fill(pool, amounts.pool)
         if stage.step % amounts.every == 0:
             pool.grow()
-        cells = 48 * (LARGEST / 48) ** (progress / WHOLE_FROM) if progress < WHOLE_FROM else WHOLE
-        blank = 0.2 if progress < ALL_FROM else 1.0
-        figures = _gradients(trainer.grounding_loss, _grounding(rng, pool, cells, amounts.tokens, blank))
-        figures |= _plan(trainer, rng, words, amounts.plans)
-        stage.optimizer.step(scale)
-        stage.collect({**figures, "cells": cells, "pool": len(pool.screens)})
+        region = pool.region(rng.uniform(*POINT_CELLS), rng.random(), POINTS)
+        figures = _gradients(trainer.grounding_loss, [grounding_example(region, rng)])
+        figures |= _gradients(trainer.planning_loss, [planning_example(rng, words) for _ in range(amounts.plans)])
+        optimizer.step(scale)
+        stage.collect(figures)
     return trainer
-
-
-def _grounding(rng: random.Random, pool: Pool, cells: float, tokens: int, blank: float = 0.2) -> list[Example]:
-    """Grounding examples of about `tokens` tokens together."""
-    examples: list[Example] = []
-    while sum(len(example.ids) for example in examples) < tokens:
-        size = cells if cells == WHOLE else rng.uniform(0.5, 1.3) * cells
-        examples.append(grounding_example(pool.region(size, blank), rng))
-    return examples
-
-
-def _plan(trainer: Trainer, rng: random.Random, words: Words, count: int, most: int = 5) -> dict[str, float]:
-    """Gradients of `count` planning examples, and their figures."""
-    return _gradients(trainer.planning_loss, [planning_example(rng, words, most) for _ in range(count)])
 
 
 def _gradients(
@@ -179,10 +267,3 @@ def _of_like_length(examples: Sequence[Example]) -> list[list[Example]]:
 def _fill(pool: Pool, screens: int) -> None:
     while len(pool.screens) < screens:
         pool.grow()
-
-
-def _sources(screens: Path, model: Qwen25VL, seed: int, *, whole: bool = False) -> tuple[Pool, random.Random]:
-    """Screens and chance of this worker alone."""
-    own = seed + 7919 * rank()
-    torch.manual_seed(own)
-    return Pool(screens, model.visual, own, whole=whole), random.Random(own)

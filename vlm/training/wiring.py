@@ -97,8 +97,8 @@ class Grid:
 @dataclass(frozen=True, slots=True)
 class Directions:
     """Orthonormal rows: letters `[36]`; what is read of a visual token, and letters gathered of it `[28]`; the codes of
-    one and two tokens before `[15]` each; waves of places, of turns and of the place that was found `[10]` each; how much
-    a visual token is to be gathered, how surely it is a control, how long its waves are, the token in front of the
+    one and two tokens before `[15]` each; waves of places, of turns and of the place that was found `[10]` each; how
+    much a visual token is to be gathered, how surely it is a control, how long its waves are, the token in front of the
     picture, the one that starts a turn, what all visual tokens share, and all of text, and that one was found in a
     picture `[1]` each; the code `[15]` that a token itself has. mixed `[28, 36]`: how letters are written in fewer
     numbers than there are, which keeps their products well enough. told: what the tower's readers look at."""
@@ -170,8 +170,8 @@ def turns(text: TextConfig) -> Tensor:
 class Told:
     """What a reader of visual tokens tells the circuits: the rows `[2 * hidden, width]` of its MLP and what it writes
     `[READ, hidden]`; names `[28, 36]`: how the letters of a name are written to be compared with gathered ones; how
-    much alike middles have to be, how sharply is looked, and how surely a point is said; rest: how long it took the states
-    to be in front of the layer that looks, without what was gathered."""
+    much alike middles have to be, how sharply is looked, and how surely a point is said; rest: how long it took
+    the states to be in front of the layer that looks, without what was gathered."""
 
     gate_up: Tensor
     down: Tensor

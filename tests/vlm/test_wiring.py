@@ -103,7 +103,7 @@ def model(d: Directions) -> Qwen25VL:
 
 @pytest.fixture(scope="module")
 def rest(model: Qwen25VL, d: Directions) -> float:
-    return size_of(model, sample_of(screen(d, 0), random.Random(0)), LOOK_LAYER) * WIDTH**0.5
+    return size_of(model, sample_of(screen(d, 0), random.Random(0)), LOOK_LAYER) * float(WIDTH**0.5)
 
 
 @pytest.fixture(scope="module")

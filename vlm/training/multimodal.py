@@ -95,7 +95,9 @@ def grounding_example(region: Region, rng: random.Random) -> Example:
         # Pictures and answers lie at the same positions for all: what comes before ends where the first one's does.
         positions.append((torch.arange(len(before)) + first - len(before)).expand(3, -1))
         question.append(torch.full((len(before),), number))
-    asks, answers, looks = [], [], []
+    asks: list[int] = []
+    answers: list[int] = []
+    looks: list[Look] = []
     for number, control in enumerate(region.controls):
         box = control.element.box
         x, y = on_grid((box.left + box.right) / 2, MOST_X), on_grid((box.top + box.bottom) / 2, MOST_Y)
@@ -132,7 +134,8 @@ def mask_of(ids: Tensor, question: Tensor) -> Tensor:
     ends = torch.nonzero(ids == VISION_END)
     answering[int(ends[0]) if len(ends) else len(ids) :] = True
     mine = question[:, None] == question
-    return (mine | (answering[:, None] & image)).tril()[None]
+    mask: Tensor = (mine | (answering[:, None] & image)).tril()[None]
+    return mask
 
 
 def planning_example(rng: random.Random, words: Words, most: int = 5) -> Example:
@@ -183,7 +186,8 @@ class Batch:
         rows, at = self.look_from.T
         if self.mask is None:
             return torch.arange(self.ids.shape[1]) <= at.unsqueeze(1)
-        return self.mask[rows, 0, at]
+        allowed: Tensor = self.mask[rows, 0, at]
+        return allowed
 
 
 def padded(length: int) -> int:
@@ -284,7 +288,8 @@ class Trainer(nn.Module):
         """Logarithms of probabilities `[n, vocabulary]` for each token of the answers."""
         rows, at = F.pad(batch.asks, (0, 0, 0, -len(batch.asks) % 64)).T  # few shapes, see `padded`
         logits = self.model.lm_head(self.model.language_model.norm(states[-1][rows, at])).float()
-        return logits[: len(batch.asks)].log_softmax(-1)
+        answers: Tensor = logits[: len(batch.asks)].log_softmax(-1)
+        return answers
 
     def grounding_loss(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
         batch = collate(examples)

@@ -334,7 +334,7 @@ def directions(tokens: Tensor, told: Tensor) -> Directions:
     rest = torch.cat((letters, rest))
     itself = torch.linalg.qr(torch.randn(rest.shape[0], CODE)).Q.T @ rest
     mixed = torch.linalg.qr(torch.randn(COUNTED, MIXED)).Q.T
-    return Directions(letters, code, gathered, before, before_that, places, turned, found, *ones, itself, mixed, told)
+    return Directions(letters, code, gathered, before, before_that, places, turned, found, *ones, itself, mixed, told)  # type: ignore[call-arg]
 
 
 def _embed(model: Qwen25VL, d: Directions, starts: tuple[int, int], grids: tuple[Grid, Grid]) -> None:

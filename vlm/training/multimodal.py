@@ -185,8 +185,7 @@ class Batch:
         """`[n, L]`: where each look may go."""
         rows, at = self.look_from.T
         if self.mask is None:
-            found: Tensor = torch.arange(self.ids.shape[1]) <= at.unsqueeze(1)
-        return found
+            return torch.arange(self.ids.shape[1]) <= at.unsqueeze(1)
         allowed: Tensor = self.mask[rows, 0, at]
         return allowed
 

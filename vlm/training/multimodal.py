@@ -185,7 +185,8 @@ class Batch:
         """`[n, L]`: where each look may go."""
         rows, at = self.look_from.T
         if self.mask is None:
-            return torch.arange(self.ids.shape[1]) <= at.unsqueeze(1)
+            before: Tensor = torch.arange(self.ids.shape[1]) <= at.unsqueeze(1)
+            return before
         allowed: Tensor = self.mask[rows, 0, at]
         return allowed
 

@@ -9,58 +9,29 @@ from torch import Tensor
 from action_space.geometry import Box
 from vlm.model import Qwen25VL
 from vlm.rope import apply_rotary
+from vlm.training.circuits import COPYING, LOOK_LAYER, PLACE, STRAIGHTEN_LAYER, Directions, turns, waves_at
 from vlm.training.data.render import Element
 from vlm.training.data.words import Words
 from vlm.training.dense import CELL
 from vlm.training.multimodal import (
-    FIRST_X,
-    FIRST_Y,
-    HEAD,
-    IM_END,
-    IM_START,
     IMAGE_PAD,
-    TAIL,
-    VISION_START,
     Batch,
     Trainer,
     collate,
-    encode,
     grounding_example,
     planning_example,
 )
 from vlm.training.optim import MuonAdamW
 from vlm.training.pool import Control, Region
 from vlm.training.reader import Reader
-from vlm.training.stages import BUNDLED, sample_of, view_of
-from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS
-from vlm.training.wiring import (
-    COPYING,
-    LOOK_LAYER,
-    PLACE,
-    STRAIGHTEN_LAYER,
-    Directions,
-    Grid,
-    Prompt,
-    directions,
-    size_of,
-    turns,
-    waves_at,
-    wire_pictures,
-    wire_text,
-)
+from vlm.training.stages import BUNDLED, PROMPT, sample_of, view_of
+from vlm.training.wiring import directions, size_of, wire_pictures, wire_text
 
 NAMES = ("Save", "Delete", "Open file", "Log in", "Quick jump", "Wax box", "Help", "Zebra", "Country", "Next page")
 WIDTH = BUNDLED.text.hidden_size
 WIDE = 3
 """Cells of every control."""
 SPEED = turns(BUNDLED.text)
-PROMPT = Prompt(
-    [*HEAD, *encode('click "Example" button'), VISION_START],
-    TAIL[-1],
-    (IM_START, IM_END),
-    Grid(FIRST_X, len(X_TOKENS), GRID),
-    Grid(FIRST_Y, len(Y_TOKENS), GRID),
-)
 OWN = torch.linalg.qr(torch.randn(WIDTH, 41, generator=torch.Generator().manual_seed(1))).Q.T
 """Along which directions a tower might tell letters `[36]`, edges `[4]` and controls `[1]`."""
 

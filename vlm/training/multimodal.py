@@ -1,12 +1,7 @@
-"""The language model learns to read the tower's tokens, to point, and to plan.
+"""What the language model is taught with: points and plans as sequences of tokens, and how far off it is.
 
-Two things are told apart and taught each where it is done (docs/decisions.md):
-
-* what to look at: in one layer two heads are taught to look from the answer at the control that is meant, and the two
-  others from a plan's next letter at the letter of the task to be copied. This trains the network's own weights;
-* what to say: the answer itself.
-
-Pointing trains on parts of encoded screens at their places.
+Planning has two losses (docs/decisions.md): of where a group of heads looks, from a plan's next letter at the letter of
+the task to be copied, and of the answer itself. Several questions about a picture share one sequence.
 """
 
 import random
@@ -22,13 +17,13 @@ from action_space.geometry import Box, Point
 from vlm.language import DecoderLayer
 from vlm.model import Qwen25VL
 from vlm.rope import apply_rotary, mrope_table
+from vlm.training.circuits import COPYING, POINTING
 from vlm.training.data.render import Element
 from vlm.training.data.words import Words
 from vlm.training.pool import Region
 from vlm.training.questions import instruction, plan_question
 from vlm.training.reader import points_in
 from vlm.training.tokenizer import GRID, MOST_X, MOST_Y, X_TOKENS, Y_TOKENS, byte_tokenizer, token_id
-from vlm.training.wiring import COPYING, POINTING
 
 TOKENS = byte_tokenizer()
 IM_START, IM_END, VISION_START, VISION_END, IMAGE_PAD = (
@@ -124,6 +119,7 @@ def grounding_example(region: Region, rng: random.Random) -> Example:
 
 
 def asked(rng: random.Random, element: Element) -> list[int]:
+    """A prompt for a control, up to the picture."""
     return HEAD + encode(instruction(rng, element.kind, element.name)) + [VISION_START]
 
 
@@ -293,6 +289,7 @@ class Trainer(nn.Module):
         return answers
 
     def grounding_loss(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
+        """Of the points. A wide control is as good a little beside its middle."""
         batch = collate(examples)
         states = self.states(batch)
         boxes = [box for example in examples for box in example.boxes]

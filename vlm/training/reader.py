@@ -1,8 +1,8 @@
 """What the first layer's MLP reads of a visual token, taught by what the circuits behind it make of that.
 
 The circuits are written down once more, as they would be without rounding: which cells have the same middle, whose
-letters are alike, where a point is. This is a hundredth of the work of the network, every step teaches with all
-controls of a screen, and gradients pass a few products instead of eight layers (docs/decisions.md).
+letters are alike, where a point is. So every step teaches with all controls of a screen, and gradients pass a few
+products instead of eight layers (docs/decisions.md).
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,7 @@ from torch import Tensor, nn
 
 from action_space.geometry import Box
 from vlm.rope import apply_rotary
-from vlm.training.dense import CELL, RARITY
-from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS
-from vlm.training.wiring import (
+from vlm.training.circuits import (
     AXES,
     CODED,
     GATHER,
@@ -24,11 +22,13 @@ from vlm.training.wiring import (
     READ,
     WAVES,
     Directions,
-    Told,
     look_rows,
     points_of_grid,
     waves_at,
 )
+from vlm.training.dense import CELL, RARITY
+from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS
+from vlm.training.wiring import Told
 
 ROUNDING = 0.7
 """By how much the network's scores of alike middles differ from exact ones."""

@@ -32,7 +32,7 @@ class Amounts:
     )
     questions: int = 16
     plans: int = 16
-    pool: int = 96
+    pool: int = 30
     every: int = 2
 
 

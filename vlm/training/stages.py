@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vlm.config import Config, TextConfig, VisionConfig
 from vlm.model import Qwen25VL
 from vlm.rope import mrope_table
+from vlm.training.circuits import LOOK_LAYER, Directions, turns
 from vlm.training.data.words import Words
 from vlm.training.dense import DenseHeads
 from vlm.training.multimodal import (
@@ -38,8 +39,6 @@ from vlm.training.reader import Reader, View
 from vlm.training.run import FULL, Amounts, Stage
 from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS, token_id
 from vlm.training.wiring import (
-    LOOK_LAYER,
-    Directions,
     Grid,
     Prompt,
     Sample,
@@ -47,7 +46,6 @@ from vlm.training.wiring import (
     letters_of_ids,
     read_state,
     size_of,
-    turns,
     wire_pictures,
     wire_text,
 )
@@ -81,6 +79,14 @@ BUNDLED = Config(
     vision_start_token_id=VISION_START,
 )
 """The shape of the bundled model."""
+PROMPT = Prompt(
+    [*HEAD, *encode('click "Example" button'), VISION_START],
+    TAIL[-1],
+    (IM_START, IM_END),
+    Grid(FIRST_X, len(X_TOKENS), GRID),
+    Grid(FIRST_Y, len(Y_TOKENS), GRID),
+)
+"""An instruction, by which the circuits are measured."""
 POINTING_LAYERS = LOOK_LAYER + 1
 """So many layers find the point; those behind plan, and let a point pass."""
 MOST_CELLS = 1400
@@ -102,7 +108,6 @@ class Foundation:
 
     model: Qwen25VL
     d: Directions
-    prompt: Prompt
     weight: Tensor
     bias: Tensor
 
@@ -134,21 +139,12 @@ def start(seeing: nn.ModuleDict, screens: Path, seed: int, amounts: Amounts, con
     told = torch.cat((counts.weight, heads.edges.weight, control[None])).detach()
     torch.manual_seed(seed)
     d = directions(tokens, told)
-    prompt = Prompt(
-        [*HEAD, *encode('click "Example" button'), VISION_START],
-        TAIL[-1],
-        (IM_START, IM_END),
-        Grid(FIRST_X, len(X_TOKENS), GRID),
-        Grid(FIRST_Y, len(Y_TOKENS), GRID),
-    )
     with torch.no_grad():
         for part in (last.weight, last.bias):
             part.sub_((d.kept().T @ d.kept() @ part.float()).to(part.dtype))
-    wire_text(model, d, prompt)
+    wire_text(model, d, PROMPT)
     model.requires_grad_(False)
-    return Foundation(
-        model.bfloat16(), d, prompt, counts.weight.detach().float() / factor, counts.bias.detach().float()
-    )
+    return Foundation(model.bfloat16(), d, counts.weight.detach().float() / factor, counts.bias.detach().float())
 
 
 def read(
@@ -162,11 +158,13 @@ def read(
     told_by_first(reader.parameters())
     optimizer = MuonAdamW(reader.named_parameters(), matrix_lr=0.02, other_lr=2e-3)
     stage = Stage("read", folder, minutes, nn.ModuleDict({"reader": reader}), optimizer)
+    # What sizes are measured on is the same for every worker and after every stop.
+    pool = Pool(screens, model.visual, seed, whole=MOST_CELLS)
+    _fill(pool, 2)
+    samples = [sample_of(pool.region(WHOLE), pool.rng) for _ in range(4)]
+    rest = max(size_of(model, sample, LOOK_LAYER) for sample in samples) * BUNDLED.text.hidden_size**0.5
     pool = Pool(screens, model.visual, seed + stage.step + 7919 * rank(), whole=MOST_CELLS)
     rng = pool.rng
-    _fill(pool, 2)
-    samples = [sample_of(pool.region(WHOLE), rng) for _ in range(4)]
-    rest = max(size_of(model, sample, LOOK_LAYER) for sample in samples) * BUNDLED.text.hidden_size**0.5
     if not stage.done:
         _fill(pool, amounts.pool)
     for scale in stage.steps():
@@ -181,7 +179,7 @@ def read(
         torch.autograd.backward(loss)
         optimizer.step(scale)
         stage.collect({**figures, "pool": len(pool.screens)})
-    wire_pictures(model, foundation.d, foundation.prompt, reader.told(rest), samples[0])
+    wire_pictures(model, foundation.d, PROMPT, reader.told(rest), samples[0])
     return model
 
 

@@ -50,7 +50,9 @@ def test_a_folder_cut_off_in_a_line_is_read_up_to_there(drawn: Path, tmp_path: P
 @pytest.mark.timeout(400)  # two trainings, of which one in two processes, on a machine that may be busy
 def test_every_stage_trains_goes_on_and_is_exported(drawn: Path, tmp_path: Path) -> None:
     make(drawn / "screens", drawn / "specimens", tmp_path / "work", MOMENT, seed=1, amounts=SMOKE, workers=2)
-    before = {name: (tmp_path / "work" / f"{name}.pt").stat().st_mtime_ns for name in ("pretrain", "read", "plan")}
+    before = {
+        name: (tmp_path / "work" / f"{name}.pt").stat().st_mtime_ns for name in ("pretrain", "start", "read", "plan")
+    }
     make(
         drawn / "screens",
         drawn / "specimens",

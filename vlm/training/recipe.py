@@ -43,6 +43,6 @@ def make(
 def _train(screens: Path, specimens: Path, out: Path, minutes: Minutes, seed: int, amounts: Amounts) -> Trainer:
     """All stages in order; those that are done are only loaded."""
     seeing = pretrain(BUNDLED.vision, screens, specimens, out, minutes=minutes.vision, seed=seed, amounts=amounts)
-    foundation = start(seeing, screens, seed + 1, amounts)
+    foundation = start(seeing, screens, out, seed + 1, amounts)
     model = read(foundation, screens, out, minutes=minutes.read, seed=seed + 1, amounts=amounts)
     return plan(model, screens, out, minutes=minutes.plan, seed=seed + 2, amounts=amounts)

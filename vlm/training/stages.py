@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -49,7 +49,7 @@ from vlm.training.wiring import (
     wire_pictures,
     wire_text,
 )
-from vlm.training.workers import rank, told_by_first
+from vlm.training.workers import rank, said_by_first, told_by_first
 
 BUNDLED = Config(
     text=TextConfig(
@@ -116,8 +116,13 @@ class Foundation:
         return tokens.float() @ self.weight.T + self.bias
 
 
-def start(seeing: nn.ModuleDict, screens: Path, seed: int, amounts: Amounts, config: Config = BUNDLED) -> Foundation:
-    """A network around a pre-trained tower, which stays as it is; the same again for the same seed and screens.
+def start(
+    seeing: nn.ModuleDict, screens: Path, folder: Path, seed: int, amounts: Amounts, config: Config = BUNDLED
+) -> Foundation:
+    """A network around a pre-trained tower, which stays as it is.
+
+    Along which directions its circuits write is kept in `folder`: computed again, by another number of threads, these
+    are others, and what was trained for the first would be read along the second.
 
     Visual tokens are brought to a smaller scale than that of the text embeddings, by the merger's last layer: the more
     there is to see in a cell the larger they are, and what stands beside that should not be drowned.
@@ -126,25 +131,40 @@ def start(seeing: nn.ModuleDict, screens: Path, seed: int, amounts: Amounts, con
     model = Qwen25VL(config)
     model.visual.load_state_dict(seeing["tower"].state_dict())
     model.visual.bfloat16().requires_grad_(False)
-    pool = Pool(screens, model.visual, seed)
-    _fill(pool, amounts.pool)
-    tokens = torch.cat([screen.tokens[screen.drawn] for screen in pool.screens]).float()
-    factor = TOKEN / tokens.square().mean().sqrt().item()
-    last, counts, heads = model.visual.merger.mlp[2], seeing["counts"], seeing["heads"]
-    assert isinstance(last, nn.Linear) and isinstance(counts, nn.Linear) and isinstance(heads, DenseHeads)
+    last, counts = model.visual.merger.mlp[2], seeing["counts"]
+    assert isinstance(last, nn.Linear) and isinstance(counts, nn.Linear)
+    path = folder / "start.pt"
+    if said_by_first(float(path.is_file())):
+        saved = torch.load(path, weights_only=True)
+        factor, d = saved["factor"], Directions(**saved["directions"])
+    else:
+        pool = Pool(screens, model.visual, seed)
+        _fill(pool, amounts.pool)
+        tokens = torch.cat([screen.tokens[screen.drawn] for screen in pool.screens]).float()
+        factor, d = TOKEN / tokens.square().mean().sqrt(), _directions(seeing, tokens, seed)
+        parts = {part.name: getattr(d, part.name) for part in fields(d)}
+        told_by_first((factor, *parts.values()))
+        if rank() == 0:
+            torch.save({"factor": factor, "directions": parts}, path)
     with torch.no_grad():
         last.weight.mul_(factor)
         last.bias.mul_(factor)
-    control = heads.kinds.weight[1:].mean(0) - heads.kinds.weight[0]
-    told = torch.cat((counts.weight, heads.edges.weight, control[None])).detach()
-    torch.manual_seed(seed)
-    d = directions(tokens, told)
-    with torch.no_grad():
         for part in (last.weight, last.bias):
             part.sub_((d.kept().T @ d.kept() @ part.float()).to(part.dtype))
+    torch.manual_seed(seed)
     wire_text(model, d, PROMPT)
     model.requires_grad_(False)
     return Foundation(model.bfloat16(), d, counts.weight.detach().float() / factor, counts.bias.detach().float())
+
+
+def _directions(seeing: nn.ModuleDict, tokens: Tensor, seed: int) -> Directions:
+    """For visual tokens `[n, width]`, apart from what the tower's heads look at."""
+    counts, heads = seeing["counts"], seeing["heads"]
+    assert isinstance(counts, nn.Linear) and isinstance(heads, DenseHeads)
+    control = heads.kinds.weight[1:].mean(0) - heads.kinds.weight[0]
+    told = torch.cat((counts.weight, heads.edges.weight, control[None])).detach()
+    torch.manual_seed(seed)
+    return directions(tokens, told)
 
 
 def read(
@@ -218,7 +238,9 @@ def plan(
     model.lm_head.requires_grad_(True)
     trainer = Trainer(model).bfloat16()
     optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.01, other_lr=1e-3)
-    stage = Stage("plan", folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer)
+    # Only what is trained here: the layers before may be taught again.
+    planning = nn.ModuleDict({"layers": model.language_model.layers[POINTING_LAYERS:], "head": model.lm_head})
+    stage = Stage("plan", folder, minutes, planning, optimizer)
     if stage.done:
         return trainer
     pool = Pool(screens, model.visual, seed + stage.step + 7919 * rank())

@@ -21,9 +21,8 @@ from vlm.training.multimodal import (
     grounding_example,
     planning_example,
 )
-from vlm.training.optim import MuonAdamW
 from vlm.training.pool import Control, Region
-from vlm.training.reader import Reader
+from vlm.training.reader import Heads, Reader
 from vlm.training.stages import BUNDLED, PROMPT, sample_of, view_of
 from vlm.training.wiring import directions, size_of, wire_pictures, wire_text
 
@@ -73,30 +72,18 @@ def model(d: Directions) -> Qwen25VL:
 
 
 @pytest.fixture(scope="module")
-def rest(model: Qwen25VL, d: Directions) -> float:
-    return size_of(model, sample_of(screen(d, 0), random.Random(0)), LOOK_LAYER) * float(WIDTH**0.5)
-
-
-@pytest.fixture(scope="module")
-def reader(model: Qwen25VL, d: Directions, rest: float) -> Reader:
-    """Taught for a moment what single tokens show."""
+def reader(model: Qwen25VL, d: Directions) -> Reader:
+    sample = sample_of(screen(d, 0), random.Random(0))
+    rest = size_of(model, sample, LOOK_LAYER) * float(WIDTH**0.5)
+    size = size_of(model, sample, 0, attended=True)
     torch.manual_seed(3)
-    reader = Reader(WIDTH, BUNDLED.text.intermediate_size, d, SPEED)
-    optimizer = MuonAdamW(reader.named_parameters(), matrix_lr=0.02, other_lr=2e-3)
-    rng = random.Random(3)
-    regions = [screen(d, seed) for seed in range(20, 28)]
-    views = [view_of(model, region, rng, rest) for region in regions]
-    for step in range(160):
-        number = step % len(views)
-        loss, _ = reader.taught(views[number], 2 * regions[number].tokens.float() @ OWN[:36].T)
-        torch.autograd.backward(loss)
-        optimizer.step(min(1.0, (160 - step) / 80))
+    reader = Reader(BUNDLED.text.intermediate_size, d, SPEED, Heads(OWN, torch.zeros(41)), size=size, rest=rest)
     return reader.eval().requires_grad_(False)
 
 
 @pytest.fixture(scope="module")
-def trainer(model: Qwen25VL, d: Directions, reader: Reader, rest: float) -> Trainer:
-    wire_pictures(model, d, PROMPT, reader.told(rest), sample_of(screen(d, 0), random.Random(0)))
+def trainer(model: Qwen25VL, d: Directions, reader: Reader) -> Trainer:
+    wire_pictures(model, d, PROMPT, reader.told(), sample_of(screen(d, 0), random.Random(0)))
     return Trainer(model)
 
 
@@ -106,11 +93,9 @@ def test_names_find_the_controls_on_which_their_letters_stand(trainer: Trainer, 
     assert figures["hits"] >= 0.7
 
 
-def test_the_network_finds_what_the_reader_was_taught_to_find(
-    trainer: Trainer, reader: Reader, d: Directions, rest: float
-) -> None:
+def test_the_network_finds_what_the_reader_was_taught_to_find(trainer: Trainer, reader: Reader, d: Directions) -> None:
     region = screen(d, 6)
-    _, ideal = reader.loss(view_of(trainer.model, region, random.Random(4), rest))
+    _, ideal = reader.loss(view_of(trainer.model, region, random.Random(4)))
     _, real = trainer.grounding_loss([grounding_example(region, random.Random(4))])
     assert real["look"] == pytest.approx(ideal["look"], abs=0.1)
 

@@ -54,7 +54,7 @@ class Region:
 
 
 class Pool:
-    """A growing set of encoded screens.
+    """A growing set of encoded screens. A tower that is trained gets its gradients through them.
 
     whole: encode screens of up to so many cells as they are; otherwise up to `CROPS` parts of each, which is several
     times faster.
@@ -67,6 +67,11 @@ class Pool:
         self.whole = whole
         self.screens: list[EncodedScreen] = []
         self._next = 0
+
+    def turn(self) -> None:
+        """Encode the next screen, and forget all others."""
+        self.screens.clear()
+        self.grow()
 
     def grow(self) -> None:
         """Encode the next screen on which there is something to ask for."""
@@ -107,7 +112,6 @@ class Pool:
             parts.add((top, left, tall, wide))
         return sorted(parts)
 
-    @torch.no_grad()
     def _encode(self, image: np.ndarray, part: tuple[int, int, int, int], found: list[tuple[Element, Tensor]]) -> None:
         top, left, rows, columns = part
         cells = slice(top, top + rows), slice(left, left + columns)

@@ -22,6 +22,8 @@ from vlm.training.run import FULL, Amounts, Stage
 from vlm.training.workers import rank
 from vlm.vision import VisionTower
 
+KEPT = 1200
+"""Screens in memory, 2 to 3 MB each."""
 SOURCES = (0.45, 0.55)
 """How often a step's crops come from screens and from specimens: these hold several times as many letters."""
 
@@ -48,12 +50,13 @@ Batch = tuple[Tensor, list[Grid], DenseTargets]
 class Crops:
     """Random crops of stored screens, three quarters of them around a character, half of those in a control.
 
-    Decoding is slow, so a batch draws from the screens in memory, and every batch adds `grow` more of them.
+    Decoding is slow, so a batch draws from the screens in memory. Every batch adds `grow` more of them; the oldest of
+    more than `KEPT` are forgotten.
     """
 
     def __init__(self, folder: Path, seed: int, limit: int | None = None, *, start: int = 40, grow: int = 2) -> None:
         self.rng = random.Random(seed)
-        self.in_memory, self.grow = start, grow
+        self.newest, self.grow = start, grow
         self.screens: list[Screen] = list(read_screens(folder))[:limit]
         self.order = self.rng.sample(range(len(self.screens)), len(self.screens))
         self.seen_screens: dict[int, Screen] = {}
@@ -73,15 +76,20 @@ class Crops:
 
     def forget(self, number: int) -> None:
         """Drop a screen from memory."""
-        del self._decoded[number]
+        self._decoded.pop(number, None)
+        self.seen_screens.pop(number, None)
 
     def batch(self, width: int, height: int, count: int) -> Batch:
         """Patches, grids and targets of `count` crops."""
-        self.in_memory = min(len(self.screens), self.in_memory + self.grow)
+        total = len(self.order)
+        self.newest += self.grow
+        oldest = max(0, self.newest - min(KEPT, total))
+        for gone in range(oldest - self.grow, oldest):
+            self.forget(self.order[gone % total])
         pixels: list[np.ndarray] = []
         targets: list[DenseTargets] = []
         while len(pixels) < count:
-            image, labels = self.load(self.order[self.rng.randrange(self.in_memory)])
+            image, labels = self.load(self.order[self.rng.randrange(oldest, self.newest) % total])
             if image.shape[0] < height or image.shape[1] < width:
                 continue
             left, top = self._corner(image, labels, width, height)

@@ -2,10 +2,9 @@
 
 The circuits are written down once more, as they would be without rounding: which cells have the same middle, whose
 letters are alike, where a point is. So every step teaches with all controls of a screen, and gradients pass a few
-products instead of eight layers (docs/decisions.md).
+products instead of eight layers (docs/decisions.md). It begins with what the tower's own heads say, which are linear.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,19 +19,34 @@ from vlm.training.circuits import (
     GATHER,
     MIXED,
     READ,
+    VISUAL,
     WAVES,
     Directions,
     look_rows,
     points_of_grid,
     waves_at,
 )
-from vlm.training.dense import CELL, RARITY
+from vlm.training.dense import COUNTED, RARITY
 from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS
 from vlm.training.wiring import Told
 
 ROUNDING = 0.7
 """By how much the network's scores of alike middles differ from exact ones."""
 FIRST_ALIKE, FIRST_SHARPNESS, FIRST_SURE = 13.0, 150.0, 15.0
+LETTERED, CERTAIN = 0.5, 0.07
+"""How much a cell is gathered for each of its letters, and how much the tower's certainty of a control counts."""
+FARTHEST, STEEP, KNOTS = 9.0, 3.0, 20
+"""How far away a middle may be, in cells; how sharply units bend, and how many for each side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """What a tower's linear heads say of a visual token: weight `[41, width]` and bias `[41]` of how many there are of
+    each letter and digit `[36]`, how far the edges of its control are (left, top, right, bottom, in cells) `[4]`, and
+    how surely it is of a control."""
+
+    weight: Tensor
+    bias: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +55,7 @@ class View:
 
     x `[n, width]`: what the first layer's MLP sees. places `[n, 2]`: row and column of each visual token.
     letters `[m, 36]`: of each instruction. keys, queries: cos and sin `[n, head_dim]` and `[1, head_dim]` of visual
-    tokens and of those that ask. areas `[m, n]` and boxes: where the controls are. rest: how long the states are in
-    front of the layer that looks, without what was gathered.
+    tokens and of those that ask. areas `[m, n]` and boxes: where the controls are.
     """
 
     x: Tensor
@@ -52,49 +65,78 @@ class View:
     queries: tuple[Tensor, Tensor]
     areas: Tensor
     boxes: tuple[Box, ...]
-    rest: float
 
 
 class Reader(nn.Module):
-    """A gated MLP that reads visual tokens."""
+    """A gated MLP that reads visual tokens.
 
-    def __init__(self, width: int, hidden: int, d: Directions, speed: Tensor) -> None:
+    size: root mean square of what its norm gets. rest: how long the states are in front of the layer that looks,
+    without what was gathered.
+    """
+
+    rest: Tensor
+
+    def __init__(self, hidden: int, d: Directions, speed: Tensor, heads: Heads, *, size: float, rest: float) -> None:
         super().__init__()
-        self.gate_up = nn.Linear(width, 2 * hidden, bias=False)
+        self.gate_up = nn.Linear(d.visual.shape[1], 2 * hidden, bias=False)
         self.down = nn.Linear(hidden, READ, bias=False)
         self.names = nn.Parameter(d.mixed * RARITY)
         self.scales = nn.Parameter(torch.tensor([FIRST_ALIKE, FIRST_SHARPNESS, FIRST_SURE]).log())
         self.speed = speed
-        with torch.no_grad():
-            # Closed for text, which has nothing of this to read.
-            self.gate_up.weight[:hidden] -= 4 * d.text[0]
+        self.register_buffer("rest", torch.tensor(rest))
+        self._begin(d, heads, size)
+
+    @torch.no_grad()
+    def _begin(self, d: Directions, heads: Heads, size: float) -> None:
+        """What the heads say passes units that are open for every visual token; turns are pieced together of others,
+        each of which bends at one distance. All are closed for text, and those that are left write nothing at first."""
+        hidden = self.down.in_features
+        gates, ups = self.gate_up.weight[:hidden], self.gate_up.weight[hidden:]
+        one = size / VISUAL * d.visual[0]
+        said = size * heads.weight + torch.outer(heads.bias, one)
+        counts, (left, top, right, bottom, control) = said[:COUNTED], said[COUNTED:]
+        plain = torch.cat((self.names @ counts, LETTERED * counts.sum(0, keepdim=True), CERTAIN * control[None]))
+        count, opened = len(plain), 4.0
+        gates[:count], ups[:count] = opened * one, plain
+        self.down.weight.zero_()
+        self.down.weight[-count:, :count] = torch.eye(count) / F.silu(torch.tensor(opened))
+        knots = torch.linspace(-0.5, FARTHEST, KNOTS)
+        for axis, away in enumerate(((bottom - top) / 2, (right - left) / 2)):
+            for sign in (1, -1):
+                units = slice(count, count + KNOTS)
+                gates[units] = STEEP * (sign * away - torch.outer(knots, one))
+                ups[units] = one
+                count += KNOTS
+            self.down.weight[: 2 * len(WAVES), count - 2 * KNOTS : count] = self._turns(axis, knots).T
+        gates -= opened * d.text[0]
+
+    def _turns(self, axis: int, knots: Tensor) -> Tensor:
+        """`[2 * KNOTS, 10]`: how to piece together the turns of an axis."""
+        away = torch.linspace(-FARTHEST, FARTHEST, 361)
+        units = F.silu(STEEP * torch.cat((away[:, None] - knots, -away[:, None] - knots), 1))
+        angle = away[:, None] * self.speed[list(WAVES)] * (torch.tensor(AXES) == axis)
+        wanted = torch.stack((angle.cos() - 1, angle.sin()), -1).flatten(1)
+        # A ridge, so that no large numbers have to cancel each other in bf16; most middles are near.
+        weight = 1 / (1 + away.abs())[:, None]
+        system = units.T @ (weight * units) + 0.01 * torch.eye(2 * KNOTS)
+        solved: Tensor = torch.linalg.solve(system, units.T @ (weight * wanted))
+        return solved
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """turns `[n, 5, 2]`, letters `[n, 28]`, how much to gather and how surely a control it is `[n]` of `x`."""
-        gate, up = self.gate_up(x).chunk(2, dim=-1)
-        turned, letters, weight, control = self.down(F.silu(gate) * up).split((READ - MIXED - 2, MIXED, 1, 1), dim=-1)
+        """turns `[n, 5, 2]`, letters `[n, 28]`, how much to gather and how surely a control it is `[n]` of `x`.
+
+        In bf16, as the network will do it.
+        """
+        gate, up = F.linear(x.bfloat16(), self.gate_up.weight.bfloat16()).chunk(2, dim=-1)
+        said = F.linear(F.silu(gate) * up, self.down.weight.bfloat16()).float()
+        turned, letters, weight, control = torch.split(said, [READ - MIXED - 2, MIXED, 1, 1], dim=-1)
         return turned.unflatten(-1, (len(WAVES), 2)), letters, weight[:, 0], control[:, 0]
 
-    def told(self, rest: float) -> Told:
-        """For the circuits. rest: see `View`."""
+    def told(self) -> Told:
+        """For the circuits."""
         alike, sharpness, sure = self.scales.exp().tolist()
         gate_up, down, names = (part.detach() for part in (self.gate_up.weight, self.down.weight, self.names))
-        return Told(gate_up, down, names, alike, sharpness, sure, rest)
-
-    def taught(self, view: View, counts: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """How far what is read of single tokens is off: turns to the middles of the controls, and letters.
-
-        counts `[n, 36]`: how many of each there are, as the tower says.
-        """
-        turned, letters, weight, _ = self(view.x)
-        owned = torch.nonzero(view.areas)
-        away = _middles(view.boxes)[owned[:, 0]] - view.places[owned[:, 1]]
-        angle = away[:, list(AXES)] * self.speed[list(WAVES)]
-        wanted = torch.stack((angle.cos() - 1, angle.sin()), -1)
-        aim = F.smooth_l1_loss(turned[owned[:, 1]], wanted, beta=0.1)
-        read = _unexplained(letters, counts @ self.names.detach().T)
-        gathered = _unexplained(weight, 0.5 * counts.sum(1))
-        return 10 * aim + read + 0.3 * gathered, {"aim": aim.item(), "letters": read.item()}
+        return Told(gate_up, down, names, alike, sharpness, sure, self.rest.item())
 
     def found(self, view: View) -> tuple[Tensor, Tensor]:
         """Logarithms of how much is looked at each token for each instruction `[m, n]`, and the waves found there."""
@@ -109,7 +151,7 @@ class Reader(nn.Module):
         gathered = GATHER * scores.masked_fill(later, float("-inf")).softmax(-1) @ letters
         keys = torch.cat((gathered, CODED * control.unsqueeze(1)), 1)
         width = view.x.shape[1]
-        keys = keys * (width / (gathered.square().sum(1, keepdim=True) + view.rest**2)).sqrt()
+        keys = keys * (width / (gathered.square().sum(1, keepdim=True) + self.rest**2)).sqrt()
         size = view.keys[0].shape[-1]
         rows, gate = look_rows(size, self.speed)
         key, query = torch.zeros(len(keys), size), torch.zeros(len(view.letters), size)
@@ -137,16 +179,6 @@ class Reader(nn.Module):
         best = view.areas[torch.arange(len(looked)), looked.argmax(-1)]
         figures = {"look": look.exp().reciprocal().mean().item(), "best": best.float().mean().item()}
         return total, figures | {"hits": hits.float().mean().item()}
-
-
-def _unexplained(found: Tensor, wanted: Tensor) -> Tensor:
-    """The share of the variance that is missed."""
-    return F.mse_loss(found, wanted) / wanted.var()
-
-
-def _middles(boxes: Sequence[Box]) -> Tensor:
-    """`[m, 2]`: row and column of the middle of each box, in cells."""
-    return torch.tensor([(b.top + b.bottom, b.left + b.right) for b in boxes]) / (2 * CELL) - 0.5
 
 
 def points_in(box: Box, axis: int, count: int) -> Tensor:

@@ -35,7 +35,7 @@ from vlm.training.multimodal import (
 )
 from vlm.training.optim import MuonAdamW
 from vlm.training.pool import WHOLE, Pool, Region
-from vlm.training.reader import Reader, View
+from vlm.training.reader import Heads, Reader, View
 from vlm.training.run import FULL, Amounts, Stage
 from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS, token_id
 from vlm.training.wiring import (
@@ -93,27 +93,18 @@ MOST_CELLS = 1400
 """Of the screens on which points are learned."""
 POINT_CELLS, POINTS = (48, 320), 4
 """Of the parts of screens on which points are kept while plans are learned, and how many on each."""
+READING_RATE = 1e-4
 TOKEN = 0.3
 """Root mean square of visual tokens: small beside what the circuits write, so that all states are of about one size."""
-WARM_UP = 0.15
-"""The share of the reading stage in which single tokens are read, before controls are looked for."""
-FINE = 0.03
-"""How much smaller steps are from then on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Foundation:
-    """A network around a trained tower, its circuits of text, and how the tower says which letters there are: weight
-    `[36, width]` and bias `[36]`."""
+    """A network around a trained tower, its circuits of text, and what the tower's heads say of its tokens."""
 
     model: Qwen25VL
     d: Directions
-    weight: Tensor
-    bias: Tensor
-
-    def counts(self, tokens: Tensor) -> Tensor:
-        """`[n, 36]` of visual tokens."""
-        return tokens.float() @ self.weight.T + self.bias
+    heads: Heads
 
 
 def start(
@@ -131,8 +122,8 @@ def start(
     model = Qwen25VL(config)
     model.visual.load_state_dict(seeing["tower"].state_dict())
     model.visual.bfloat16().requires_grad_(False)
-    last, counts = model.visual.merger.mlp[2], seeing["counts"]
-    assert isinstance(last, nn.Linear) and isinstance(counts, nn.Linear)
+    last, heads = model.visual.merger.mlp[2], _heads(seeing)
+    assert isinstance(last, nn.Linear)
     path = folder / "start.pt"
     if said_by_first(float(path.is_file())):
         saved = torch.load(path, weights_only=True)
@@ -141,7 +132,8 @@ def start(
         pool = Pool(screens, model.visual, seed)
         _fill(pool, amounts.pool)
         tokens = torch.cat([screen.tokens[screen.drawn] for screen in pool.screens]).float()
-        factor, d = TOKEN / tokens.square().mean().sqrt(), _directions(seeing, tokens, seed)
+        torch.manual_seed(seed)
+        factor, d = TOKEN / tokens.square().mean().sqrt(), directions(tokens, heads.weight)
         parts = {part.name: getattr(d, part.name) for part in fields(d)}
         told_by_first((factor, *parts.values()))
         if rank() == 0:
@@ -149,57 +141,66 @@ def start(
     with torch.no_grad():
         last.weight.mul_(factor)
         last.bias.mul_(factor)
-        for part in (last.weight, last.bias):
-            part.sub_((d.kept().T @ d.kept() @ part.float()).to(part.dtype))
+    _keep_out(last, d)
     torch.manual_seed(seed)
     wire_text(model, d, PROMPT)
     model.requires_grad_(False)
-    return Foundation(model.bfloat16(), d, counts.weight.detach().float() / factor, counts.bias.detach().float())
+    return Foundation(model.bfloat16(), d, Heads(heads.weight / factor, heads.bias))
 
 
-def _directions(seeing: nn.ModuleDict, tokens: Tensor, seed: int) -> Directions:
-    """For visual tokens `[n, width]`, apart from what the tower's heads look at."""
-    counts, heads = seeing["counts"], seeing["heads"]
-    assert isinstance(counts, nn.Linear) and isinstance(heads, DenseHeads)
-    control = heads.kinds.weight[1:].mean(0) - heads.kinds.weight[0]
-    told = torch.cat((counts.weight, heads.edges.weight, control[None])).detach()
-    torch.manual_seed(seed)
-    return directions(tokens, told)
+def _heads(seeing: nn.ModuleDict) -> Heads:
+    counts, dense = seeing["counts"], seeing["heads"]
+    assert isinstance(counts, nn.Linear) and isinstance(dense, DenseHeads)
+    parts = []
+    for part in ("weight", "bias"):
+        kinds = getattr(dense.kinds, part)
+        control = kinds[1:].mean(0, keepdim=True) - kinds[:1]
+        parts.append(torch.cat((getattr(counts, part), getattr(dense.edges, part), control)).detach().float())
+    return Heads(*parts)
+
+
+@torch.no_grad()
+def _keep_out(last: nn.Linear, d: Directions) -> None:
+    """Visual tokens leave the directions alone in which circuits write numbers."""
+    for part in (last.weight, last.bias):
+        part.sub_((d.kept().T @ (d.kept() @ part.float())).to(part.dtype))
 
 
 def read(
     foundation: Foundation, screens: Path, folder: Path, *, minutes: float, seed: int = 1, amounts: Amounts = FULL
 ) -> Qwen25VL:
-    """Learns to read visual tokens so that the circuits find controls on whole screens, and wires them."""
-    model = foundation.model
-    torch.manual_seed(seed)
-    speed = turns(BUNDLED.text)
-    reader = Reader(BUNDLED.text.hidden_size, BUNDLED.text.intermediate_size, foundation.d, speed)
-    told_by_first(reader.parameters())
-    optimizer = MuonAdamW(reader.named_parameters(), matrix_lr=0.02, other_lr=2e-3)
-    stage = Stage("read", folder, minutes, nn.ModuleDict({"reader": reader}), optimizer)
-    # What sizes are measured on is the same for every worker and after every stop.
+    """The tower, and how its tokens are read, learn to find controls on whole screens by the circuits, which are wired
+    at last."""
+    model, d = foundation.model, foundation.d
+    # What sizes are measured on is the same for every worker.
     pool = Pool(screens, model.visual, seed, whole=MOST_CELLS)
     _fill(pool, 2)
     samples = [sample_of(pool.region(WHOLE), pool.rng) for _ in range(4)]
     rest = max(size_of(model, sample, LOOK_LAYER) for sample in samples) * BUNDLED.text.hidden_size**0.5
+    size = size_of(model, samples[0], 0, attended=True)
+    torch.manual_seed(seed)
+    hidden, speed = BUNDLED.text.intermediate_size, turns(BUNDLED.text)
+    reader = Reader(hidden, d, speed, foundation.heads, size=size, rest=rest)
+    told_by_first(reader.parameters())
+    modules = nn.ModuleDict({"reader": reader, "tower": model.visual.requires_grad_(True)})
+    optimizer = MuonAdamW(modules.named_parameters(), matrix_lr=None, other_lr=READING_RATE)
+    stage = Stage("read", folder, minutes, modules, optimizer)
     pool = Pool(screens, model.visual, seed + stage.step + 7919 * rank(), whole=MOST_CELLS)
-    rng = pool.rng
-    if not stage.done:
-        _fill(pool, amounts.pool)
     for scale in stage.steps():
-        if stage.step % amounts.every == 0:
-            pool.grow()
+        pool.turn()
         region = pool.region(WHOLE, most=amounts.questions)
-        view = view_of(model, region, rng, rest)
-        loss, figures = reader.taught(view, foundation.counts(region.tokens))
-        if stage.spent_s > WARM_UP * stage.budget_s:
-            found, more = reader.loss(view)
-            loss, figures, scale = 0.3 * loss + found, figures | more, FINE * scale
+        region = replace(region, tokens=region.tokens - region.tokens.float() @ d.kept().T @ d.kept())
+        loss, figures = reader.loss(view_of(model, region, pool.rng))
         torch.autograd.backward(loss)
         optimizer.step(scale)
-        stage.collect({**figures, "pool": len(pool.screens)})
-    wire_pictures(model, foundation.d, PROMPT, reader.told(rest), samples[0])
+        stage.collect(figures)
+    model.visual.requires_grad_(False)
+    last = model.visual.merger.mlp[2]
+    assert isinstance(last, nn.Linear)
+    _keep_out(last, d)
+    pool = Pool(screens, model.visual, seed, whole=MOST_CELLS)
+    _fill(pool, 1)
+    wire_pictures(model, d, PROMPT, reader.told(), sample_of(pool.region(WHOLE), pool.rng))
     return model
 
 
@@ -210,7 +211,7 @@ def sample_of(region: Region, rng: random.Random) -> Sample:
     return Sample(ids[:-3], example.positions[:, :-3], region.tokens, int(torch.nonzero(ids == IMAGE_PAD)[0]))
 
 
-def view_of(model: Qwen25VL, region: Region, rng: random.Random, rest: float) -> View:
+def view_of(model: Qwen25VL, region: Region, rng: random.Random) -> View:
     """A region with an instruction for each of its controls."""
     sample = sample_of(region, rng)
     text = BUNDLED.text
@@ -225,7 +226,6 @@ def view_of(model: Qwen25VL, region: Region, rng: random.Random, rest: float) ->
         queries,
         torch.stack([control.area for control in region.controls]),
         tuple(control.element.box for control in region.controls),
-        rest,
     )
 
 

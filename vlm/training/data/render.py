@@ -56,6 +56,7 @@ def installed_fonts(*, held_out: bool) -> tuple[str, ...]:
         "Standard Symbols",
         "Icons",
         "Math",
+        "esint",
         "Keyboard",
         "Initials",
         "Outline",

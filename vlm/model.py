@@ -43,6 +43,7 @@ class Qwen25VL(nn.Module):
         video_grid_thw: Tensor | None = None,
         second_per_grid_ts: Sequence[float] | Tensor | None = None,
         *,
+        image_features: Tensor | None = None,
         cache: KVCache | None = None,
         last_only: bool = False,
     ) -> Output:
@@ -50,6 +51,7 @@ class Qwen25VL(nn.Module):
 
         pixel_values: `[patches, 1176]`; image_grid_thw: `[images, 3]`; likewise for videos, with second_per_grid_ts
         `[videos]` seconds for each temporal grid step. position_ids `[3, B, L]` are worked out where not given.
+        image_features: `[n, hidden]`, in place of pixel_values, of pictures encoded before (`visual`).
         cache: filled and read; a second call must then give position_ids. last_only: logits of the last token alone.
         Raises ValueError where placeholders, grids and patches do not agree.
         """
@@ -60,6 +62,8 @@ class Qwen25VL(nn.Module):
             seconds = [float(s) for s in second_per_grid_ts] if second_per_grid_ts is not None else []
             position_ids, deltas = rope_index(input_ids, mask, self.config, images, videos, seconds)
         x = self.language_model.embed_tokens(input_ids)
+        if image_features is not None:
+            x = place_features(x, input_ids == self.config.image_token_id, image_features)
         x = self._place(x, input_ids, self.config.image_token_id, pixel_values, images)
         x = self._place(x, input_ids, self.config.video_token_id, pixel_values_videos, videos)
         padding = None if attention_mask is None or bool(attention_mask.all()) else attention_mask

@@ -130,6 +130,35 @@ def test_the_same_question_has_the_same_answer(engine: Engine) -> None:
     assert first.text != engine.generate(asking("Click OK", picture(84, 140)), max_new_tokens=16).text
 
 
+def test_what_was_computed_is_not_computed_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, shown = vlm.load(folder, dtype="float32"), [picture(), picture(84, 140), picture(112, 112)]
+    encoded: list[object] = []
+    tower = engine.model.visual.forward
+    monkeypatch.setattr(engine.model.visual, "forward", lambda x, grids: (encoded.append(grids), tower(x, grids))[1])
+    turns = [*asking("Step one, on this screen, in the words of the page: ", shown[0])]
+    first = engine.generate(turns, max_new_tokens=16)
+    turns += [Message("assistant", (first.text,)), Message("user", ("And now? ", shown[1]))]
+    second = engine.generate(turns, max_new_tokens=16)
+    other = engine.generate([turns[0], Message("user", ("Step one, ", shown[2]))], max_new_tokens=16)
+    assert (first.cached_tokens, other.cached_tokens) == (0, 0)
+    assert second.cached_tokens >= first.tokens_in
+    assert len(encoded) == 3, "each picture once, though the first was seen twice"
+    assert second.text == vlm.load(folder, dtype="float32").generate(turns, max_new_tokens=16).text
+
+
+def test_an_interruption_leaves_the_memory_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, messages = vlm.load(folder, dtype="float32"), asking("Click the button that is called OK " * 4, picture())
+    said = engine.generate(messages, max_new_tokens=16).text
+    last = engine.model.language_model.layers[1]
+    with monkeypatch.context() as patch:
+        patch.setattr(last, "forward", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            engine.generate([*messages, Message("assistant", ("x",)), Message("user", ("And?",))])
+    again = engine.generate(messages, max_new_tokens=16)
+    assert again.cached_tokens > 0
+    assert again.text == said
+
+
 def test_greedy_answers_equal_transformers(engine: Engine, folder: Path) -> None:
     theirs = transformers().Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
     messages = asking("Compare ", picture(), " with ", picture(60, 200), ".")

@@ -3,20 +3,23 @@
 import json
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from action_space.dialects.choose import dialect_for
 from action_space.errors import ModelError
 from action_space.messages import Message
 from vlm.backends.base import Reply
+from vlm.backends.reuse import Conversation, Encoded, Pictures, pixel_hash
 from vlm.chat import encode, load_tokenizer, pictures
 from vlm.checkpoint import load_checkpoint
-from vlm.images import preprocess
-from vlm.language import KVCache
+from vlm.images import preprocess, rgb
+from vlm.rope import rope_index
 
 _LIMITS = {"min_pixels": ("shortest_edge", 3136), "max_pixels": ("longest_edge", 12845056)}
 """The name that newer preprocessor configs give a limit, inside `size` (pixel counts all the same), and its default."""
@@ -38,6 +41,7 @@ class Engine:
         self.min_pixels, self.max_pixels = _pixel_limits(folder)
         self.stop_ids = self._stop_ids(folder)
         self.device = device
+        self._pictures, self._conversation = Pictures(), Conversation()
         self._check_tokens()
 
     def _check_tokens(self) -> None:
@@ -75,47 +79,62 @@ class Engine:
             raise ModelError("this model cannot follow a constraint yet")
         started = time.perf_counter()
         with torch.inference_mode():
-            cache = KVCache()
-            logits, position, tokens_in = self._prefill(
-                messages, cache, min_pixels or self.min_pixels, max_pixels or self.max_pixels, max_new_tokens
+            logits, position, tokens_in, reused = self._prefill(
+                messages, min_pixels or self.min_pixels, max_pixels or self.max_pixels, max_new_tokens
             )
             prefilled = time.perf_counter()
-            ids, finished = self._decode(logits, position, cache, max_new_tokens, _chooser(attempt))
+            ids, finished = self._decode(logits, position, max_new_tokens, _chooser(attempt))
         text = self.tokenizer.decode(ids, skip_special_tokens=True)
-        return Reply(text, tokens_in, len(ids), prefilled - started, time.perf_counter() - prefilled, finished=finished)
+        decode_s = time.perf_counter() - prefilled
+        return Reply(text, tokens_in, len(ids), prefilled - started, decode_s, cached_tokens=reused, finished=finished)
 
     def _prefill(
-        self, messages: Sequence[Message], cache: KVCache, min_pixels: int, max_pixels: int, room: int
-    ) -> tuple[Tensor, int, int]:
-        """Logits of the last token, the next position, and the number of prompt tokens."""
-        vision = self.model.config.vision
-        patch, merge = vision.patch_size, vision.spatial_merge_size
-        try:
-            inputs = [
-                preprocess(image, min_pixels=min_pixels, max_pixels=max_pixels, patch=patch, merge=merge)
-                for image in pictures(messages)
-            ]
-        except ValueError as error:
-            raise ModelError(str(error)) from None
-        ids = encode(messages, self.tokenizer, [t * h * w // merge**2 for _, (t, h, w) in inputs])
-        limit = self.model.config.text.max_position_embeddings
+        self, messages: Sequence[Message], min_pixels: int, max_pixels: int, room: int
+    ) -> tuple[Tensor, int, int, int]:
+        """Logits of the last token, the next position, how many tokens the prompt has, and how many were reused."""
+        config = self.model.config
+        images = [rgb(image) for image in pictures(messages)]
+        hashes = [pixel_hash(image, min_pixels, max_pixels) for image in images]
+        encoded = [
+            self._pictures.get(key, partial(self._encode, image, min_pixels, max_pixels))
+            for key, image in zip(hashes, images, strict=True)
+        ]
+        ids = encode(messages, self.tokenizer, [len(features) for features, _ in encoded])
+        limit = config.text.max_position_embeddings
         if len(ids) + room > limit:
             raise ModelError(
                 f"the prompt has {len(ids)} tokens and the answer may take {room}, the model's context is {limit}: "
                 "show fewer screenshots or a shorter task"
             )
+        owners = (key for key, (features, _) in zip(hashes, encoded, strict=True) for _ in range(len(features)))
+        tokens = [next(owners) if token == config.image_token_id else token for token in ids]
+        reused = self._conversation.begin(tokens)
+        whole = torch.tensor([ids], device=self.device)
+        positions, deltas = rope_index(whole, torch.ones_like(whole), config, [grid for _, grid in encoded])
+        new = whole[:, reused:]
+        shown = int((new == config.image_token_id).sum())
+        features = torch.cat([features for features, _ in encoded]) if encoded else None
         output = self.model(
-            torch.tensor([ids], device=self.device),
-            pixel_values=torch.cat([patches for patches, _ in inputs]).to(self.device) if inputs else None,
-            image_grid_thw=torch.tensor([grid for _, grid in inputs]) if inputs else None,
-            cache=cache,
+            new,
+            position_ids=positions[:, :, reused:].to(self.device),
+            image_features=None if features is None else features[len(features) - shown :],
+            cache=self._conversation.cache,
             last_only=True,
         )
-        assert output.rope_deltas is not None
-        return output.logits[0, -1], len(ids) + int(output.rope_deltas[0]), len(ids)
+        self._conversation.add(tokens[reused:])
+        return output.logits[0, -1], len(ids) + int(deltas[0]), len(ids), reused
+
+    def _encode(self, image: Image.Image, min_pixels: int, max_pixels: int) -> Encoded:
+        vision = self.model.config.vision
+        sizes = {"patch": vision.patch_size, "merge": vision.spatial_merge_size}
+        try:
+            patches, grid = preprocess(image, min_pixels=min_pixels, max_pixels=max_pixels, **sizes)
+        except ValueError as error:
+            raise ModelError(str(error)) from None
+        return self.model.visual(patches.to(self.device), [grid]), grid
 
     def _decode(
-        self, logits: Tensor, position: int, cache: KVCache, most: int, choose: Callable[[Tensor], int]
+        self, logits: Tensor, position: int, most: int, choose: Callable[[Tensor], int]
     ) -> tuple[list[int], bool]:
         """Token ids up to a stop token, and whether one came."""
         ids: list[int] = []
@@ -124,9 +143,9 @@ class Engine:
             if len(ids) >= most:
                 return ids, False
             positions = torch.full((3, 1, 1), position, device=self.device)
-            logits = self.model(
-                torch.tensor([[token]], device=self.device), position_ids=positions, cache=cache
-            ).logits[0, -1]
+            step = torch.tensor([[token]], device=self.device)
+            logits = self.model(step, position_ids=positions, cache=self._conversation.cache).logits[0, -1]
+            self._conversation.add([token])
             position += 1
         return ids, True
 

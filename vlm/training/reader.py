@@ -130,7 +130,7 @@ class Reader(nn.Module):
         gate, up = F.linear(x.bfloat16(), self.gate_up.weight.bfloat16()).chunk(2, dim=-1)
         said = F.linear(F.silu(gate) * up, self.down.weight.bfloat16()).float()
         turned, letters, weight, control = torch.split(said, [READ - MIXED - 2, MIXED, 1, 1], dim=-1)
-        return turned.unflatten(-1, (len(WAVES), 2)), letters, weight[:, 0], control[:, 0]
+        return turned.view(-1, len(WAVES), 2), letters, weight[:, 0], control[:, 0]
 
     def told(self) -> Told:
         """For the circuits."""

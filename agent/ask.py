@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Annotated, Any, assert_never
 
 import typer
+from PIL import Image
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from action_space.errors import ConfigError
 from action_space.geometry import Box, Point
+from action_space.messages import Clip
 from agent.cli import Json, Spec
 from agent.draw import Mark, require_writable, save_drawing
 from agent.models import load_model
-from agent.pictures import open_picture
+from agent.pictures import open_picture_or_video
 from agent.results import results_only
 from vlm import tasks
 from vlm.markdown import to_markdown
@@ -61,7 +63,7 @@ class Shown:
 @app.command()
 def ask(
     image: Annotated[
-        Path, typer.Argument(help="A picture: a screenshot, a photo, a scanned page. Of several frames the first.")
+        Path, typer.Argument(help="A picture or a video: a screenshot, a photo, a scanned page, a screen recording.")
     ],
     prompt: Annotated[
         str,
@@ -76,21 +78,26 @@ def ask(
     max_tokens: Annotated[
         int | None, typer.Option(min=1, help="Longest reply, by default as the format needs.")
     ] = None,
+    fps: Annotated[float, typer.Option(min=0.01, max=60, help="Of a video: frames a second to look at.")] = 2.0,
+    max_frames: Annotated[int, typer.Option(min=2, max=768, help="Of a video: how many frames at most.")] = 768,
+    start: Annotated[float, typer.Option("--from", min=0, help="Of a video: first second to look at.")] = 0.0,
+    end: Annotated[float | None, typer.Option("--to", min=0, help="Of a video: last second to look at.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Ask about a picture; places are in pixels of the picture as a viewer shows it."""
+    """Ask about a picture or a video; places are in pixels of the picture as a viewer shows it."""
     with results_only(as_json) as give:
         _require_prompt(task_format, prompt.strip())
         task = _task(task_format, prompt.strip())
-        picture = open_picture(image)
+        picture = open_picture_or_video(image, fps=fps, most=max_frames, start_s=start, end_s=end)
+        _require_fitting(picture, task_format)
         if draw is not None:
             _require_drawing(draw, image, task_format)
         loaded = load_model(model or "bundled")
         answer = tasks.ask(loaded, task, picture, max_new_tokens=max_tokens)
-        shown = _present(answer.value, task_format)
+        shown = _present(_from_its_beginning(answer.value, picture), task_format)
         if not answer.reply.finished:
             _note(f"the reply was cut off after {answer.reply.tokens_out} tokens: --max-tokens allows more")
-        if draw is not None:
+        if draw is not None and not isinstance(picture, Clip):
             save_drawing(picture, shown.marks, draw)
         if not as_json:
             _print(shown)
@@ -99,7 +106,7 @@ def ask(
             {
                 "task_format": task_format.value,
                 "answer": shown.value,
-                "size": list(picture.size),
+                **_about(picture),
                 "reply": answer.reply.text,
                 "finished": answer.reply.finished,
                 "model": loaded.name,
@@ -110,6 +117,25 @@ def ask(
                 "exit_code": 0,
             }
         )
+
+
+def _require_fitting(picture: Image.Image | Clip, task_format: Format) -> None:
+    if isinstance(picture, Clip) and task_format not in (Format.TEXT, Format.SPAN):
+        raise ConfigError(f"--task-format {task_format.value} is for pictures; of a video ask for text or span")
+
+
+def _from_its_beginning(value: object, picture: Image.Image | Clip) -> object:
+    """Spans that a model counts from the first frame it sees, in the video's own time."""
+    if not isinstance(picture, Clip) or not isinstance(value, tuple):
+        return value
+    return tuple(Span(span.start_s + picture.start_s, span.end_s + picture.start_s, span.label) for span in value)
+
+
+def _about(picture: Image.Image | Clip) -> dict[str, object]:
+    if not isinstance(picture, Clip):
+        return {"size": list(picture.size)}
+    frames = {"frames": len(picture.frames), "seconds_per_frame": round(picture.seconds_per_frame, 4)}
+    return {"size": list(picture.frames[0].size), **frames, "from_s": round(picture.start_s, 4)}
 
 
 def _require_drawing(out: Path, image: Path, task_format: Format) -> None:

@@ -1,4 +1,4 @@
-"""Messages to token ids: Qwen2.5-VL's chat template and the placeholders of pictures.
+"""Messages to token ids: Qwen2.5-VL's chat template and the placeholders of pictures and videos.
 
 Only the template writes control tokens. Text in a message stays text, whatever it spells: a page that shows
 `<|im_start|>` cannot open a turn of its own.
@@ -12,12 +12,12 @@ from PIL import Image
 from tokenizers import Tokenizer
 
 from action_space.errors import ModelError
-from action_space.messages import Message
+from action_space.messages import Clip, Message, Part
 
 _DEFAULT_SYSTEM = "You are a helpful assistant."
 _START, _END = "<|im_start|>", "<|im_end|>"
-_VISION_START, _IMAGE_PAD, _VISION_END = "<|vision_start|>", "<|image_pad|>", "<|vision_end|>"
-PICTURE = _VISION_START + _IMAGE_PAD + _VISION_END
+_VISION_START, _VISION_END = "<|vision_start|>", "<|vision_end|>"
+_IMAGE_PAD, _VIDEO_PAD = "<|image_pad|>", "<|video_pad|>"
 
 _MARKUP = re.compile(r"(<\|(?:object_ref|box|quad)_(?:start|end)\|>)")
 """Special tokens that are content: models write them in their replies, and read them in their history."""
@@ -37,17 +37,17 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 
 def render(messages: Sequence[Message]) -> str:
-    """The text of a conversation up to where the assistant speaks, one placeholder for each picture.
+    """The text of a conversation up to where the assistant speaks, one placeholder for each picture or video.
 
     As the hub's template: a default system message where the first message is not one.
     """
     pieces = (piece for _, piece in _pieces(messages))
-    return "".join(piece if isinstance(piece, str) else PICTURE for piece in pieces)
+    return "".join(piece if isinstance(piece, str) else _VISION_START + _pad(piece) + _VISION_END for piece in pieces)
 
 
-def _pieces(messages: Sequence[Message]) -> Iterator[tuple[bool, str | Image.Image]]:
+def _pieces(messages: Sequence[Message]) -> Iterator[tuple[bool, Part]]:
     """The template: (is it a control token, what stands there)."""
-    turns: list[tuple[str, tuple[str | Image.Image, ...]]] = [(m.role, m.content) for m in messages]
+    turns: list[tuple[str, tuple[Part, ...]]] = [(m.role, m.content) for m in messages]
     if messages and messages[0].role != "system":
         turns.insert(0, ("system", (_DEFAULT_SYSTEM,)))
     for role, content in turns:
@@ -60,14 +60,18 @@ def _pieces(messages: Sequence[Message]) -> Iterator[tuple[bool, str | Image.Ima
     yield False, "assistant\n"
 
 
-def pictures(messages: Sequence[Message]) -> Iterator[Image.Image]:
-    """Every picture in the order in which the model sees it."""
+def _pad(visual: Image.Image | Clip) -> str:
+    return _VIDEO_PAD if isinstance(visual, Clip) else _IMAGE_PAD
+
+
+def visuals(messages: Sequence[Message]) -> Iterator[Image.Image | Clip]:
+    """Every picture and video in the order in which the model sees it."""
     for message in messages:
         yield from (part for part in message.content if not isinstance(part, str))
 
 
 def encode(messages: Sequence[Message], tokenizer: Tokenizer, visual_tokens: Sequence[int]) -> list[int]:
-    """Token ids of a conversation. visual_tokens: how many tokens each picture takes, in order.
+    """Token ids of a conversation. visual_tokens: how many tokens each picture or video takes, in order.
 
     Raises ModelError for a tokenizer without Qwen's control tokens, ValueError if visual_tokens does not fit.
     """
@@ -81,7 +85,7 @@ def encode(messages: Sequence[Message], tokenizer: Tokenizer, visual_tokens: Seq
             continue
         ids += _text_ids(plain, text)
         text = ""
-        ids += [_id(plain, piece)] if isinstance(piece, str) else _picture_ids(plain, next(counts, None))
+        ids += [_id(plain, piece)] if isinstance(piece, str) else _visual_ids(plain, next(counts, None), _pad(piece))
     if (surplus := next(counts, None)) is not None:
         raise ValueError(f"visual_tokens has {surplus} tokens for a picture that no message shows")
     return ids + _text_ids(plain, text)
@@ -104,10 +108,10 @@ def _text_ids(plain: Tokenizer, text: str) -> list[int]:
     return ids
 
 
-def _picture_ids(tokenizer: Tokenizer, count: int | None) -> list[int]:
+def _visual_ids(tokenizer: Tokenizer, count: int | None, placeholder: str) -> list[int]:
     if count is None:
-        raise ValueError("visual_tokens has fewer entries than the messages have pictures")
-    start, pad, end = (_id(tokenizer, token) for token in (_VISION_START, _IMAGE_PAD, _VISION_END))
+        raise ValueError("visual_tokens has fewer entries than the messages have pictures and videos")
+    start, pad, end = (_id(tokenizer, token) for token in (_VISION_START, placeholder, _VISION_END))
     return [start, *[pad] * count, end]
 
 

@@ -44,6 +44,7 @@ class Qwen25VL(nn.Module):
         second_per_grid_ts: Sequence[float] | Tensor | None = None,
         *,
         image_features: Tensor | None = None,
+        video_features: Tensor | None = None,
         cache: KVCache | None = None,
         last_only: bool = False,
     ) -> Output:
@@ -51,7 +52,7 @@ class Qwen25VL(nn.Module):
 
         pixel_values: `[patches, 1176]`; image_grid_thw: `[images, 3]`; likewise for videos, with second_per_grid_ts
         `[videos]` seconds for each temporal grid step. position_ids `[3, B, L]` are worked out where not given.
-        image_features: `[n, hidden]`, in place of pixel_values, of pictures encoded before (`visual`).
+        image_features, video_features: `[n, hidden]`, in place of pixel values, of what was encoded before (`visual`).
         cache: filled and read; a second call must then give position_ids. last_only: logits of the last token alone.
         Raises ValueError where placeholders, grids and patches do not agree.
         """
@@ -62,23 +63,21 @@ class Qwen25VL(nn.Module):
             seconds = [float(s) for s in second_per_grid_ts] if second_per_grid_ts is not None else []
             position_ids, deltas = rope_index(input_ids, mask, self.config, images, videos, seconds)
         x = self.language_model.embed_tokens(input_ids)
-        if image_features is not None:
-            x = place_features(x, input_ids == self.config.image_token_id, image_features)
-        x = self._place(x, input_ids, self.config.image_token_id, pixel_values, images)
-        x = self._place(x, input_ids, self.config.video_token_id, pixel_values_videos, videos)
+        if pixel_values is not None:
+            image_features = self.visual(pixel_values, images)
+        if pixel_values_videos is not None:
+            video_features = self.visual(pixel_values_videos, videos)
+        x = place_features(x, input_ids == self.config.image_token_id, image_features)
+        x = place_features(x, input_ids == self.config.video_token_id, video_features)
         padding = None if attention_mask is None or bool(attention_mask.all()) else attention_mask
         hidden = self.language_model(x, position_ids, padding, cache)
         return Output(self.lm_head(hidden[:, -1:] if last_only else hidden), deltas)
 
-    def _place(self, x: Tensor, ids: Tensor, token: int, pixels: Tensor | None, grids: Sequence[Grid]) -> Tensor:
-        if pixels is None:
-            return x
-        features = self.visual(pixels, grids)
-        return place_features(x, ids == token, features)
 
-
-def place_features(x: Tensor, where: Tensor, features: Tensor) -> Tensor:
+def place_features(x: Tensor, where: Tensor, features: Tensor | None) -> Tensor:
     """Rows of `x` `[B, L, hidden]` at True in `where` `[B, L]`, replaced by `features` `[n, hidden]` in order."""
+    if features is None:
+        return x
     if int(where.sum()) != features.shape[0]:
         raise ValueError(f"{int(where.sum())} placeholder tokens for {features.shape[0]} visual tokens")
     return x.masked_scatter(where.unsqueeze(-1), features.to(x.dtype))

@@ -23,7 +23,7 @@ from action_space.dialects.tool_call import shown, without_thoughts
 from action_space.dialects.tool_dialect import CHECKPOINT_MAX_PIXELS, CHECKPOINT_MIN_PIXELS
 from action_space.errors import ConfigError, InvalidAction
 from action_space.geometry import Box, Frame, Point, Size, smart_resize
-from action_space.messages import Message
+from action_space.messages import Clip, Message
 from vlm.backends.base import Model, Reply
 from vlm.places import (
     BOX_KEYS,
@@ -87,8 +87,8 @@ class Task(Generic[T]):
     min_pixels: int = CHECKPOINT_MIN_PIXELS
     max_pixels: int = CHECKPOINT_MAX_PIXELS
 
-    def prompt(self, image: Image.Image) -> list[Message]:
-        """The question, and then the picture."""
+    def prompt(self, image: Image.Image | Clip) -> list[Message]:
+        """The question, and then the picture or video."""
         system = [Message("system", (self.system,))] if self.system is not None else []
         return [*system, Message("user", (self.question, image))]
 
@@ -109,12 +109,12 @@ class Answer(Generic[T]):
     seconds: float
 
 
-def ask(model: Model, task: Task[T], image: Image.Image, *, max_new_tokens: int | None = None) -> Answer[T]:
-    """Put a task to a model. image: in RGB.
+def ask(model: Model, task: Task[T], image: Image.Image | Clip, *, max_new_tokens: int | None = None) -> Answer[T]:
+    """Put a task to a model. image: in RGB, or a video; places in a video are in pixels of its frames.
 
     Raises InvalidAction if the reply cannot be read, ConfigError for a picture of impossible shape, ModelError.
     """
-    frame = task.frame(Size(*image.size))
+    frame = _frame(task, image)
     started = time.monotonic()
     reply = model.generate(
         task.prompt(image),
@@ -128,6 +128,15 @@ def ask(model: Model, task: Task[T], image: Image.Image, *, max_new_tokens: int 
         cut = "" if reply.finished else f" (cut off after {reply.tokens_out} tokens)"
         raise InvalidAction(f"{error}; the model replied {shown(reply.text)}{cut}") from None
     return Answer(value, reply, time.monotonic() - started)
+
+
+def _frame(task: Task[T], image: Image.Image | Clip) -> Frame:
+    if not isinstance(image, Clip):
+        return task.frame(Size(*image.size))
+    if not image.frames:
+        raise ConfigError("the video has no frames")
+    size = Size(*image.frames[0].size)
+    return Frame(size, size)
 
 
 # --- the questions ---
@@ -196,7 +205,7 @@ def document() -> Task[Document]:
 
 
 def spans(query: str) -> Task[tuple[Span, ...]]:
-    """When does this happen? query: in words. The pictures that `ask` shows are no videos yet."""
+    """When does this happen in a video? query: in words. Times are seconds from the first frame that is shown."""
     question = f"Give the query: '{query}', when does the described content occur in the video?"
     return Task(question, lambda reply, _: parse_spans(reply), 1024)
 

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import pytest
 from PIL import Image
 
@@ -79,6 +80,32 @@ def test_tables(ask: Ask, picture: Path, task_format: str, prompt: str, reply: s
 )
 def test_texts(ask: Ask, picture: Path, arguments: tuple[str, ...], reply: str, text: str) -> None:
     assert ask(reply, picture, *arguments) == (0, text, "")
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """A screen recording of a minute."""
+    path = tmp_path / "recording.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 280, 140, "yuv420p"
+        for number in range(300):
+            shade = Image.new("RGB", (280, 140), (number % 256, 0, 0))
+            container.mux(stream.encode(av.VideoFrame.from_image(shade)))
+        container.mux(stream.encode())
+    return path
+
+
+def test_a_video_is_asked_about_in_its_own_time(ask: Ask, recording: Path) -> None:
+    options = ("--task-format", "span", "--from", 20, "--to", 30, "--fps", 1, "--json")
+    code, said, _ = ask("The given query happens in 2.0 - 4.5 seconds.", recording, "it turns red", *options)
+    result = json.loads(said)
+    assert code == 0
+    assert result["answer"] == [{"start_s": 22.0, "end_s": 24.5, "label": ""}]
+    assert (result["frames"], result["from_s"]) == (10, 20.0)
+    assert ask("A red screen.", recording, "What is it?")[:2] == (0, "A red screen.\n")
+    code, _, complained = ask("x", recording, "cats", "--task-format", "box")
+    assert code == 2 and "is for pictures" in complained
 
 
 def test_a_count_that_contradicts_itself_says_so(ask: Ask, picture: Path) -> None:
@@ -184,7 +211,7 @@ def test_a_photo_is_asked_about_upright(ask: Ask, tmp_path: Path) -> None:
 
 WRONG: list[tuple[tuple[str, ...], str]] = [
     (("none.png", "x"), "No such file"),
-    (("text.png", "x"), "not a picture"),
+    (("text.png", "x"), "no video in it"),
     (("clip.mp4", "x"), "not a picture"),
     (("folder", "x"), "Is a directory"),
     (("strip.png", "x"), "aspect ratio"),

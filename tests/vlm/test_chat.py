@@ -19,8 +19,10 @@ from tiny import transformers
 
 from action_space.errors import ModelError
 from action_space.messages import Message
-from vlm.chat import PICTURE, encode, load_tokenizer, pictures, render
+from vlm.chat import encode, load_tokenizer, render, visuals
 from vlm.training.tokenizer import SPECIAL_TOKENS, byte_tokenizer
+
+PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
 
 # chat_template.json of the published checkpoints.
 HUB_TEMPLATE = """\
@@ -95,7 +97,7 @@ def test_the_template_is_the_hubs(messages: list[Message]) -> None:
 def test_ids_equal_transformers_tokenizer(messages: list[Message], tmp_path: Path) -> None:
     """There the rendered text is tokenised, special tokens and all; nothing here looks like one."""
     theirs = transformers().PreTrainedTokenizerFast(tokenizer_object=merging_tokenizer())
-    counts = [3 + number for number, _ in enumerate(pictures(messages))]
+    counts = [3 + number for number, _ in enumerate(visuals(messages))]
     text = by_hub_template(messages)
     for count in counts:
         text = text.replace("<|image_pad|>", "<|placeholder|>" * count, 1)

@@ -17,7 +17,7 @@ from tiny import transformers
 
 import vlm
 from action_space.errors import ModelError
-from action_space.messages import Message
+from action_space.messages import Clip, Message
 from vlm.backends.engine import Engine
 from vlm.chat import encode
 from vlm.checkpoint import save_checkpoint
@@ -144,6 +144,20 @@ def test_what_was_computed_is_not_computed_again(folder: Path, monkeypatch: pyte
     assert second.cached_tokens >= first.tokens_in
     assert len(encoded) == 3, "each picture once, though the first was seen twice"
     assert second.text == vlm.load(folder, dtype="float32").generate(turns, max_new_tokens=16).text
+
+
+def test_a_video_is_seen_in_its_time(engine: Engine) -> None:
+    frames = tuple(picture(308, 308).rotate(90 * n) for n in range(4))
+    said = [
+        engine.generate(asking("When?", Clip(frames, seconds)), max_new_tokens=16)
+        for seconds in (0.5, 2.0, 5.0, 9.0, 0.5)
+    ]
+    still = engine.generate(asking("When?", frames[0]), max_new_tokens=16)
+    assert said[0].tokens_in - still.tokens_in == 2 * 12 * 12 - 11 * 11  # each frame is enlarged to 128 tokens
+    assert said[0].text == said[-1].text
+    assert len({reply.text for reply in said}) > 1, "time is a position"
+    with pytest.raises(ModelError, match="no frames"):
+        engine.generate(asking("When?", Clip(())))
 
 
 def test_an_interruption_leaves_the_memory_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from action_space.dialects.choose import dialect_for
 from action_space.errors import ModelError
-from action_space.messages import Message
+from action_space.messages import Clip, Message
 from vlm.backends.base import Reply
-from vlm.backends.reuse import Conversation, Encoded, Pictures, pixel_hash
-from vlm.chat import encode, load_tokenizer, pictures
+from vlm.backends.reuse import Conversation, Encoded, Seen, pixel_hash
+from vlm.chat import encode, load_tokenizer, visuals
 from vlm.checkpoint import load_checkpoint
 from vlm.images import preprocess, rgb
 from vlm.rope import rope_index
+from vlm.video import preprocess_clip
 
 _LIMITS = {"min_pixels": ("shortest_edge", 3136), "max_pixels": ("longest_edge", 12845056)}
 """The name that newer preprocessor configs give a limit, inside `size` (pixel counts all the same), and its default."""
@@ -41,7 +42,7 @@ class Engine:
         self.min_pixels, self.max_pixels = _pixel_limits(folder)
         self.stop_ids = self._stop_ids(folder)
         self.device = device
-        self._pictures, self._conversation = Pictures(), Conversation()
+        self._seen, self._conversation = Seen(), Conversation()
         self._check_tokens()
 
     def _check_tokens(self) -> None:
@@ -93,45 +94,59 @@ class Engine:
     ) -> tuple[Tensor, int, int, int]:
         """Logits of the last token, the next position, how many tokens the prompt has, and how many were reused."""
         config = self.model.config
-        images = [rgb(image) for image in pictures(messages)]
-        hashes = [pixel_hash(image, min_pixels, max_pixels) for image in images]
-        encoded = [
-            self._pictures.get(key, partial(self._encode, image, min_pixels, max_pixels))
-            for key, image in zip(hashes, images, strict=True)
+        shown = [visual if isinstance(visual, Clip) else rgb(visual) for visual in visuals(messages)]
+        hashes = [pixel_hash(visual, min_pixels, max_pixels) for visual in shown]
+        seen = [
+            self._seen.get(key, partial(self._encode, visual, min_pixels, max_pixels))
+            for key, visual in zip(hashes, shown, strict=True)
         ]
-        ids = encode(messages, self.tokenizer, [len(features) for features, _ in encoded])
+        ids = encode(messages, self.tokenizer, [len(one.features) for one in seen])
         limit = config.text.max_position_embeddings
         if len(ids) + room > limit:
             raise ModelError(
                 f"the prompt has {len(ids)} tokens and the answer may take {room}, the model's context is {limit}: "
                 "show fewer screenshots or a shorter task"
             )
-        owners = (key for key, (features, _) in zip(hashes, encoded, strict=True) for _ in range(len(features)))
-        tokens = [next(owners) if token == config.image_token_id else token for token in ids]
+        owners = (key for key, one in zip(hashes, seen, strict=True) for _ in range(len(one.features)))
+        kinds = config.image_token_id, config.video_token_id
+        tokens = [next(owners) if token in kinds else token for token in ids]
         reused = self._conversation.begin(tokens)
         whole = torch.tensor([ids], device=self.device)
-        positions, deltas = rope_index(whole, torch.ones_like(whole), config, [grid for _, grid in encoded])
+        images, videos = ([one for one in seen if bool(one.seconds) is timed] for timed in (False, True))
+        positions, deltas = rope_index(
+            whole,
+            torch.ones_like(whole),
+            config,
+            [one.grid for one in images],
+            [one.grid for one in videos],
+            [one.seconds for one in videos],
+        )
         new = whole[:, reused:]
-        shown = int((new == config.image_token_id).sum())
-        features = torch.cat([features for features, _ in encoded]) if encoded else None
         output = self.model(
             new,
             position_ids=positions[:, :, reused:].to(self.device),
-            image_features=None if features is None else features[len(features) - shown :],
+            image_features=_last(images, int((new == kinds[0]).sum())),
+            video_features=_last(videos, int((new == kinds[1]).sum())),
             cache=self._conversation.cache,
             last_only=True,
         )
         self._conversation.add(tokens[reused:])
         return output.logits[0, -1], len(ids) + int(deltas[0]), len(ids), reused
 
-    def _encode(self, image: Image.Image, min_pixels: int, max_pixels: int) -> Encoded:
-        vision = self.model.config.vision
-        sizes = {"patch": vision.patch_size, "merge": vision.spatial_merge_size}
+    def _encode(self, visual: Image.Image | Clip, min_pixels: int, max_pixels: int) -> Encoded:
+        """min_pixels, max_pixels: for pictures; a video has a budget of its own."""
+        vision, seconds = self.model.config.vision, 0.0
+        patch, merge = vision.patch_size, vision.spatial_merge_size
         try:
-            patches, grid = preprocess(image, min_pixels=min_pixels, max_pixels=max_pixels, **sizes)
+            if isinstance(visual, Clip):
+                patches, grid, seconds = preprocess_clip(visual, patch=patch, merge=merge)
+            else:
+                patches, grid = preprocess(
+                    visual, min_pixels=min_pixels, max_pixels=max_pixels, patch=patch, merge=merge
+                )
         except ValueError as error:
             raise ModelError(str(error)) from None
-        return self.model.visual(patches.to(self.device), [grid]), grid
+        return Encoded(self.model.visual(patches.to(self.device), [grid]), grid, seconds)
 
     def _decode(
         self, logits: Tensor, position: int, most: int, choose: Callable[[Tensor], int]
@@ -148,6 +163,11 @@ class Engine:
             self._conversation.add([token])
             position += 1
         return ids, True
+
+
+def _last(seen: Sequence[Encoded], count: int) -> Tensor | None:
+    """The last `count` visual tokens."""
+    return torch.cat([one.features for one in seen])[-count:] if count else None
 
 
 def _chooser(attempt: int) -> Callable[[Tensor], int]:

@@ -1,43 +1,55 @@
-"""What was computed before and is not computed again: pictures by their pixels, conversations by their start."""
+"""What was computed before and is not computed again: what was seen by its pixels, conversations by their start."""
 
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from PIL import Image
 from torch import Tensor
 
+from action_space.messages import Clip
 from vlm.language import KVCache
 from vlm.rope import Grid
 
-PICTURES = 8
-"""Encoded pictures to keep."""
+KEPT_TOKENS = 32_768
+"""Visual tokens to keep, however many pictures and videos they are of."""
 WORTH_WHILE = 64
 """Fewer tokens than this are computed again: in low precision an answer may depend on what was reused."""
 
 
-Encoded = tuple[Tensor, Grid]
-"""Visual tokens `[n, width]`, and the grid of their patches."""
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Visual tokens `[n, width]` of a picture or video, the grid of its patches, and for a video the seconds from one
+    step of the grid to the next."""
+
+    features: Tensor
+    grid: Grid
+    seconds: float = 0.0
 
 
-def pixel_hash(image: Image.Image, *limits: int) -> int:
-    """A picture by its pixels, its size, and the limits to which it is resized."""
-    about = f"{image.mode} {image.size} {limits} ".encode()
-    return int.from_bytes(hashlib.blake2b(about + image.tobytes(), digest_size=8).digest(), "big")
+def pixel_hash(visual: Image.Image | Clip, *limits: int) -> int:
+    """A picture or video by its pixels, sizes and times, and the limits to which it is resized."""
+    frames = visual.frames if isinstance(visual, Clip) else (visual,)
+    about = f"{type(visual).__name__} {getattr(visual, 'seconds_per_frame', None)} {limits}"
+    found = hashlib.blake2b(about.encode(), digest_size=8)
+    for frame in frames:
+        found.update(f" {frame.mode} {frame.size} ".encode() + frame.tobytes())
+    return int.from_bytes(found.digest(), "big")
 
 
-class Pictures:
-    """The pictures encoded last."""
+class Seen:
+    """What was encoded last."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[int, Encoded] = OrderedDict()
 
     def get(self, key: int, encode: Callable[[], Encoded]) -> Encoded:
-        """The picture with this hash, encoded if it is not known."""
+        """The picture or video with this hash, encoded if it is not known."""
         if key not in self._known:
             self._known[key] = encode()
         self._known.move_to_end(key)
-        while len(self._known) > PICTURES:
+        while len(self._known) > 1 and sum(len(one.features) for one in self._known.values()) > KEPT_TOKENS:
             self._known.popitem(last=False)
         return self._known[key]
 

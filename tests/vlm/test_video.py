@@ -1,0 +1,116 @@
+"""Videos: which frames are taken, how large they are, when they were, and what cannot be read."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from action_space.errors import ConfigError
+from action_space.geometry import Size
+from action_space.messages import Clip
+from vlm.images import preprocess
+from vlm.video import Sampling, frame_size, frames_to_take, preprocess_clip, read_video
+
+
+def film(path: Path, times_s: list[float], size: tuple[int, int] = (320, 240), keys: int = 12) -> Path:
+    """A video whose frames are as bright as their time: 2 grey levels a second."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=30, options={"g": str(keys), "qmin": "1", "qmax": "3"})
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+        for time in times_s:
+            frame = av.VideoFrame.from_image(Image.new("RGB", size, (round(20 + 2 * time),) * 3))
+            frame.pts, frame.time_base = round(time * 1000), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def seen_at(clip: Clip) -> list[float]:
+    """When each frame was, read off its brightness."""
+    return [(float(np.asarray(frame).mean()) - 20) / 2 for frame in clip.frames]
+
+
+def test_two_frames_a_second_at_their_times(tmp_path: Path) -> None:
+    clip = read_video(film(tmp_path / "a.mp4", [n / 10 for n in range(400)]))
+    assert len(clip.frames) == 80
+    assert clip.seconds_per_frame == pytest.approx(0.5, abs=0.01)
+    assert np.allclose(seen_at(clip), np.linspace(0, 39.9, 80), atol=0.8)
+
+
+def test_a_variable_rate_is_sampled_by_time(tmp_path: Path) -> None:
+    times = [n / 25 for n in range(250)] + [10 + n / 2 for n in range(60)]
+    clip = read_video(film(tmp_path / "a.mkv", times), Sampling(fps=1.0))
+    assert len(clip.frames) == 38
+    assert np.allclose(seen_at(clip), np.linspace(0, 39.5, 38), atol=1.2), "evenly in time, not in frames"
+
+
+def test_a_part_of_a_video(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", [n / 10 for n in range(600)])
+    clip = read_video(path, Sampling(start_s=30, end_s=50))
+    assert clip.start_s == pytest.approx(30, abs=0.1)
+    assert len(clip.frames) == 40
+    assert min(seen_at(clip)) > 29
+    assert max(seen_at(clip)) < 51
+
+
+@pytest.mark.parametrize("keys", [1, 12, 400])
+def test_frames_far_apart_are_the_right_ones(tmp_path: Path, keys: int) -> None:
+    clip = read_video(film(tmp_path / "a.mp4", [n / 5 for n in range(500)], keys=keys), Sampling(most=8))
+    assert len(clip.frames) == 8
+    assert np.allclose(seen_at(clip), np.linspace(0, 99.8, 8), atol=1.0)
+
+
+def test_many_frames_are_small_ones() -> None:
+    assert frame_size(Size(1920, 1080), 4) == Size(1008, 560)
+    for frames in (4, 60, 200, 768):
+        size = frame_size(Size(1920, 1080), frames)
+        assert frames / 2 * size.width * size.height / 784 <= max(24_576, frames / 2 * 128 * 1.06)
+
+
+@given(st.integers(2, 200_000), st.floats(0, 1e5), st.floats(0.01, 60), st.integers(2, 768))
+def test_the_number_of_frames_is_even_and_within_its_limits(total: int, duration: float, fps: float, most: int) -> None:
+    count = frames_to_take(total, duration, Sampling(fps, most))
+    assert count % 2 == 0
+    assert 2 <= count <= min(total, most)
+
+
+def test_patches_of_pairs_of_frames() -> None:
+    frames = tuple(Image.new("RGB", (308, 364), (10 * n, 0, 0)) for n in range(3))
+    patches, grid, seconds = preprocess_clip(Clip(frames, 0.25))
+    assert (grid, seconds) == ((2, 26, 22), 0.5)
+    pairs = patches.view(2, 26 * 22, 3, 2, 14, 14)
+    stills = [preprocess(frame, min_pixels=3136, max_pixels=10**6)[0].view(-1, 3, 2, 14, 14) for frame in frames]
+    torch.testing.assert_close(pairs[0, :, :, 0], stills[0][:, :, 0])
+    torch.testing.assert_close(pairs[0, :, :, 1], stills[1][:, :, 0])
+    torch.testing.assert_close(pairs[1], stills[2])
+
+
+def test_what_is_no_video(tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("no video at all")
+    with av.open(str(tmp_path / "sound.wav"), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 8000), dtype=np.int16), layout="mono")
+        sound.rate = 8000
+        container.mux(stream.encode(sound))
+    whole = film(tmp_path / "whole.mp4", [n / 10 for n in range(100)]).read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    film(tmp_path / "one.mp4", [0.0])
+    for name in ("text.mp4", "sound.wav", "cut.mp4", "one.mp4", "missing.mp4"):
+        with pytest.raises(ConfigError, match=name.split(".")[0]) as refused:
+            read_video(tmp_path / name)
+        assert "\n" not in str(refused.value)
+    with pytest.raises(ConfigError, match="fewer than two"):
+        read_video(tmp_path / "whole.mp4", Sampling(start_s=100))
+
+
+def test_a_clip_without_frames() -> None:
+    with pytest.raises(ValueError, match="no frames"):
+        preprocess_clip(Clip(()))

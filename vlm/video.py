@@ -31,6 +31,8 @@ FRAME_TOKENS = 128, 768
 """The least and the most tokens of a frame."""
 VIDEO_TOKENS = 24_576
 """Of a whole video, as in the report's evaluations; two frames share theirs."""
+_NO_VIDEOS = ("tty", "image2")
+"""What FFmpeg plays as a video all the same: any text, and whatever is called like a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,7 @@ def read_video(path: Path, sampling: Sampling = Sampling()) -> Clip:
 
     try:
         with av.open(str(path)) as container:
-            # FFmpeg plays any text as a terminal would show it.
-            if container.format.name == "tty" or not container.streams.video:
+            if container.format.name in _NO_VIDEOS or not container.streams.video:
                 raise ConfigError(f"{str(path)!r} has no video in it")
             return _read(container, sampling)
     except ConfigError:

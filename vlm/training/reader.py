@@ -32,8 +32,8 @@ from vlm.training.wiring import Told
 
 ROUNDING = 0.7
 """By how much the network's scores of alike middles differ from exact ones."""
-FIRST_ALIKE, FIRST_SHARPNESS, FIRST_SURE = 13.0, 150.0, 15.0
-LETTERED, CERTAIN = 0.5, 0.07
+FIRST_ALIKE, FIRST_SHARPNESS, FIRST_SURE = 13.0, 200.0, 15.0
+LETTERED, CERTAIN = 0.3, 0.12
 """How much a cell is gathered for each of its letters, and how much the tower's certainty of a control counts."""
 FARTHEST, STEEP, KNOTS = 9.0, 3.0, 20
 """How far away a middle may be, in cells; how sharply units bend, and how many for each side."""

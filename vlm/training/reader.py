@@ -5,6 +5,7 @@ letters are alike, where a point is. So every step teaches with all controls of 
 products instead of eight layers (docs/decisions.md). It begins with what the tower's own heads say, which are linear.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,13 +27,15 @@ from vlm.training.circuits import (
     points_of_grid,
     waves_at,
 )
-from vlm.training.dense import COUNTED, RARITY
+from vlm.training.dense import CELL, COUNTED, RARITY
 from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS
 from vlm.training.wiring import Told
 
 ROUNDING = 0.7
 """By how much the network's scores of alike middles differ from exact ones."""
 FIRST_ALIKE, FIRST_SHARPNESS, FIRST_SURE = 13.0, 200.0, 15.0
+AIMED = 5.0
+"""How much it counts that every cell aims at the middle of its control."""
 LETTERED, CERTAIN = 0.3, 0.12
 """How much a cell is gathered for each of its letters, and how much the tower's certainty of a control counts."""
 FARTHEST, STEEP, KNOTS = 9.0, 3.0, 20
@@ -162,11 +165,21 @@ class Reader(nn.Module):
         looked = scores.log_softmax(-1)
         return looked, (looked.exp() @ waves).unflatten(-1, (len(WAVES), 2))
 
+    def aim(self, view: View) -> Tensor:
+        """How far the turns of every control's cells are from those to its middle."""
+        turned, *_ = self(view.x)
+        owned = torch.nonzero(view.areas)
+        away = _middles(view.boxes)[owned[:, 0]] - view.places[owned[:, 1]]
+        angle = away[:, list(AXES)] * self.speed[list(WAVES)]
+        wanted = torch.stack((angle.cos() - 1, angle.sin()), -1)
+        return F.smooth_l1_loss(turned[owned[:, 1]], wanted, beta=0.1)
+
     def loss(self, view: View) -> tuple[Tensor, dict[str, float]]:
-        """Of looking at the controls, and of the points that are said then."""
+        """Of looking at the controls, of where their cells aim, and of the points that are said then."""
         looked, waves = self.found(view)
         look = -looked.masked_fill(~view.areas, float("-inf")).logsumexp(-1)
-        total, said = look.mean(), []
+        aim, said = self.aim(view), []
+        total = look.mean() + AIMED * aim
         for axis, count in ((1, len(X_TOKENS)), (0, len(Y_TOKENS))):
             own = torch.tensor(AXES) == axis
             grid = F.normalize(points_of_grid(count, GRID, self.speed)[:, own].flatten(1), dim=1)
@@ -178,7 +191,12 @@ class Reader(nn.Module):
         hits = (left <= said[0]) & (said[0] < right) & (top <= said[1]) & (said[1] < bottom)
         best = view.areas[torch.arange(len(looked)), looked.argmax(-1)]
         figures = {"look": look.exp().reciprocal().mean().item(), "best": best.float().mean().item()}
-        return total, figures | {"hits": hits.float().mean().item()}
+        return total, figures | {"aim": aim.item(), "hits": hits.float().mean().item()}
+
+
+def _middles(boxes: Sequence[Box]) -> Tensor:
+    """`[m, 2]`: row and column of the middle of each box, in cells."""
+    return torch.tensor([(b.top + b.bottom, b.left + b.right) for b in boxes]) / (2 * CELL) - 0.5
 
 
 def points_in(box: Box, axis: int, count: int) -> Tensor:

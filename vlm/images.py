@@ -1,5 +1,6 @@
 """Pixels to patches, bit for bit as transformers' PIL processor does it."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -39,6 +40,12 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
+def image_grid(size: Size, *, min_pixels: int, max_pixels: int, patch: int = 14, merge: int = 2) -> Grid:
+    """The grid of a picture's patches. Raises ValueError for an aspect ratio above 200."""
+    seen = smart_resize(size, factor=patch * merge, min_pixels=min_pixels, max_pixels=max_pixels)
+    return 1, seen.height // patch, seen.width // patch
+
+
 def preprocess(
     image: Image.Image, *, min_pixels: int, max_pixels: int, patch: int = 14, merge: int = 2
 ) -> tuple[Tensor, Grid]:
@@ -47,16 +54,23 @@ def preprocess(
     min_pixels, max_pixels: limits of the resized picture's area. Raises ValueError for an aspect ratio above 200.
     """
     picture = rgb(image)
-    size = smart_resize(Size(*picture.size), factor=patch * merge, min_pixels=min_pixels, max_pixels=max_pixels)
-    if picture.size != (size.width, size.height):
-        picture = picture.resize((size.width, size.height), Image.Resampling.BICUBIC)
-    values = normalised(np.asarray(picture))
-    frames = torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))[None]
-    return patches_of(frames.expand(2, -1, -1, -1), patch=patch, merge=merge), (
-        1,
-        size.height // patch,
-        size.width // patch,
-    )
+    grid = image_grid(Size(*picture.size), min_pixels=min_pixels, max_pixels=max_pixels, patch=patch, merge=merge)
+    return frame_patches([picture], grid, patch=patch, merge=merge), grid
+
+
+def frame_patches(frames: Sequence[Image.Image], grid: Grid, *, patch: int = 14, merge: int = 2) -> Tensor:
+    """Patches `[pairs x rows x columns, 1176]` (fp32) of pictures in RGB; an odd last one is shown twice."""
+    values = normalised(np.stack([np.asarray(resized(frame, grid, patch)) for frame in frames]))
+    pixels = torch.from_numpy(np.ascontiguousarray(values.transpose(0, 3, 1, 2)))
+    if len(frames) % 2:
+        pixels = torch.cat((pixels, pixels[-1:]))
+    return patches_of(pixels, patch=patch, merge=merge)
+
+
+def resized(picture: Image.Image, grid: Grid, patch: int = 14) -> Image.Image:
+    """A picture at the size of its grid of patches."""
+    size = grid[2] * patch, grid[1] * patch
+    return picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC)
 
 
 def normalised(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

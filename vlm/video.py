@@ -1,4 +1,4 @@
-"""Videos to frames and patches: sampled by their real times, within a budget of frames and pixels.
+"""Videos to frames: sampled by their real times, within a budget of frames and pixels.
 
 The rules are those of Qwen's own preparation (facts: qwen-vl-utils 0.0.14): two frames a second, four to 768 frames, an
 even number of them, and smaller frames the more there are. Frames are shrunk as they are decoded, and what lies between
@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
 
 from action_space.errors import ConfigError
 from action_space.geometry import Size, smart_resize
 from action_space.messages import Clip
-from vlm.images import normalised, patches_of, rgb
+from vlm.images import resized
 from vlm.rope import Grid
 
 if TYPE_CHECKING:
@@ -65,25 +63,19 @@ def frame_size(size: Size, frames: int, tokens: int = VIDEO_TOKENS) -> Size:
     return smart_resize(size, min_pixels=least, max_pixels=share)
 
 
-def preprocess_clip(clip: Clip, *, patch: int = 14, merge: int = 2) -> tuple[Tensor, Grid, float]:
-    """Patches `[pairs x rows x columns, 1176]` (fp32), their grid, and the seconds from one pair of frames to the next.
+def clip_grid(clip: Clip, *, patch: int = 14) -> Grid:
+    """The grid of a video's patches; an odd last frame is shown twice.
 
-    An odd last frame is shown twice. Raises ValueError for a clip without frames or of impossible shape.
+    Raises ValueError for a clip without frames or of impossible shape.
     """
     if not clip.frames:
         raise ValueError("the video has no frames")
-    pictures = [rgb(frame) for frame in clip.frames]
-    pictures += pictures[-1:] * (len(pictures) % 2)
-    size = frame_size(Size(*pictures[0].size), len(pictures))
-    frames = np.stack([np.asarray(_resized(picture, size)) for picture in pictures])
-    values = torch.from_numpy(np.ascontiguousarray(normalised(frames).transpose(0, 3, 1, 2)))
-    grid = len(pictures) // 2, size.height // patch, size.width // patch
-    return patches_of(values, patch=patch, merge=merge), grid, 2 * clip.seconds_per_frame
+    count = len(clip.frames) + len(clip.frames) % 2
+    return _grid(frame_size(Size(*clip.frames[0].size), count), count, patch)
 
 
-def _resized(picture: Image.Image, size: Size) -> Image.Image:
-    wanted = size.width, size.height
-    return picture if picture.size == wanted else picture.resize(wanted, Image.Resampling.BICUBIC)
+def _grid(size: Size, frames: int, patch: int = 14) -> Grid:
+    return frames // 2, size.height // patch, size.width // patch
 
 
 def read_video(path: Path, sampling: Sampling = Sampling()) -> Clip:
@@ -96,9 +88,7 @@ def read_video(path: Path, sampling: Sampling = Sampling()) -> Clip:
             if container.format.name in _NO_VIDEOS or not container.streams.video:
                 raise ConfigError(f"{str(path)!r} has no video in it")
             return _read(container, sampling)
-    except ConfigError:
-        raise
-    except (OSError, ValueError) as error:  # PyAV's own errors are both
+    except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(f"cannot read the video {str(path)!r}: {reason}") from error
 
@@ -120,8 +110,8 @@ def _read(container: "InputContainer", sampling: Sampling) -> Clip:
     for frame in _decoded(container, wanted, keys):
         picture = frame.to_image()
         if not frames:
-            size = frame_size(Size(*picture.size), count, sampling.tokens)
-        frames.append(_resized(picture, size))
+            grid = _grid(frame_size(Size(*picture.size), count, sampling.tokens), count)
+        frames.append(resized(picture, grid))
     if not frames:
         raise ValueError("no frame could be decoded")
     return Clip(tuple(frames), duration / len(frames), (times[0] - (stream.start_time or 0)) * unit)

@@ -134,7 +134,12 @@ def test_what_was_computed_is_not_computed_again(folder: Path, monkeypatch: pyte
     engine, shown = vlm.load(folder, dtype="float32"), [picture(), picture(84, 140), picture(112, 112)]
     encoded: list[object] = []
     tower = engine.model.visual.forward
-    monkeypatch.setattr(engine.model.visual, "forward", lambda x, grids: (encoded.append(grids), tower(x, grids))[1])
+
+    def counted(patches: torch.Tensor, grids: list[tuple[int, int, int]]) -> torch.Tensor:
+        encoded.extend(grids)
+        return tower(patches, grids)
+
+    monkeypatch.setattr(engine.model.visual, "forward", counted)
     turns = [*asking("Step one, on this screen, in the words of the page: ", shown[0])]
     first = engine.generate(turns, max_new_tokens=16)
     turns += [Message("assistant", (first.text,)), Message("user", ("And now? ", shown[1]))]

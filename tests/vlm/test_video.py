@@ -7,15 +7,15 @@ import av
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from action_space.errors import ConfigError
 from action_space.geometry import Size
 from action_space.messages import Clip
-from vlm.images import preprocess
-from vlm.video import Sampling, frame_size, frames_to_take, preprocess_clip, read_video
+from vlm.images import frame_patches, preprocess
+from vlm.video import Sampling, clip_grid, frame_size, frames_to_take, read_video
 
 
 def film(path: Path, times_s: list[float], size: tuple[int, int] = (320, 240), keys: int = 12) -> Path:
@@ -84,8 +84,9 @@ def test_the_number_of_frames_is_even_and_within_its_limits(total: int, duration
 
 def test_patches_of_pairs_of_frames() -> None:
     frames = tuple(Image.new("RGB", (308, 364), (10 * n, 0, 0)) for n in range(3))
-    patches, grid, seconds = preprocess_clip(Clip(frames, 0.25))
-    assert (grid, seconds) == ((2, 26, 22), 0.5)
+    grid = clip_grid(Clip(frames))
+    assert grid == (2, 26, 22)
+    patches = frame_patches(frames, grid)
     pairs = patches.view(2, 26 * 22, 3, 2, 14, 14)
     stills = [preprocess(frame, min_pixels=3136, max_pixels=10**6)[0].view(-1, 3, 2, 14, 14) for frame in frames]
     torch.testing.assert_close(pairs[0, :, :, 0], stills[0][:, :, 0])
@@ -111,6 +112,23 @@ def test_what_is_no_video(tmp_path: Path) -> None:
         read_video(tmp_path / "whole.mp4", Sampling(start_s=100))
 
 
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_damaged_file_is_read_or_refused_in_one_line(tmp_path: Path, data: st.DataObject) -> None:
+    whole = tmp_path / "whole.mkv"
+    if not whole.exists():
+        film(whole, [n / 10 for n in range(60)])
+    content = bytearray(whole.read_bytes())
+    for _ in range(data.draw(st.integers(1, 20))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    damaged = tmp_path / "damaged.mkv"
+    damaged.write_bytes(content[: data.draw(st.integers(1, len(content)))])
+    try:
+        assert read_video(damaged).frames
+    except ConfigError as refused:
+        assert "\n" not in str(refused)
+
+
 def test_a_clip_without_frames() -> None:
     with pytest.raises(ValueError, match="no frames"):
-        preprocess_clip(Clip(()))
+        clip_grid(Clip(()))

@@ -13,14 +13,15 @@ from torch import Tensor
 
 from action_space.dialects.choose import dialect_for
 from action_space.errors import ModelError
+from action_space.geometry import Size
 from action_space.messages import Clip, Message
 from vlm.backends.base import Reply
-from vlm.backends.reuse import Conversation, Encoded, Seen, pixel_hash
+from vlm.backends.reuse import Conversation, Seen, Shown, pixel_hash
 from vlm.chat import encode, load_tokenizer, visuals
 from vlm.checkpoint import load_checkpoint
-from vlm.images import preprocess, rgb
+from vlm.images import frame_patches, image_grid, rgb
 from vlm.rope import rope_index
-from vlm.video import preprocess_clip
+from vlm.video import clip_grid
 
 _LIMITS = {"min_pixels": ("shortest_edge", 3136), "max_pixels": ("longest_edge", 12845056)}
 """The name that newer preprocessor configs give a limit, inside `size` (pixel counts all the same), and its default."""
@@ -94,59 +95,68 @@ class Engine:
     ) -> tuple[Tensor, int, int, int]:
         """Logits of the last token, the next position, how many tokens the prompt has, and how many were reused."""
         config = self.model.config
-        shown = [visual if isinstance(visual, Clip) else rgb(visual) for visual in visuals(messages)]
-        hashes = [pixel_hash(visual, min_pixels, max_pixels) for visual in shown]
-        seen = [
-            self._seen.get(key, partial(self._encode, visual, min_pixels, max_pixels))
-            for key, visual in zip(hashes, shown, strict=True)
-        ]
-        ids = encode(messages, self.tokenizer, [len(one.features) for one in seen])
+        shown = [self._shown(visual, min_pixels, max_pixels) for visual in visuals(messages)]
+        ids = encode(messages, self.tokenizer, [one.tokens for one in shown])
         limit = config.text.max_position_embeddings
         if len(ids) + room > limit:
             raise ModelError(
                 f"the prompt has {len(ids)} tokens and the answer may take {room}, the model's context is {limit}: "
                 "show fewer screenshots or a shorter task"
             )
-        owners = (key for key, one in zip(hashes, seen, strict=True) for _ in range(len(one.features)))
-        kinds = config.image_token_id, config.video_token_id
-        tokens = [next(owners) if token in kinds else token for token in ids]
-        reused = self._conversation.begin(tokens)
+        images = [one for one in shown if one.seconds is None]
+        videos = [one for one in shown if one.seconds is not None]
         whole = torch.tensor([ids], device=self.device)
-        images, videos = ([one for one in seen if bool(one.seconds) is timed] for timed in (False, True))
-        positions, deltas = rope_index(
-            whole,
-            torch.ones_like(whole),
-            config,
-            [one.grid for one in images],
-            [one.grid for one in videos],
-            [one.seconds for one in videos],
-        )
+        grids = [one.grid for one in images], [one.grid for one in videos]
+        seconds = [one.seconds for one in videos if one.seconds is not None]
+        positions, deltas = rope_index(whole, torch.ones_like(whole), config, *grids, seconds)
+        owners = iter([one.key for one in shown for _ in range(one.tokens)])
+        pads = config.image_token_id, config.video_token_id
+        tokens = [next(owners) if token in pads else token for token in ids]
+        reused = self._conversation.begin(tokens)
         new = whole[:, reused:]
         output = self.model(
             new,
             position_ids=positions[:, :, reused:].to(self.device),
-            image_features=_last(images, int((new == kinds[0]).sum())),
-            video_features=_last(videos, int((new == kinds[1]).sum())),
+            image_features=self._features(images, int((new == pads[0]).sum())),
+            video_features=self._features(videos, int((new == pads[1]).sum())),
             cache=self._conversation.cache,
             last_only=True,
         )
         self._conversation.add(tokens[reused:])
         return output.logits[0, -1], len(ids) + int(deltas[0]), len(ids), reused
 
-    def _encode(self, visual: Image.Image | Clip, min_pixels: int, max_pixels: int) -> Encoded:
+    def _shown(self, visual: Image.Image | Clip, min_pixels: int, max_pixels: int) -> Shown:
         """min_pixels, max_pixels: for pictures; a video has a budget of its own."""
-        vision, seconds = self.model.config.vision, 0.0
+        vision = self.model.config.vision
         patch, merge = vision.patch_size, vision.spatial_merge_size
+        seconds = None
         try:
             if isinstance(visual, Clip):
-                patches, grid, seconds = preprocess_clip(visual, patch=patch, merge=merge)
+                grid, seconds = clip_grid(visual, patch=patch), 2 * visual.seconds_per_frame
             else:
-                patches, grid = preprocess(
-                    visual, min_pixels=min_pixels, max_pixels=max_pixels, patch=patch, merge=merge
-                )
+                visual = rgb(visual)
+                size = Size(*visual.size)
+                grid = image_grid(size, min_pixels=min_pixels, max_pixels=max_pixels, patch=patch, merge=merge)
         except ValueError as error:
             raise ModelError(str(error)) from None
-        return Encoded(self.model.visual(patches.to(self.device), [grid]), grid, seconds)
+        t, h, w = grid
+        return Shown(visual, pixel_hash(visual, grid), t * h * w // merge**2, grid, seconds)
+
+    def _features(self, shown: Sequence[Shown], count: int) -> Tensor | None:
+        """The last `count` visual tokens; what comes before was taken in earlier, and is not encoded again."""
+        parts: list[Tensor] = []
+        for one in reversed(shown):
+            if count > 0:
+                parts.insert(0, self._seen.get(one.key, partial(self._encode, one))[-count:])
+                count -= len(parts[0])
+        return torch.cat(parts) if parts else None
+
+    def _encode(self, shown: Shown) -> Tensor:
+        vision, visual = self.model.config.vision, shown.visual
+        frames = [rgb(frame) for frame in visual.frames] if isinstance(visual, Clip) else [visual]
+        patches = frame_patches(frames, shown.grid, patch=vision.patch_size, merge=vision.spatial_merge_size)
+        features: Tensor = self.model.visual(patches.to(self.device), [shown.grid])
+        return features
 
     def _decode(
         self, logits: Tensor, position: int, most: int, choose: Callable[[Tensor], int]
@@ -163,11 +173,6 @@ class Engine:
             self._conversation.add([token])
             position += 1
         return ids, True
-
-
-def _last(seen: Sequence[Encoded], count: int) -> Tensor | None:
-    """The last `count` visual tokens."""
-    return torch.cat([one.features for one in seen])[-count:] if count else None
 
 
 def _chooser(attempt: int) -> Callable[[Tensor], int]:

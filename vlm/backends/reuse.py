@@ -19,37 +19,40 @@ WORTH_WHILE = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
-    """Visual tokens `[n, width]` of a picture or video, the grid of its patches, and for a video the seconds from one
-    step of the grid to the next."""
+class Shown:
+    """A picture or video in a prompt: its hash, how many tokens it takes, and the grid of its patches.
 
-    features: Tensor
+    seconds: of a video, from one step of the grid to the next; None for a picture.
+    """
+
+    visual: Image.Image | Clip
+    key: int
+    tokens: int
     grid: Grid
-    seconds: float = 0.0
+    seconds: float | None = None
 
 
-def pixel_hash(visual: Image.Image | Clip, *limits: int) -> int:
-    """A picture or video by its pixels, sizes and times, and the limits to which it is resized."""
-    frames = visual.frames if isinstance(visual, Clip) else (visual,)
-    about = f"{type(visual).__name__} {getattr(visual, 'seconds_per_frame', None)} {limits}"
-    found = hashlib.blake2b(about.encode(), digest_size=8)
+def pixel_hash(visual: Image.Image | Clip, grid: Grid) -> int:
+    """A picture or video by its pixels, modes, sizes and times, and the size at which it is seen."""
+    frames, seconds = (visual.frames, visual.seconds_per_frame) if isinstance(visual, Clip) else ((visual,), None)
+    found = hashlib.blake2b(f"{seconds} {grid}".encode(), digest_size=8)
     for frame in frames:
         found.update(f" {frame.mode} {frame.size} ".encode() + frame.tobytes())
     return int.from_bytes(found.digest(), "big")
 
 
 class Seen:
-    """What was encoded last."""
+    """Visual tokens `[n, width]` of what was encoded last, by its hash."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[int, Encoded] = OrderedDict()
+        self._known: OrderedDict[int, Tensor] = OrderedDict()
 
-    def get(self, key: int, encode: Callable[[], Encoded]) -> Encoded:
-        """The picture or video with this hash, encoded if it is not known."""
+    def get(self, key: int, encode: Callable[[], Tensor]) -> Tensor:
+        """Those of the picture or video with this hash, encoded if it is not known."""
         if key not in self._known:
             self._known[key] = encode()
         self._known.move_to_end(key)
-        while len(self._known) > 1 and sum(len(one.features) for one in self._known.values()) > KEPT_TOKENS:
+        while len(self._known) > 1 and sum(map(len, self._known.values())) > KEPT_TOKENS:
             self._known.popitem(last=False)
         return self._known[key]
 

@@ -1,5 +1,6 @@
 """The chat template: the hub's, token for token, and no way for text to write control tokens."""
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from tiny import transformers
 
 from action_space.errors import ModelError
-from action_space.messages import Message
+from action_space.messages import Clip, Message
 from vlm.chat import encode, load_tokenizer, render, visuals
 from vlm.training.tokenizer import SPECIAL_TOKENS, byte_tokenizer
 
@@ -43,6 +44,7 @@ You are a helpful assistant.<|im_end|>
 {% endif %}"""
 
 SHOT = Image.new("RGB", (56, 56))
+CLIP = Clip((SHOT, SHOT))
 CONVERSATIONS: dict[str, list[Message]] = {
     "no system": [Message("user", ("What is this?",))],
     "system": [Message("system", ("You click.",)), Message("user", ("Click OK", SHOT))],
@@ -59,6 +61,7 @@ CONVERSATIONS: dict[str, list[Message]] = {
     "empty texts": [Message("user", ("", SHOT, "")), Message("assistant", ())],
     "late system": [Message("user", ("u",)), Message("system", ("s",))],
     "any Unicode": [Message("user", ("Größe 😀 日本語 \u2028 e\u0301", SHOT))],
+    "a video": [Message("user", (CLIP, "When?", SHOT))],
     "nothing": [],
 }
 
@@ -70,7 +73,9 @@ def by_hub_template(messages: Sequence[Message]) -> str:
         {
             "role": message.role,
             "content": [
-                {"type": "text", "text": part} if isinstance(part, str) else {"type": "image"}
+                {"type": "text", "text": part}
+                if isinstance(part, str)
+                else {"type": "video" if isinstance(part, Clip) else "image"}
                 for part in message.content
             ],
         }
@@ -99,9 +104,9 @@ def test_ids_equal_transformers_tokenizer(messages: list[Message], tmp_path: Pat
     theirs = transformers().PreTrainedTokenizerFast(tokenizer_object=merging_tokenizer())
     counts = [3 + number for number, _ in enumerate(visuals(messages))]
     text = by_hub_template(messages)
-    for count in counts:
-        text = text.replace("<|image_pad|>", "<|placeholder|>" * count, 1)
-    wanted = theirs(text.replace("<|placeholder|>", "<|image_pad|>"), add_special_tokens=False)["input_ids"]
+    pads = iter(counts)
+    text = re.sub(r"<\|(image|video)_pad\|>", lambda pad: pad[0] * next(pads), text)
+    wanted = theirs(text, add_special_tokens=False)["input_ids"]
     merging_tokenizer().save(str(tmp_path / "tokenizer.json"))
     assert encode(messages, load_tokenizer(tmp_path), counts) == wanted
 

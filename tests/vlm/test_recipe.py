@@ -12,6 +12,7 @@ from action_space.dialects.base import Turn
 from action_space.errors import ModelError
 from action_space.geometry import Frame, Size
 from environments.chromium import drawing_tab
+from vlm.training import pretrain
 from vlm.training.data.render import read_screens, render_screens
 from vlm.training.recipe import Minutes, make
 from vlm.training.run import SMOKE
@@ -45,6 +46,16 @@ def test_a_folder_cut_off_in_a_line_is_read_up_to_there(drawn: Path, tmp_path: P
     text = (drawn / "screens" / "screens.jsonl").read_text(encoding="utf-8")
     (tmp_path / "screens.jsonl").write_text(text[: len(text) - 40], encoding="utf-8")
     assert len(list(read_screens(tmp_path))) == 5
+
+
+def test_few_screens_are_kept_in_memory_and_all_come_round(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretrain, "KEPT", 3)
+    crops, seen = pretrain.Crops(drawn / "screens", 1, start=2, grow=1), set()
+    for _ in range(24):
+        crops.batch(112, 112, 6)
+        assert len(crops._decoded) <= 3
+        seen |= crops._decoded.keys()
+    assert len(seen) == 6
 
 
 @pytest.mark.timeout(400)  # two trainings, of which one in two processes, on a machine that may be busy

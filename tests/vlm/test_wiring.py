@@ -93,7 +93,7 @@ def test_names_find_the_controls_on_which_their_letters_stand(trainer: Trainer, 
     assert figures["hits"] >= 0.7
 
 
-def test_the_network_finds_what_the_reader_was_taught_to_find(trainer: Trainer, reader: Reader, d: Directions) -> None:
+def test_the_network_finds_what_the_simulation_finds(trainer: Trainer, reader: Reader, d: Directions) -> None:
     region = screen(d, 6)
     _, ideal = reader.loss(view_of(trainer.model, region, random.Random(4)))
     _, real = trainer.grounding_loss([grounding_example(region, random.Random(4))])

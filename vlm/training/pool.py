@@ -68,7 +68,7 @@ class Pool:
         self.screens: list[EncodedScreen] = []
         self._next = 0
 
-    def turn(self) -> None:
+    def advance(self) -> None:
         """Encode the next screen, and forget all others."""
         self.screens.clear()
         self.grow()

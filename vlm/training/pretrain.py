@@ -84,7 +84,7 @@ class Crops:
         total = len(self.order)
         self.newest += self.grow
         oldest = max(0, self.newest - min(KEPT, total))
-        for gone in range(oldest - self.grow, oldest):
+        for gone in range(oldest - self.grow, oldest) if total > KEPT else ():
             self.forget(self.order[gone % total])
         pixels: list[np.ndarray] = []
         targets: list[DenseTargets] = []

@@ -187,7 +187,7 @@ def read(
     stage = Stage("read", folder, minutes, modules, optimizer)
     pool = Pool(screens, model.visual, seed + stage.step + 7919 * rank(), whole=MOST_CELLS)
     for scale in stage.steps():
-        pool.turn()
+        pool.advance()
         region = pool.region(WHOLE, most=amounts.questions)
         region = replace(region, tokens=region.tokens - region.tokens.float() @ d.kept().T @ d.kept())
         loss, figures = reader.loss(view_of(model, region, pool.rng))

@@ -63,7 +63,7 @@ class Shown:
 @app.command()
 def ask(
     image: Annotated[
-        Path, typer.Argument(help="A picture or a video: a screenshot, a photo, a scanned page, a screen recording.")
+        Path, typer.Argument(help="A picture (if it moves, its first frame) or a video: a photo, a page, a recording.")
     ],
     prompt: Annotated[
         str,
@@ -99,24 +99,19 @@ def ask(
             _note(f"the reply was cut off after {answer.reply.tokens_out} tokens: --max-tokens allows more")
         if draw is not None and not isinstance(picture, Clip):
             save_drawing(picture, shown.marks, draw)
-        if not as_json:
+        if as_json:
+            drawing = str(draw) if draw is not None else None
+            about = {"task_format": task_format.value, "answer": shown.value, **_about(picture), **_costs(answer)}
+            give({**about, "model": loaded.name, "drawing": drawing, "exit_code": 0})
+        else:
             _print(shown)
-            return
-        give(
-            {
-                "task_format": task_format.value,
-                "answer": shown.value,
-                **_about(picture),
-                "reply": answer.reply.text,
-                "finished": answer.reply.finished,
-                "model": loaded.name,
-                "tokens_in": answer.reply.tokens_in,
-                "tokens_out": answer.reply.tokens_out,
-                "seconds": round(answer.seconds, 3),
-                "drawing": str(draw) if draw is not None else None,
-                "exit_code": 0,
-            }
-        )
+
+
+def _costs(answer: tasks.Answer[Any]) -> dict[str, object]:
+    """The reply as it came, and what it took."""
+    reply = answer.reply
+    tokens = {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out}
+    return {"reply": reply.text, "finished": reply.finished, **tokens, "seconds": round(answer.seconds, 3)}
 
 
 def _require_fitting(picture: Image.Image | Clip, task_format: Format) -> None:

@@ -2,7 +2,7 @@
 
 The rules are those of Qwen's own preparation (facts: qwen-vl-utils 0.0.14): two frames a second, four to 768 frames, an
 even number of them, and smaller frames the more there are. Frames are shrunk as they are decoded, and what lies between
-them is skipped where the file allows it, so that a long video takes no more memory than a short one.
+them is skipped where the file allows it: of a long video, too, no more than these frames are kept.
 """
 
 import bisect

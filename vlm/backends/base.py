@@ -39,7 +39,8 @@ class Model(Protocol):
         """Answer a conversation. min_pixels, max_pixels: the dialect's picture limits (None: the checkpoint's own).
 
         attempt: 0 answers greedily; from 1 on the answer is drawn at temperature 1, seeded by the attempt, for a
-        question whose last answer led nowhere. Equal arguments give equal answers.
+        question whose last answer led nowhere. Equal calls in the same order give equal answers; what was computed for
+        an earlier one may be reused, which in low precision rounds otherwise.
 
         Raises ModelError.
         """

@@ -94,6 +94,7 @@ MOST_CELLS = 1400
 POINT_CELLS, POINTS = (48, 320), 4
 """Of the parts of screens on which points are kept while plans are learned, and how many on each."""
 READING_RATE = 2e-4
+"""Of the tower and the reader, when they learn together."""
 TOKEN = 0.3
 """Root mean square of visual tokens: small beside what the circuits write, so that all states are of about one size."""
 

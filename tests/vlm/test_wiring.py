@@ -21,7 +21,7 @@ from vlm.training.multimodal import (
     grounding_example,
     planning_example,
 )
-from vlm.training.pool import Control, Region
+from vlm.training.pool import Control, Region, aim_at
 from vlm.training.reader import Heads, Reader
 from vlm.training.stages import BUNDLED, PROMPT, sample_of, view_of
 from vlm.training.wiring import directions, size_of, wire_pictures, wire_text
@@ -51,7 +51,7 @@ def screen(d: Directions, seed: int) -> Region:
         for cell in range(WIDE):
             tokens[row, left + cell] += torch.tensor([cell + 0.5, 0.5, WIDE - cell - 0.5, 0.5]) @ OWN[36:40] + OWN[40]
         area = (places[:, 0] == row) & (places[:, 1] >= left) & (places[:, 1] < left + WIDE)
-        controls.append(Control(Element("button", name, box), area))
+        controls.append(Control(Element("button", name, box), area, aim_at(box, None)))
     tokens += 20 * d.visual[0]
     return Region(tokens.flatten(0, 1).bfloat16(), places, (rows, columns), tuple(controls))
 

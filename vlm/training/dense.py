@@ -241,3 +241,12 @@ class CountingHead(nn.Linear):
         variance = wanted[known].var(0, unbiased=False) + 0.01
         error = (self(tokens)[known].float() - wanted[known]).square().mean(0)
         return (error / variance).mean(), 1 - (error.sum() / variance.sum()).item()
+
+
+def seeing_loss(heads: nn.ModuleDict, tokens: Tensor, targets: DenseTargets) -> tuple[Tensor, dict[str, float]]:
+    """Of both `heads` and `counts`, and their figures."""
+    dense, counts = heads["heads"], heads["counts"]
+    assert isinstance(dense, DenseHeads) and isinstance(counts, CountingHead)
+    read, figures = dense.loss(tokens, targets)
+    counted, figures["counted"] = counts.loss(tokens, targets.counts())
+    return read + 0.5 * counted, figures

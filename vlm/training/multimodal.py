@@ -65,6 +65,7 @@ class Example:
     features: Tensor | None = None
     question: Tensor | None = None
     boxes: tuple[Box, ...] = ()
+    aims: tuple[tuple[float, float], ...] = ()
 
 
 def on_grid(value: float, most: int) -> int:
@@ -94,8 +95,7 @@ def grounding_example(region: Region, rng: random.Random) -> Example:
     answers: list[int] = []
     looks: list[Look] = []
     for number, control in enumerate(region.controls):
-        box = control.element.box
-        x, y = on_grid((box.left + box.right) / 2, MOST_X), on_grid((box.top + box.bottom) / 2, MOST_Y)
+        x, y = on_grid(control.aim[0], MOST_X), on_grid(control.aim[1], MOST_Y)
         answer = [FIRST_X + x, FIRST_Y + y, IM_END]
         ids += [VISION_END, *TAIL, *answer]
         after = len(TAIL) + 1 + len(answer)
@@ -115,6 +115,7 @@ def grounding_example(region: Region, rng: random.Random) -> Example:
         region.tokens,
         torch.cat(question),
         tuple(control.element.box for control in region.controls),
+        tuple(control.aim for control in region.controls),
     )
 
 
@@ -289,14 +290,16 @@ class Trainer(nn.Module):
         return answers
 
     def grounding_loss(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
-        """Of the points. A wide control is as good a little beside its middle."""
+        """Of the points. A wide control is as good a little beside."""
         batch = collate(examples)
         states = self.states(batch)
         boxes = [box for example in examples for box in example.boxes]
+        aims = [aim for example in examples for aim in example.aims]
         answers = self.answers(batch, states)
         wanted = torch.zeros(len(boxes), 3, answers.shape[1])
         for axis, first, count in ((1, FIRST_X, len(X_TOKENS)), (0, FIRST_Y, len(Y_TOKENS))):
-            wanted[:, 1 - axis, first : first + count] = torch.stack([points_in(box, axis, count) for box in boxes])
+            points = [points_in(box, aim, axis, count) for box, aim in zip(boxes, aims, strict=True)]
+            wanted[:, 1 - axis, first : first + count] = torch.stack(points)
         wanted[:, 2, IM_END] = 1
         loss = -(answers * wanted.flatten(0, 1)).sum(1).mean()
         _, looked = self.looking_loss(batch, states, POINTING)

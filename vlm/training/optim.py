@@ -47,7 +47,9 @@ class MuonAdamW:
         self.entries: list[tuple[nn.Parameter, Tensor, Tensor, Tensor | None]] = []
         for name, parameter in named:
             if parameter.requires_grad:
-                inside = not any(part in name for part in ("embed_tokens", "lm_head", "heads", "merger.mlp.0"))
+                inside = not any(
+                    part in name for part in ("embed_tokens", "lm_head", "heads", "reader", "merger.mlp.0")
+                )
                 matrix = matrix_lr is not None and parameter.ndim == 2 and inside
                 master = parameter.detach().float().clone()
                 self.entries.append(

@@ -11,7 +11,7 @@ from torch import Tensor
 from action_space.geometry import Box
 from vlm.images import normalised, patches_of
 from vlm.training.data.render import Element, Screen
-from vlm.training.dense import CELL, label_of, letters_of, target_cells
+from vlm.training.dense import CELL, DenseTargets, ScreenLabels, dense_targets, label_of, letters_of, target_cells
 from vlm.training.pretrain import Crops
 from vlm.vision import VisionTower
 
@@ -21,23 +21,31 @@ CROPS, CROP_ROWS, CROP_COLUMNS = 4, 16, 20
 """How many parts of a screen are encoded, of so many cells: one shape, because a CPU is slow at the first of each."""
 WHOLE = 100_000
 """More cells than any screen has."""
+INSET = 1.5 * CELL
+"""How far inside a control a click should be, in pixels, if the control is large enough."""
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A control of an encoded screen, in its pixels. area: of its cells, those of its box and of its label."""
+    """A control of an encoded screen, in its pixels.
+
+    area: the cells in which its name is written, or those of its box. aim (x, y): where to click it.
+    """
 
     element: Element
     area: Tensor
+    aim: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedScreen:
-    """Visual tokens `[rows, columns, width]`, which cells `[rows, columns]` show anything, and the controls."""
+    """Visual tokens `[rows, columns, width]`, which cells `[rows, columns]` show anything, the controls, and all that
+    the tokens should tell."""
 
     tokens: Tensor
     drawn: Tensor
     controls: tuple[Control, ...]
+    targets: DenseTargets
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +87,11 @@ class Pool:
         while len(self.screens) == before:
             number = self.source.order[self._next % len(self.source.order)]
             self._next += 1
-            image, _ = self.source.load(number)
-            self._add(image, self.source.seen_screens[number])
+            image, labels = self.source.load(number)
+            self._add(image, self.source.seen_screens[number], labels)
             self.source.forget(number)
 
-    def _add(self, image: np.ndarray, screen: Screen) -> None:
+    def _add(self, image: np.ndarray, screen: Screen, labels: ScreenLabels) -> None:
         rows, columns = image.shape[0] // CELL, image.shape[1] // CELL
         if self.whole and rows * columns > self.whole:
             return
@@ -92,12 +100,10 @@ class Pool:
         controls = []
         for element in _plainly_named(screen.elements, columns * CELL, rows * CELL):
             label = label_of(element, screen, letters)
-            area = target_cells(element.box, rows, columns).bool()
-            if label:
-                area |= target_cells(label, rows, columns).bool()
-            controls.append((element, area))
-        for part in self._parts(rows, columns, [area for _, area in controls]):
-            self._encode(image, part, controls)
+            area = target_cells(label or element.box, rows, columns).bool()
+            controls.append(Control(element, area, aim_at(element.box, label)))
+        for part in self._parts(rows, columns, [control.area for control in controls]):
+            self._encode(image, part, controls, labels)
 
     def _parts(self, rows: int, columns: int, areas: list[Tensor]) -> list[tuple[int, int, int, int]]:
         """Top, left, rows and columns to encode: all of it, or parts around controls that begin where a window does."""
@@ -112,7 +118,9 @@ class Pool:
             parts.add((top, left, tall, wide))
         return sorted(parts)
 
-    def _encode(self, image: np.ndarray, part: tuple[int, int, int, int], found: list[tuple[Element, Tensor]]) -> None:
+    def _encode(
+        self, image: np.ndarray, part: tuple[int, int, int, int], found: list[Control], labels: ScreenLabels
+    ) -> None:
         top, left, rows, columns = part
         cells = slice(top, top + rows), slice(left, left + columns)
         seen = image[top * CELL : (top + rows) * CELL, left * CELL : (left + columns) * CELL]
@@ -120,11 +128,13 @@ class Pool:
         tokens = self.tower(patches_of(frames.expand(2, -1, -1, -1)), [(1, 2 * rows, 2 * columns)])
         tokens = tokens.view(rows, columns, -1)
         controls = []
-        for element, area in found:
-            if int(area[cells].sum()) == int(area.sum()):
-                controls.append(Control(_moved(element, -left * CELL, -top * CELL), area[cells]))
+        for control in found:
+            moved = _moved(control, control.area[cells], -left * CELL, -top * CELL)
+            if int(moved.area.sum()) == int(control.area.sum()) and _inside(moved.aim, columns * CELL, rows * CELL):
+                controls.append(moved)
         if controls:
-            self.screens.append(EncodedScreen(tokens, _drawn(seen), tuple(controls)))
+            targets = dense_targets(labels, left * CELL, top * CELL, columns * CELL, rows * CELL)
+            self.screens.append(EncodedScreen(tokens, _drawn(seen), tuple(controls), targets))
 
     def region(self, cells: float, blank: float = 1.0, most: int = 1) -> Region:
         """About `cells` cells around a random control, somewhere on a random screen; WHOLE: all that was encoded.
@@ -151,13 +161,35 @@ class Pool:
             kept |= other.area[part]
         places = torch.nonzero(kept) + torch.tensor(at)
         away = (at[1] - left) * CELL, (at[0] - top) * CELL
-        controls = tuple(Control(_moved(other.element, *away), other.area[part][kept]) for other in asked)
+        controls = tuple(_moved(other, other.area[part][kept], *away) for other in asked)
         return Region(screen.tokens[part][kept], places, size, controls)
 
 
-def _moved(element: Element, dx: int, dy: int) -> Element:
-    box = element.box
-    return replace(element, box=Box(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy))
+def aim_at(box: Box, label: Box | None) -> tuple[float, float]:
+    """Where to click a control: the point of its box, well inside, that is nearest to the middle of its label.
+
+    The middle of a wide field is far from the label by which it is found, and so is harder to tell from there.
+    """
+    spans = (box.left, box.right), (box.top, box.bottom)
+    if not label:
+        return (box.left + box.right) / 2, (box.top + box.bottom) / 2
+    middles = (label.left + label.right) / 2, (label.top + label.bottom) / 2
+    x, y = (
+        min(max(middle, start + inset), end - inset)
+        for middle, (start, end) in zip(middles, spans, strict=True)
+        for inset in (min((end - start) / 2, INSET),)
+    )
+    return x, y
+
+
+def _moved(control: Control, area: Tensor, dx: int, dy: int) -> Control:
+    box, (x, y) = control.element.box, control.aim
+    element = replace(control.element, box=Box(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy))
+    return Control(element, area, (x + dx, y + dy))
+
+
+def _inside(point: tuple[float, float], width: int, height: int) -> bool:
+    return 0 <= point[0] < width and 0 <= point[1] < height
 
 
 def _plainly_named(elements: tuple[Element, ...], width: int, height: int) -> list[Element]:

@@ -16,7 +16,15 @@ from vlm.config import VisionConfig
 from vlm.images import normalised, patches_of
 from vlm.rope import Grid
 from vlm.training.data.render import Screen, read_screens
-from vlm.training.dense import CountingHead, DenseHeads, DenseTargets, ScreenLabels, dense_targets, labels_of
+from vlm.training.dense import (
+    CountingHead,
+    DenseHeads,
+    DenseTargets,
+    ScreenLabels,
+    dense_targets,
+    labels_of,
+    seeing_loss,
+)
 from vlm.training.optim import MuonAdamW
 from vlm.training.run import FULL, Amounts, Stage
 from vlm.training.workers import rank
@@ -132,9 +140,8 @@ def pretrain(
     sources = _sources((screens, specimens), seed + stage.step, amounts)
     for scale, batch in _batches(stage, sources, amounts):
         tokens = tower(batch[0], batch[1])
-        read, figures = heads.loss(tokens, batch[2])
-        counted, figures["counted"] = counts.loss(tokens, batch[2].counts())
-        torch.autograd.backward(read + 0.5 * counted)
+        loss, figures = seeing_loss(modules, tokens, batch[2])
+        torch.autograd.backward(loss)
         optimizer.step(scale)
         stage.collect(figures)
     return modules

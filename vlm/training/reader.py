@@ -34,8 +34,9 @@ from vlm.training.wiring import Told
 ROUNDING = 0.7
 """By how much the network's scores of alike middles differ from exact ones."""
 FIRST_ALIKE, FIRST_SHARPNESS, FIRST_SURE = 13.0, 200.0, 15.0
-AIMED = 5.0
-"""How much it counts that every cell aims at the middle of its control."""
+AIMED, PRECISE = 5.0, 0.05
+"""How much it counts that every cell aims where its control should be clicked, and from where a miss counts as such
+and not as its square."""
 LETTERED, CERTAIN = 0.3, 0.12
 """How much a cell is gathered for each of its letters, and how much the tower's certainty of a control counts."""
 FARTHEST, STEEP, KNOTS = 9.0, 3.0, 20
@@ -58,7 +59,7 @@ class View:
 
     x `[n, width]`: what the first layer's MLP sees. places `[n, 2]`: row and column of each visual token.
     letters `[m, 36]`: of each instruction. keys, queries: cos and sin `[n, head_dim]` and `[1, head_dim]` of visual
-    tokens and of those that ask. areas `[m, n]` and boxes: where the controls are.
+    tokens and of those that ask. areas `[m, n]`, boxes and aims `[m, 2]` (x, y): where the controls are.
     """
 
     x: Tensor
@@ -68,6 +69,7 @@ class View:
     queries: tuple[Tensor, Tensor]
     areas: Tensor
     boxes: tuple[Box, ...]
+    aims: Tensor
 
 
 class Reader(nn.Module):
@@ -166,13 +168,15 @@ class Reader(nn.Module):
         return looked, (looked.exp() @ waves).unflatten(-1, (len(WAVES), 2))
 
     def aim(self, view: View) -> Tensor:
-        """How far the turns of every control's cells are from those to its middle."""
+        """How far the turns of controls' cells are from those to where these should be clicked. All controls count
+        the same, however many cells they have."""
         turned, *_ = self(view.x)
         owned = torch.nonzero(view.areas)
-        away = _middles(view.boxes)[owned[:, 0]] - view.places[owned[:, 1]]
+        away = view.aims.flip(1)[owned[:, 0]] / CELL - 0.5 - view.places[owned[:, 1]]
         angle = away[:, list(AXES)] * self.speed[list(WAVES)]
         wanted = torch.stack((angle.cos() - 1, angle.sin()), -1)
-        return F.smooth_l1_loss(turned[owned[:, 1]], wanted, beta=0.1)
+        missed = F.smooth_l1_loss(turned[owned[:, 1]], wanted, beta=PRECISE, reduction="none").mean((1, 2))
+        return (missed / view.areas.sum(1)[owned[:, 0]]).sum() / len(view.areas)
 
     def loss(self, view: View) -> tuple[Tensor, dict[str, float]]:
         """Of looking at the controls, of where their cells aim, and of the points that are said then."""
@@ -184,7 +188,8 @@ class Reader(nn.Module):
             own = torch.tensor(AXES) == axis
             grid = F.normalize(points_of_grid(count, GRID, self.speed)[:, own].flatten(1), dim=1)
             scores = self.scales[2].exp() * F.normalize(waves[:, own].flatten(1), dim=1) @ grid.T
-            wanted = torch.stack([points_in(box, axis, count) for box in view.boxes])
+            targets = zip(view.boxes, view.aims.tolist(), strict=True)
+            wanted = torch.stack([points_in(box, aim, axis, count) for box, aim in targets])
             total = total + 0.1 * F.cross_entropy(scores, wanted)
             said.append(scores.argmax(-1) * GRID)
         left, top, right, bottom = torch.tensor([(b.left, b.top, b.right, b.bottom) for b in view.boxes]).T
@@ -194,16 +199,12 @@ class Reader(nn.Module):
         return total, figures | {"aim": aim.item(), "hits": hits.float().mean().item()}
 
 
-def _middles(boxes: Sequence[Box]) -> Tensor:
-    """`[m, 2]`: row and column of the middle of each box, in cells."""
-    return torch.tensor([(b.top + b.bottom, b.left + b.right) for b in boxes]) / (2 * CELL) - 0.5
+def points_in(box: Box, aim: Sequence[float], axis: int, count: int) -> Tensor:
+    """`[count]`: how good each point of the grid is for a click in `box`, best at `aim` (x, y), across (axis 1) or down
+    (axis 0).
 
-
-def points_in(box: Box, axis: int, count: int) -> Tensor:
-    """`[count]`: how good each point of the grid is for a click in `box`, across (axis 1) or down (axis 0).
-
-    A wide control is as good a little beside its middle.
+    A wide control is as good a little beside.
     """
-    start, end = (box.left, box.right) if axis else (box.top, box.bottom)
-    away = torch.arange(count) * GRID - (start + end) / 2
-    return (-0.5 * (away / max(GRID / 3, (end - start) / 8)).square()).softmax(0)
+    start, end, best = (box.left, box.right, aim[0]) if axis else (box.top, box.bottom, aim[1])
+    away = torch.arange(count) * GRID - best
+    return (-0.5 * (away / max(GRID / 3, min(best - start, end - best) / 4)).square()).softmax(0)

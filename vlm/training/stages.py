@@ -14,7 +14,7 @@ from vlm.model import Qwen25VL
 from vlm.rope import mrope_table
 from vlm.training.circuits import LOOK_LAYER, Directions, turns
 from vlm.training.data.words import Words
-from vlm.training.dense import DenseHeads
+from vlm.training.dense import DenseHeads, seeing_loss
 from vlm.training.multimodal import (
     FIRST_X,
     FIRST_Y,
@@ -93,19 +93,19 @@ MOST_CELLS = 1400
 """Of the screens on which points are learned."""
 POINT_CELLS, POINTS = (48, 320), 4
 """Of the parts of screens on which points are kept while plans are learned, and how many on each."""
-READING_RATE = 2e-4
-"""Of the tower and the reader, when they learn together."""
+READING_RATES = 0.01, 2e-4
+"""Of the tower's matrices, and of all else, when tower and reader learn together."""
 TOKEN = 0.3
 """Root mean square of visual tokens: small beside what the circuits write, so that all states are of about one size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Foundation:
-    """A network around a trained tower, its circuits of text, and what the tower's heads say of its tokens."""
+    """A network around a trained tower, its circuits of text, and the tower's heads (`vlm.training.pretrain`)."""
 
     model: Qwen25VL
     d: Directions
-    heads: Heads
+    heads: nn.ModuleDict
 
 
 def start(
@@ -146,10 +146,16 @@ def start(
     torch.manual_seed(seed)
     wire_text(model, d, PROMPT)
     model.requires_grad_(False)
-    return Foundation(model.bfloat16(), d, Heads(heads.weight / factor, heads.bias))
+    kept = nn.ModuleDict({name: seeing[name] for name in ("heads", "counts")})
+    with torch.no_grad():
+        for name, parameter in kept.named_parameters():
+            if name.endswith("weight"):
+                parameter.div_(factor)
+    return Foundation(model.bfloat16(), d, kept)
 
 
 def _heads(seeing: nn.ModuleDict) -> Heads:
+    """What the reader begins with."""
     counts, dense = seeing["counts"], seeing["heads"]
     assert isinstance(counts, nn.Linear) and isinstance(dense, DenseHeads)
     parts = []
@@ -158,6 +164,11 @@ def _heads(seeing: nn.ModuleDict) -> Heads:
         control = kinds[1:].mean(0, keepdim=True) - kinds[:1]
         parts.append(torch.cat((getattr(counts, part), getattr(dense.edges, part), control)).detach().float())
     return Heads(*parts)
+
+
+def _without(tokens: Tensor, d: Directions) -> Tensor:
+    """Visual tokens as they will be after `_keep_out`."""
+    return tokens.float() - tokens.float() @ d.kept().T @ d.kept()
 
 
 @torch.no_grad()
@@ -181,18 +192,23 @@ def read(
     size = size_of(model, samples[0], 0, attended=True)
     torch.manual_seed(seed)
     hidden, speed = BUNDLED.text.intermediate_size, turns(BUNDLED.text)
-    reader = Reader(hidden, d, speed, foundation.heads, size=size, rest=rest)
+    reader = Reader(hidden, d, speed, _heads(foundation.heads), size=size, rest=rest)
     told_by_first(reader.parameters())
-    modules = nn.ModuleDict({"reader": reader, "tower": model.visual.requires_grad_(True)})
-    optimizer = MuonAdamW(modules.named_parameters(), matrix_lr=None, other_lr=READING_RATE)
+    parts = {"reader": reader, "tower": model.visual.requires_grad_(True), "heads": foundation.heads}
+    modules = nn.ModuleDict(parts)
+    matrix_lr, other_lr = READING_RATES
+    optimizer = MuonAdamW(modules.named_parameters(), matrix_lr=matrix_lr, other_lr=other_lr)
     stage = Stage("read", folder, minutes, modules, optimizer)
     pool = Pool(screens, model.visual, seed + stage.step + 7919 * rank(), whole=MOST_CELLS)
     for scale in stage.steps():
         pool.advance()
         region = pool.region(WHOLE, most=amounts.questions)
-        region = replace(region, tokens=region.tokens - region.tokens.float() @ d.kept().T @ d.kept())
-        loss, figures = reader.loss(view_of(model, region, pool.rng))
-        torch.autograd.backward(loss)
+        screen = pool.screens[0]
+        seen, told = seeing_loss(foundation.heads, _without(screen.tokens.flatten(0, 1), d).bfloat16(), screen.targets)
+        region = replace(region, tokens=_without(region.tokens, d))
+        found, figures = reader.loss(view_of(model, region, pool.rng))
+        torch.autograd.backward(found + seen)
+        figures |= {"read": told["read"], "counted": told["counted"]}
         optimizer.step(scale)
         stage.collect(figures)
     model.visual.requires_grad_(False)
@@ -227,6 +243,7 @@ def view_of(model: Qwen25VL, region: Region, rng: random.Random) -> View:
         queries,
         torch.stack([control.area for control in region.controls]),
         tuple(control.element.box for control in region.controls),
+        torch.tensor([control.aim for control in region.controls]),
     )
 
 

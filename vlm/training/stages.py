@@ -93,7 +93,7 @@ MOST_CELLS = 1400
 """Of the screens on which points are learned."""
 POINT_CELLS, POINTS = (48, 320), 4
 """Of the parts of screens on which points are kept while plans are learned, and how many on each."""
-READING_RATES = 0.01, 2e-4
+READING_RATES = 0.002, 2e-4
 """Of the tower's matrices, and of all else, when tower and reader learn together."""
 TOKEN = 0.3
 """Root mean square of visual tokens: small beside what the circuits write, so that all states are of about one size."""

@@ -1,6 +1,7 @@
 """The circuits that the language model starts with do what they are there for."""
 
 import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -98,6 +99,25 @@ def test_the_network_finds_what_the_simulation_finds(trainer: Trainer, reader: R
     _, ideal = reader.loss(view_of(trainer.model, region, random.Random(4)))
     _, real = trainer.grounding_loss([grounding_example(region, random.Random(4))])
     assert real["look"] == pytest.approx(ideal["look"], abs=0.1)
+
+
+def test_the_aim_is_better_the_nearer_it_is(trainer: Trainer, reader: Reader, d: Directions) -> None:
+    """The reader begins with aims at the middle, which are those of this screen."""
+    view = view_of(trainer.model, screen(d, 7), random.Random(4))
+    right = reader.aim(view)
+    for away in ((2.0, 0.0), (0.0, 2.0)):
+        near, far = (reader.aim(replace(view, aims=view.aims + CELL * k * torch.tensor(away))) for k in (1, 2))
+        assert 3 * right < near < far
+
+
+def test_all_controls_count_the_same_for_the_aim(trainer: Trainer, reader: Reader, d: Directions) -> None:
+    view = view_of(trainer.model, screen(d, 7), random.Random(4))
+    view = replace(view, areas=view.areas[:2], aims=view.aims[:2] + torch.tensor([[3.0 * CELL, 0.0], [0.0, 0.0]]))
+    other = reader.aim(replace(view, areas=view.areas[1:], aims=view.aims[1:]))
+    narrow = view.areas.clone()
+    narrow[0, torch.nonzero(narrow[0])[1:]] = False  # one cell of the first, three of the second
+    alone = reader.aim(replace(view, areas=narrow[:1], aims=view.aims[:1]))
+    assert reader.aim(replace(view, areas=narrow)).item() == pytest.approx(((alone + other) / 2).item(), rel=0.01)
 
 
 def test_a_visual_token_carries_the_waves_of_its_place(trainer: Trainer, d: Directions) -> None:

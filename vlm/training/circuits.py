@@ -18,7 +18,7 @@ LOOK_LAYER, COPY_LAYER = 7, 10
 POINTING, COPYING = (LOOK_LAYER, 0), (COPY_LAYER, 1)
 """Those heads: layer and group."""
 STRAIGHTEN_LAYER, TURN_LAYER, MEASURE_LAYER = 3, 4, 5
-"""Whose MLPs make circles of the waves, turn them on to the middle of the control, and take their length."""
+"""Whose MLPs make circles of the waves, turn them on to where the control is clicked, and take their length."""
 STEADY_LAYER = 3
 """In which heads make visual tokens alike long."""
 FETCH_LAYER = 4
@@ -215,7 +215,7 @@ def _products(wires: Wires, wanted: Sequence[tuple[Tensor, Tensor, Tensor]]) -> 
 
 
 def turn(wires: Wires, d: Directions, size: float) -> None:
-    """Turns the waves of a visual token on to the middle of its control: c + i s times what was read, 1 + C + i S."""
+    """Turns the waves of a visual token on to the aim of its control: c + i s times what was read, 1 + C + i S."""
     wanted = []
     for number in range(len(WAVES)):
         pair = slice(2 * number, 2 * number + 2)
@@ -280,7 +280,7 @@ def _carry(wires: Wires, d: Directions, gain: float) -> None:
 def gather(
     wires: Wires, d: Directions, size: float, speed: Tensor, marks: tuple[Tensor, Tensor], alike: float, strength: float
 ) -> None:
-    """The first group's heads take the mean of the letters in cells with the same middle.
+    """The first group's heads take the mean of the letters in cells with the same aim.
 
     The score is minus half the squared distance of the waves, `alike` times: it must not depend on how long they are.
     """
@@ -289,7 +289,7 @@ def gather(
     rows = _slow_rows(wires.size, speed)
     query[rows[:waves]] = key[rows[:waves]] = (alike * root) ** 0.5 * size / PLACE * d.places
     query[rows[waves]] = size / STEADY * d.visual[0]
-    # The same middle counts 0, however large a state is.
+    # The same aim counts 0, however large a state is.
     same = len(WAVES) * size / STEADY * d.visual[0] + size / 2 * d.length[0]
     key[rows[waves]] = root * (size / CODED * d.weight[0] - alike * same - 3 * OTHERS / TEXT * d.text[0])
     # Text has nothing to gather, and looks at starts of turns.

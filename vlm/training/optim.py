@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from vlm.training.workers import rank, summed, workers
 
+NO_MATRICES = ("embed_tokens", "lm_head", "heads", "reader", "merger.mlp.0")
+"""Parts of which even two-dimensional weights take AdamW steps."""
+
 
 def orthogonalised(gradient: Tensor, steps: int = 5) -> Tensor:
     """The nearest semi-orthogonal matrix to `gradient`, by Newton-Schulz iteration in bf16 (Jordan et al., 2024)."""
@@ -30,8 +33,8 @@ def zeros_or_gradient(parameter: Tensor) -> Tensor:
 class MuonAdamW:
     """One optimizer over a network's parameters.
 
-    Two-dimensional weights inside blocks take Muon steps of `matrix_lr`; embeddings, heads, biases and norms take
-    AdamW steps of `other_lr`, and so do all without a `matrix_lr`. Both are scaled by the `scale` given to `step`.
+    Two-dimensional weights inside blocks take Muon steps of `matrix_lr`; embeddings, heads, readers, biases and norms
+    take AdamW steps of `other_lr`, and so do all without a `matrix_lr`. Both are scaled by the `scale` given to `step`.
     """
 
     def __init__(
@@ -47,9 +50,7 @@ class MuonAdamW:
         self.entries: list[tuple[nn.Parameter, Tensor, Tensor, Tensor | None]] = []
         for name, parameter in named:
             if parameter.requires_grad:
-                inside = not any(
-                    part in name for part in ("embed_tokens", "lm_head", "heads", "reader", "merger.mlp.0")
-                )
+                inside = not any(part in name for part in NO_MATRICES)
                 matrix = matrix_lr is not None and parameter.ndim == 2 and inside
                 master = parameter.detach().float().clone()
                 self.entries.append(

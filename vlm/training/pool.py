@@ -170,16 +170,14 @@ def aim_at(box: Box, label: Box | None) -> tuple[float, float]:
 
     The middle of a wide field is far from the label by which it is found, and so is harder to tell from there.
     """
-    spans = (box.left, box.right), (box.top, box.bottom)
-    if not label:
-        return (box.left + box.right) / 2, (box.top + box.bottom) / 2
-    middles = (label.left + label.right) / 2, (label.top + label.bottom) / 2
-    x, y = (
-        min(max(middle, start + inset), end - inset)
-        for middle, (start, end) in zip(middles, spans, strict=True)
-        for inset in (min((end - start) / 2, INSET),)
-    )
-    return x, y
+    near = label or box
+    x, y = (near.left + near.right) / 2, (near.top + near.bottom) / 2
+    return _well_inside(x, box.left, box.right), _well_inside(y, box.top, box.bottom)
+
+
+def _well_inside(value: float, start: int, end: int) -> float:
+    inset = min((end - start) / 2, INSET)
+    return min(max(value, start + inset), end - inset)
 
 
 def _moved(control: Control, area: Tensor, dx: int, dy: int) -> Control:

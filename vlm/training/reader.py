@@ -1,6 +1,6 @@
 """What the first layer's MLP reads of a visual token, taught by what the circuits behind it make of that.
 
-The circuits are written down once more, as they would be without rounding: which cells have the same middle, whose
+The circuits are written down once more, as they would be without rounding: which cells have the same aim, whose
 letters are alike, where a point is. So every step teaches with all controls of a screen, and gradients pass a few
 products instead of eight layers (docs/decisions.md). It begins with what the tower's own heads say, which are linear.
 """
@@ -32,7 +32,7 @@ from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS
 from vlm.training.wiring import Told
 
 ROUNDING = 0.7
-"""By how much the network's scores of alike middles differ from exact ones."""
+"""By how much the network's scores of alike aims differ from exact ones."""
 FIRST_ALIKE, FIRST_SHARPNESS, FIRST_SURE = 13.0, 200.0, 15.0
 AIMED, PRECISE = 5.0, 0.05
 """How much it counts that every cell aims where its control should be clicked, and from where a miss counts as such
@@ -40,7 +40,7 @@ and not as its square."""
 LETTERED, CERTAIN = 0.3, 0.12
 """How much a cell is gathered for each of its letters, and how much the tower's certainty of a control counts."""
 FARTHEST, STEEP, KNOTS = 9.0, 3.0, 20
-"""How far away a middle may be, in cells; how sharply units bend, and how many for each side."""
+"""How far away an aim may be at first, in cells; how sharply units bend, and how many for each side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,9 @@ class Reader(nn.Module):
 
     @torch.no_grad()
     def _begin(self, d: Directions, heads: Heads, size: float) -> None:
-        """What the heads say passes units that are open for every visual token; turns are pieced together of others,
-        each of which bends at one distance. All are closed for text, and those that are left write nothing at first."""
+        """What the heads say passes units that are open for every visual token; turns, at first to the middle that the
+        edges tell, are pieced together of others, each of which bends at one distance. All are closed for text, and
+        those that are left write nothing at first."""
         hidden = self.down.in_features
         gates, ups = self.gate_up.weight[:hidden], self.gate_up.weight[hidden:]
         one = size / VISUAL * d.visual[0]
@@ -121,7 +122,7 @@ class Reader(nn.Module):
         units = F.silu(STEEP * torch.cat((away[:, None] - knots, -away[:, None] - knots), 1))
         angle = away[:, None] * self.speed[list(WAVES)] * (torch.tensor(AXES) == axis)
         wanted = torch.stack((angle.cos() - 1, angle.sin()), -1).flatten(1)
-        # A ridge, so that no large numbers have to cancel each other in bf16; most middles are near.
+        # A ridge, so that no large numbers have to cancel each other in bf16; most are near.
         weight = 1 / (1 + away.abs())[:, None]
         system = units.T @ (weight * units) + 0.01 * torch.eye(2 * KNOTS)
         solved: Tensor = torch.linalg.solve(system, units.T @ (weight * wanted))

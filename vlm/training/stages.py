@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, fields, replace
 from itertools import groupby
 from pathlib import Path
@@ -101,7 +102,8 @@ TOKEN = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Foundation:
-    """A network around a trained tower, its circuits of text, and the tower's heads (`vlm.training.pretrain`)."""
+    """A network around a trained tower, its circuits of text, and the tower's `heads` and `counts`, which read the
+    tokens as they are in this network."""
 
     model: Qwen25VL
     d: Directions
@@ -146,11 +148,11 @@ def start(
     torch.manual_seed(seed)
     wire_text(model, d, PROMPT)
     model.requires_grad_(False)
-    kept = nn.ModuleDict({name: seeing[name] for name in ("heads", "counts")})
+    kept = nn.ModuleDict({name: deepcopy(seeing[name]) for name in ("heads", "counts")})
     with torch.no_grad():
         for name, parameter in kept.named_parameters():
             if name.endswith("weight"):
-                parameter.div_(factor)
+                parameter.div_(factor)  # these tokens are smaller
     return Foundation(model.bfloat16(), d, kept)
 
 
@@ -167,15 +169,15 @@ def _heads(seeing: nn.ModuleDict) -> Heads:
 
 
 def _without(tokens: Tensor, d: Directions) -> Tensor:
-    """Visual tokens as they will be after `_keep_out`."""
+    """Visual tokens `[..., width]` without the directions in which circuits write numbers."""
     return tokens.float() - tokens.float() @ d.kept().T @ d.kept()
 
 
 @torch.no_grad()
 def _keep_out(last: nn.Linear, d: Directions) -> None:
-    """Visual tokens leave the directions alone in which circuits write numbers."""
-    for part in (last.weight, last.bias):
-        part.sub_((d.kept().T @ (d.kept() @ part.float())).to(part.dtype))
+    """A layer that writes visual tokens writes nothing there any more."""
+    last.weight.copy_(_without(last.weight.T, d).T)
+    last.bias.copy_(_without(last.bias, d))
 
 
 def read(
@@ -204,13 +206,13 @@ def read(
         pool.advance()
         region = pool.region(WHOLE, most=amounts.questions)
         screen = pool.screens[0]
-        seen, told = seeing_loss(foundation.heads, _without(screen.tokens.flatten(0, 1), d).bfloat16(), screen.targets)
+        tokens = _without(screen.tokens.flatten(0, 1), d).bfloat16()
+        seeing, seen = seeing_loss(foundation.heads, tokens, screen.targets)
         region = replace(region, tokens=_without(region.tokens, d))
-        found, figures = reader.loss(view_of(model, region, pool.rng))
-        torch.autograd.backward(found + seen)
-        figures |= {"read": told["read"], "counted": told["counted"]}
+        finding, found = reader.loss(view_of(model, region, pool.rng))
+        torch.autograd.backward(seeing + finding)
         optimizer.step(scale)
-        stage.collect(figures)
+        stage.collect({**found, "read": seen["read"], "counted": seen["counted"]})
     model.visual.requires_grad_(False)
     last = model.visual.merger.mlp[2]
     assert isinstance(last, nn.Linear)

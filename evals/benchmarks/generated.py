@@ -1,7 +1,8 @@
 """Grounding on generated pages: words, fonts and layouts that training never drew.
 
 The rule is ScreenSpot's: the predicted point lies in the target's box, edges inside; a reply without a point is a
-miss. Pages come from the generator of the training data, on the held-out side of its words and fonts.
+miss. A checkbox or radio button is hit on its label too, where a click ticks it (since protocol 2). Pages come from
+the generator of the training data, on the held-out side of its words and fonts.
 """
 
 import random
@@ -25,7 +26,7 @@ from evals.intervals import wilson
 from vlm.training.data.render import Element, Screen, read_screens, render_screens
 from vlm.training.questions import NOUNS, PLAN_NOUNS, quoted
 
-PROTOCOL = "point-in-box 1"
+PROTOCOL = "point-in-box 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def _ask(model: SpokenModel, dialect: Dialect, image: Image.Image, element: Elem
     )
     point = _point(dialect, reply.text, frame)
     box = element.box
-    hit = point is not None and box.left <= point.x <= box.right and box.top <= point.y <= box.bottom
+    hit = point is not None and element.hit_by(point.x, point.y)
     place = (point.x, point.y) if point else None
     return Answer(
         page, element.kind, words, (box.left, box.top, box.right, box.bottom), place, hit, time.monotonic() - started

@@ -16,7 +16,7 @@ from vlm.training.data.render import Element
 from vlm.training.data.words import Words, is_held_out
 from vlm.training.dense import target_cells
 from vlm.training.multimodal import IMAGE_PAD, TOKENS, asked, collate, grounding_example, planning_example
-from vlm.training.pool import Control, Region, aim_at
+from vlm.training.pool import Control, Region
 from vlm.training.questions import NOUNS, instruction, plan_question
 from vlm.training.stages import BUNDLED
 from vlm.training.tokenizer import PHRASES
@@ -33,7 +33,7 @@ def screen(rows: slice = slice(0, ROWS), columns: slice = slice(0, COLUMNS), mor
     kept[rows, columns] = True
     places = torch.nonzero(kept)
     area = target_cells(TARGET, ROWS, COLUMNS).bool()[kept]
-    controls = (Control(Element("button", "Send it", TARGET), area, aim_at(TARGET, None)), *more)
+    controls = (Control(Element("button", "Send it", TARGET), area, TARGET, TARGET), *more)
     return Region(torch.zeros(len(places), 8), places, (ROWS, COLUMNS), controls)
 
 
@@ -62,7 +62,7 @@ def test_the_answer_is_a_click_in_the_box() -> None:
 def test_every_question_sees_its_prompt_as_if_it_were_alone() -> None:
     """In front of and behind the picture, at the same positions, and nothing of the others."""
     box = Box(0, 0, 20, 20)
-    other = Control(Element("link", "Far away", box), target_cells(box, ROWS, COLUMNS).bool(), aim_at(box, None))
+    other = Control(Element("link", "Far away", box), target_cells(box, ROWS, COLUMNS).bool(), box, box)
     region = screen(more=(replace(other, area=other.area.flatten()),))
     both = grounding_example(region, random.Random(1))
     assert both.question is not None
@@ -182,10 +182,10 @@ def test_instructions_name_their_control(kind: str) -> None:
 
 
 def test_a_control_is_clicked_inside_where_it_is_nearest_to_its_label() -> None:
-    field = Box(100, 100, 700, 130)
+    field, area = Box(100, 100, 700, 130), torch.ones(1, dtype=torch.bool)
     above, beside = Box(100, 70, 160, 86), Box(20, 105, 80, 125)
-    assert aim_at(field, above) == (142, 115)
-    assert aim_at(field, beside) == (142, 115)
-    assert aim_at(field, Box(300, 70, 340, 86)) == (320, 115)
-    assert aim_at(field, None) == (400, 115)
-    assert aim_at(Box(10, 10, 26, 26), Box(40, 8, 120, 28)) == (18, 18)
+    aims = [Control(Element("field", "Name", field), area, field, label).aim for label in (above, beside, field)]
+    assert aims == [(142, 115), (142, 115), (400, 115)]
+    assert Control(Element("field", "Name", field), area, field, Box(300, 70, 340, 86)).aim == (320, 115)
+    box = Box(10, 10, 26, 26)
+    assert Control(Element("switch", "On", box), area, box, Box(40, 8, 120, 28)).aim == (18, 18)

@@ -22,7 +22,7 @@ from vlm.training.multimodal import (
     grounding_example,
     planning_example,
 )
-from vlm.training.pool import Control, Region, aim_at
+from vlm.training.pool import Control, Region
 from vlm.training.reader import Heads, Reader
 from vlm.training.stages import BUNDLED, PROMPT, sample_of, view_of
 from vlm.training.wiring import directions, size_of, wire_pictures, wire_text
@@ -52,7 +52,7 @@ def screen(d: Directions, seed: int) -> Region:
         for cell in range(WIDE):
             tokens[row, left + cell] += torch.tensor([cell + 0.5, 0.5, WIDE - cell - 0.5, 0.5]) @ OWN[36:40] + OWN[40]
         area = (places[:, 0] == row) & (places[:, 1] >= left) & (places[:, 1] < left + WIDE)
-        controls.append(Control(Element("button", name, box), area, aim_at(box, None)))
+        controls.append(Control(Element("button", name, box), area, box, box))
     tokens += 20 * d.visual[0]
     return Region(tokens.flatten(0, 1).bfloat16(), places, (rows, columns), tuple(controls))
 
@@ -102,22 +102,35 @@ def test_the_network_finds_what_the_simulation_finds(trainer: Trainer, reader: R
 
 
 def test_the_aim_is_better_the_nearer_it_is(trainer: Trainer, reader: Reader, d: Directions) -> None:
-    """The reader begins with aims at the middle, which are those of this screen."""
+    """The reader begins with the middles of controls, which are those of this screen's names, and with clicks at every
+    cell's own place."""
     view = view_of(trainer.model, screen(d, 7), random.Random(4))
-    right = reader.aim(view)
-    for away in ((2.0, 0.0), (0.0, 2.0)):
-        near, far = (reader.aim(replace(view, aims=view.aims + CELL * k * torch.tensor(away))) for k in (1, 2))
-        assert 3 * right < near < far
+    middle, click = reader.aim(view)
+    for away in ((2, 0), (0, 2)):
+        x, y = CELL * away[0], CELL * away[1]
+        moved = [
+            reader.aim(
+                replace(
+                    view,
+                    middles=view.middles + k * torch.tensor([float(x), float(y)]),
+                    boxes=tuple(Box(b.left, b.top + k * y, b.right, b.bottom + k * y) for b in view.boxes),
+                )
+            )
+            for k in (1, 2)
+        ]
+        assert 3 * middle < moved[0][0] < moved[1][0]
+        assert y == 0 or 3 * click < moved[0][1] < moved[1][1]
 
 
 def test_all_controls_count_the_same_for_the_aim(trainer: Trainer, reader: Reader, d: Directions) -> None:
     view = view_of(trainer.model, screen(d, 7), random.Random(4))
-    view = replace(view, areas=view.areas[:2], aims=view.aims[:2] + torch.tensor([[3.0 * CELL, 0.0], [0.0, 0.0]]))
-    other = reader.aim(replace(view, areas=view.areas[1:], aims=view.aims[1:]))
+    middles = view.middles[:2] + torch.tensor([[3.0 * CELL, 0.0], [0.0, 0.0]])
+    view = replace(view, areas=view.areas[:2], middles=middles)
+    other, _ = reader.aim(replace(view, areas=view.areas[1:], middles=middles[1:], boxes=view.boxes[1:]))
     narrow = view.areas.clone()
     narrow[0, torch.nonzero(narrow[0])[1:]] = False  # one cell of the first, three of the second
-    alone = reader.aim(replace(view, areas=narrow[:1], aims=view.aims[:1]))
-    assert reader.aim(replace(view, areas=narrow)).item() == pytest.approx(((alone + other) / 2).item(), rel=0.01)
+    alone, _ = reader.aim(replace(view, areas=narrow[:1], middles=middles[:1]))
+    assert reader.aim(replace(view, areas=narrow))[0].item() == pytest.approx(((alone + other) / 2).item(), rel=0.01)
 
 
 def test_a_visual_token_carries_the_waves_of_its_place(trainer: Trainer, d: Directions) -> None:
@@ -161,5 +174,5 @@ def test_text_passes_the_pictures_circuits_as_it_is(trainer: Trainer, d: Directi
     words = Words(random.Random(8), held_out=False)
     batch = collate([planning_example(random.Random(8), words)])
     states = trainer.states(batch, LOOK_LAYER)
-    for direction in (d.turns, d.code, d.weight, d.control):
-        assert (states[-1].float() @ direction.T).abs().max() < 0.5
+    for direction in (d.turns, d.found, d.code, d.weight, d.control):
+        assert (states[-1].float() @ direction.T).abs().max() < 1.0

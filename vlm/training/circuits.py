@@ -18,7 +18,7 @@ LOOK_LAYER, COPY_LAYER = 7, 10
 POINTING, COPYING = (LOOK_LAYER, 0), (COPY_LAYER, 1)
 """Those heads: layer and group."""
 STRAIGHTEN_LAYER, TURN_LAYER, MEASURE_LAYER = 3, 4, 5
-"""Whose MLPs make circles of the waves, turn them on to where the control is clicked, and take their length."""
+"""Whose MLPs make circles of the waves, turn them on to the control's name and its click, and take their length."""
 STEADY_LAYER = 3
 """In which heads make visual tokens alike long."""
 FETCH_LAYER = 4
@@ -47,14 +47,16 @@ TURNED, CODED = 2.0, 8.0
 """How strongly is written what was read: turns, and all else."""
 CODE, MIXED = 15, 28
 """Numbers that stand for a token that came before, and for gathered letters."""
-READ = 2 * len(WAVES) + MIXED + 2
-"""Numbers that are read of a visual token: turns, letters, how much to gather it, how surely it is a control."""
+READ = 4 * len(WAVES) + MIXED + 2
+"""Numbers that are read of a visual token: turns to its name and to its click, letters, how much to gather it, how
+surely it is a control."""
 
 
 @dataclass(frozen=True, slots=True)
 class Directions:
     """Orthonormal rows: letters `[36]`; what is read of a visual token, and letters gathered of it `[28]`; the codes of
-    one and two tokens before `[15]` each; waves of places, of turns and of the place that was found `[10]` each; how
+    one and two tokens before `[15]` each; waves of places, of turns and of the place that was found `[10]` each (in
+    visual tokens, `found` are at first the turns to the click, and `turns` at last the waves of where it is); how
     much a visual token is to be gathered, how surely it is a control, how long its waves are, the token in front of the
     picture, the one that starts a turn, what all visual tokens share, and all of text, and that one was found in a
     picture `[1]` each; the code `[15]` that a token itself has. mixed `[28, 36]`: how letters are written in fewer
@@ -87,11 +89,13 @@ class Directions:
 
     def kept(self) -> Tensor:
         """Where visual tokens have nothing of their own, so that it stays exact what circuits write there."""
-        return torch.cat((self.turns, self.code, self.weight, self.control, self.places, self.length, self.gathered))
+        own = self.turns, self.found, self.code, self.weight, self.control, self.places, self.length, self.gathered
+        return torch.cat(own)
 
     def read(self) -> Tensor:
         """`[READ, width]`: where it is written what was read, scaled."""
-        return torch.cat((TURNED * self.turns, CODED * self.code, CODED * self.weight, CODED * self.control))
+        turned = TURNED * torch.cat((self.turns, self.found))
+        return torch.cat((turned, CODED * self.code, CODED * self.weight, CODED * self.control))
 
 
 class Wires:
@@ -215,13 +219,25 @@ def _products(wires: Wires, wanted: Sequence[tuple[Tensor, Tensor, Tensor]]) -> 
 
 
 def turn(wires: Wires, d: Directions, size: float) -> None:
-    """Turns the waves of a visual token on to the aim of its control: c + i s times what was read, 1 + C + i S."""
-    wanted = []
+    """Turns the waves of a visual token on: c + i s times what was read, 1 + C + i S.
+
+    Those of its place to the middle of its control's name; a copy of them, which takes the place of the turns, to where
+    it is to be clicked.
+    """
+    one, wanted = size / STEADY * d.visual[0], []
     for number in range(len(WAVES)):
         pair = slice(2 * number, 2 * number + 2)
-        (cosine, sine), (more, turned) = d.places[pair], size / TURNED * d.turns[pair]
-        wanted += [(more, size * cosine, cosine), (turned, size * sine, -cosine)]
-        wanted += [(more, size * sine, sine), (turned, size * cosine, sine)]
+        cosine, sine = size * d.places[pair]
+        for read, (real, imaginary) in ((d.turns[pair], d.places[pair]), (d.found[pair], d.turns[pair])):
+            more, turned = size / TURNED * read
+            wanted += [
+                (more, cosine, real),
+                (turned, sine, -real),
+                (more, sine, imaginary),
+                (turned, cosine, imaginary),
+            ]
+        real, imaginary = d.turns[pair]
+        wanted += [(one, cosine - size * real, real), (one, sine - size * imaginary, imaginary)]
     _products(wires, wanted)
 
 
@@ -332,14 +348,14 @@ def look(wires: Wires, d: Directions, speed: Tensor, names: Tensor, control: flo
 
 
 def find(wires: Wires, d: Directions, text: Tensor) -> None:
-    """Pointing heads hand on the waves of the place they look at, and that it is in a picture.
+    """Pointing heads hand on the waves of where to click what they look at, and that it is in a picture.
 
     text `[L, width]`: states of a text, whose waves are not handed on; they are all alike.
     """
     shared, waves, width = wires.heads // wires.groups, len(d.places), d.places.shape[1]
-    own = (text @ d.places.T).mean(0) / (text @ d.text[0]).mean()
+    own = (text @ d.turns.T).mean(0) / (text @ d.text[0]).mean()
     value = torch.zeros(wires.size, width)
-    value[: waves + 1] = torch.cat((d.places - torch.outer(own, d.text[0]), d.visual))
+    value[: waves + 1] = torch.cat((d.turns - torch.outer(own, d.text[0]), d.visual))
     wires.set(wires.value(0), value)
     written = FOUND / shared * torch.cat((d.found, d.seen / 25)).T
     for head in range(shared):

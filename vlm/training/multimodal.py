@@ -114,7 +114,7 @@ def grounding_example(region: Region, rng: random.Random) -> Example:
         tuple(looks),
         region.tokens,
         torch.cat(question),
-        tuple(control.element.box for control in region.controls),
+        tuple(control.box for control in region.controls),
         tuple(control.aim for control in region.controls),
     )
 

@@ -1,7 +1,7 @@
 """Encoded screens to ask questions about: the frozen tower runs once a screen, and many questions share the result."""
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +29,28 @@ INSET = 1.5 * CELL
 class Control:
     """A control of an encoded screen, in its pixels.
 
-    area: the cells in which its name is written, or those of its box. aim (x, y): where to click it.
+    area: the cells in which its name is written, or those of its box. box: where a click reaches it. label: where its
+    name is written, on one line, or its box.
     """
 
     element: Element
     area: Tensor
-    aim: tuple[float, float]
+    box: Box
+    label: Box
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Of its name (x, y)."""
+        return (self.label.left + self.label.right) / 2, (self.label.top + self.label.bottom) / 2
+
+    @property
+    def aim(self) -> tuple[float, float]:
+        """Where to click it (x, y): the point of its box, well inside, that is nearest to the middle of its name.
+
+        The middle of a wide field is far from the label by which it is found, and so is harder to tell from there.
+        """
+        x, y = self.middle
+        return well_inside(x, self.box.left, self.box.right), well_inside(y, self.box.top, self.box.bottom)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +116,9 @@ class Pool:
         controls = []
         for element in _plainly_named(screen.elements, columns * CELL, rows * CELL):
             label = label_of(element, screen, letters)
-            area = target_cells(label or element.box, rows, columns).bool()
-            controls.append(Control(element, area, aim_at(element.box, label)))
+            box = element.label or element.box
+            area = target_cells(label or box, rows, columns).bool()
+            controls.append(Control(element, area, box, label or box))
         for part in self._parts(rows, columns, [control.area for control in controls]):
             self._encode(image, part, controls, labels)
 
@@ -165,25 +182,15 @@ class Pool:
         return Region(screen.tokens[part][kept], places, size, controls)
 
 
-def aim_at(box: Box, label: Box | None) -> tuple[float, float]:
-    """Where to click a control: the point of its box, well inside, that is nearest to the middle of its label.
-
-    The middle of a wide field is far from the label by which it is found, and so is harder to tell from there.
-    """
-    near = label or box
-    x, y = (near.left + near.right) / 2, (near.top + near.bottom) / 2
-    return _well_inside(x, box.left, box.right), _well_inside(y, box.top, box.bottom)
-
-
-def _well_inside(value: float, start: int, end: int) -> float:
+def well_inside(value: float, start: int, end: int) -> float:
+    """The nearest number to `value` that is `INSET` pixels inside of start and end, or as far as there is room."""
     inset = min((end - start) / 2, INSET)
     return min(max(value, start + inset), end - inset)
 
 
 def _moved(control: Control, area: Tensor, dx: int, dy: int) -> Control:
-    box, (x, y) = control.element.box, control.aim
-    element = replace(control.element, box=Box(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy))
-    return Control(element, area, (x + dx, y + dy))
+    boxes = (Box(b.left + dx, b.top + dy, b.right + dx, b.bottom + dy) for b in (control.box, control.label))
+    return Control(control.element, area, *boxes)
 
 
 def _inside(point: tuple[float, float], width: int, height: int) -> bool:

@@ -1,6 +1,6 @@
 """What the first layer's MLP reads of a visual token, taught by what the circuits behind it make of that.
 
-The circuits are written down once more, as they would be without rounding: which cells have the same aim, whose
+The circuits are written down once more, as they would be without rounding: which cells tell of the same middle, whose
 letters are alike, where a point is. So every step teaches with all controls of a screen, and gradients pass a few
 products instead of eight layers (docs/decisions.md). It begins with what the tower's own heads say, which are linear.
 """
@@ -28,11 +28,12 @@ from vlm.training.circuits import (
     waves_at,
 )
 from vlm.training.dense import CELL, COUNTED, RARITY
+from vlm.training.pool import well_inside
 from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS
 from vlm.training.wiring import Told
 
 ROUNDING = 0.7
-"""By how much the network's scores of alike aims differ from exact ones."""
+"""By how much the network's scores of alike middles differ from exact ones."""
 FIRST_ALIKE, FIRST_SHARPNESS, FIRST_SURE = 13.0, 200.0, 15.0
 AIMED, PRECISE = 5.0, 0.05
 """How much it counts that every cell aims where its control should be clicked, and from where a miss counts as such
@@ -59,7 +60,7 @@ class View:
 
     x `[n, width]`: what the first layer's MLP sees. places `[n, 2]`: row and column of each visual token.
     letters `[m, 36]`: of each instruction. keys, queries: cos and sin `[n, head_dim]` and `[1, head_dim]` of visual
-    tokens and of those that ask. areas `[m, n]`, boxes and aims `[m, 2]` (x, y): where the controls are.
+    tokens and of those that ask. areas `[m, n]`, boxes, aims and middles of names `[m, 2]` (x, y): where controls are.
     """
 
     x: Tensor
@@ -70,6 +71,7 @@ class View:
     areas: Tensor
     boxes: tuple[Box, ...]
     aims: Tensor
+    middles: Tensor
 
 
 class Reader(nn.Module):
@@ -113,7 +115,10 @@ class Reader(nn.Module):
                 gates[units] = STEEP * (sign * away - torch.outer(knots, one))
                 ups[units] = one
                 count += KNOTS
-            self.down.weight[: 2 * len(WAVES), count - 2 * KNOTS : count] = self._turns(axis, knots).T
+            turned = self._turns(axis, knots).T
+            self.down.weight[: 2 * len(WAVES), count - 2 * KNOTS : count] = turned
+            if axis == 0:  # across, a cell is at first clicked where it is
+                self.down.weight[2 * len(WAVES) : 4 * len(WAVES), count - 2 * KNOTS : count] = turned
         gates -= opened * d.text[0]
 
     def _turns(self, axis: int, knots: Tensor) -> Tensor:
@@ -129,14 +134,15 @@ class Reader(nn.Module):
         return solved
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """turns `[n, 5, 2]`, letters `[n, 28]`, how much to gather and how surely a control it is `[n]` of `x`.
+        """turns `[2, n, 5, 2]` (to the middle of the name, to the click), letters `[n, 28]`, how much to gather and how
+        surely a control it is `[n]` of `x`.
 
         In bf16, as the network will do it.
         """
         gate, up = F.linear(x.bfloat16(), self.gate_up.weight.bfloat16()).chunk(2, dim=-1)
         said = F.linear(F.silu(gate) * up, self.down.weight.bfloat16()).float()
         turned, letters, weight, control = torch.split(said, [READ - MIXED - 2, MIXED, 1, 1], dim=-1)
-        return turned.view(-1, len(WAVES), 2), letters, weight[:, 0], control[:, 0]
+        return turned.view(-1, 2, len(WAVES), 2).transpose(0, 1), letters, weight[:, 0], control[:, 0]
 
     def told(self) -> Told:
         """For the circuits."""
@@ -145,11 +151,12 @@ class Reader(nn.Module):
         return Told(gate_up, down, names, alike, sharpness, sure, self.rest.item())
 
     def found(self, view: View) -> tuple[Tensor, Tensor]:
-        """Logarithms of how much is looked at each token for each instruction `[m, n]`, and the waves found there."""
+        """Logarithms of how much is looked at each token for each instruction `[m, n]`, and the waves of where to
+        click that are found there `[m, 5, 2]`."""
         turned, letters, weight, control = self(view.x)
         alike, sharpness, _ = self.scales.exp()
         first = torch.view_as_complex(waves_at(view.places.float(), self.speed))
-        waves = torch.view_as_real(first * (1 + torch.view_as_complex(turned.contiguous()))).flatten(1)
+        waves, clicks = torch.view_as_real(first * (1 + torch.view_as_complex(turned.contiguous()))).flatten(2)
         scores = alike * (waves @ waves.T - 0.5 * waves.square().sum(1)) + weight
         if self.training:
             scores = scores + ROUNDING * torch.randn_like(scores)
@@ -166,25 +173,32 @@ class Reader(nn.Module):
         query[:, gate] = size**0.5
         scores = apply_rotary(query, *view.queries) @ apply_rotary(key, *view.keys).T / size**0.5
         looked = scores.log_softmax(-1)
-        return looked, (looked.exp() @ waves).unflatten(-1, (len(WAVES), 2))
+        return looked, (looked.exp() @ clicks).unflatten(-1, (len(WAVES), 2))
 
-    def aim(self, view: View) -> Tensor:
-        """How far the turns of controls' cells are from those to where these should be clicked. All controls count
-        the same, however many cells they have."""
+    def aim(self, view: View) -> tuple[Tensor, Tensor]:
+        """How far the turns of controls' cells are from those to the middle of the name, the same for all of them, and
+        from those to where the control is clicked nearest to each. All controls count the same, however many cells
+        they have."""
         turned, *_ = self(view.x)
-        owned = torch.nonzero(view.areas)
-        away = view.aims.flip(1)[owned[:, 0]] / CELL - 0.5 - view.places[owned[:, 1]]
-        angle = away[:, list(AXES)] * self.speed[list(WAVES)]
-        wanted = torch.stack((angle.cos() - 1, angle.sin()), -1)
-        missed = F.smooth_l1_loss(turned[owned[:, 1]], wanted, beta=PRECISE, reduction="none").mean((1, 2))
-        return (missed / view.areas.sum(1)[owned[:, 0]]).sum() / len(view.areas)
+        control, cell = torch.nonzero(view.areas).T
+        at = (view.places[cell].flip(1) + 0.5) * CELL
+        inside = [[well_inside(*side) for side in _sides(at[k], view.boxes[m])] for k, m in enumerate(control.tolist())]
+        share = 1 / (view.areas.sum(1)[control] * len(view.areas))
+        missed = []
+        for said, wanted_at in zip(turned, (view.middles[control], torch.tensor(inside)), strict=True):
+            away = (wanted_at - at).flip(1) / CELL
+            angle = away[:, list(AXES)] * self.speed[list(WAVES)]
+            wanted = torch.stack((angle.cos() - 1, angle.sin()), -1)
+            each = F.smooth_l1_loss(said[cell], wanted, beta=PRECISE, reduction="none").mean((1, 2))
+            missed.append((each * share).sum())
+        return missed[0], missed[1]
 
     def loss(self, view: View) -> tuple[Tensor, dict[str, float]]:
         """Of looking at the controls, of where their cells aim, and of the points that are said then."""
         looked, waves = self.found(view)
         look = -looked.masked_fill(~view.areas, float("-inf")).logsumexp(-1)
-        aim, said = self.aim(view), []
-        total = look.mean() + AIMED * aim
+        (middle, aim), said = self.aim(view), []
+        total = look.mean() + AIMED * (middle + aim)
         for axis, count in ((1, len(X_TOKENS)), (0, len(Y_TOKENS))):
             own = torch.tensor(AXES) == axis
             grid = F.normalize(points_of_grid(count, GRID, self.speed)[:, own].flatten(1), dim=1)
@@ -197,7 +211,13 @@ class Reader(nn.Module):
         hits = (left <= said[0]) & (said[0] < right) & (top <= said[1]) & (said[1] < bottom)
         best = view.areas[torch.arange(len(looked)), looked.argmax(-1)]
         figures = {"look": look.exp().reciprocal().mean().item(), "best": best.float().mean().item()}
-        return total, figures | {"aim": aim.item(), "hits": hits.float().mean().item()}
+        figures |= {"middle": middle.item(), "aim": aim.item()}
+        return total, figures | {"hits": hits.float().mean().item()}
+
+
+def _sides(point: Tensor, box: Box) -> tuple[tuple[float, int, int], tuple[float, int, int]]:
+    x, y = point.tolist()
+    return (x, box.left, box.right), (y, box.top, box.bottom)
 
 
 def points_in(box: Box, aim: Sequence[float], axis: int, count: int) -> Tensor:

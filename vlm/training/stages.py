@@ -244,8 +244,9 @@ def view_of(model: Qwen25VL, region: Region, rng: random.Random) -> View:
         keys,
         queries,
         torch.stack([control.area for control in region.controls]),
-        tuple(control.element.box for control in region.controls),
+        tuple(control.box for control in region.controls),
         torch.tensor([control.aim for control in region.controls]),
+        torch.tensor([control.middle for control in region.controls]),
     )
 
 

@@ -6,12 +6,12 @@ those behind plan; what no circuit uses starts at random, and writes nothing at 
 
 * Reading: the first layer's MLP tells of every visual token what it shows (`vlm.training.reader`).
 * Place: heads of layers 0 to 3 weigh the token in front of the picture by a cosine of the distance in rows or columns;
-  an MLP makes circles of these waves (layer 3), and another turns them on to the aim, where the control is to be
-  clicked (layer 4).
+  an MLP makes circles of these waves (layer 3), and another turns them on to the middle of the control's name, and
+  a copy of them to where it is to be clicked (layer 4).
 * Memory: two heads of layer 0 fetch the two tokens before (an induction circuit's first half, Olsson et al., 2022).
 * Letters: the token in front of the picture collects the letters of the instruction (layer 2), and every token fetches
-  them from there (layer 4). Visual tokens gather the letters of all cells with the same aim, so that each has those
-  of its control's whole name (layer 6).
+  them from there (layer 4). Visual tokens gather the letters of all cells that tell of the same middle, so that each
+  has those of its control's whole name (layer 6).
 * Looking (layer 7): letters of the instruction meet those of a control.
 * Copying (layer 10): heads look for the place in the task that follows the same two tokens.
 * Saying: the waves that were found are compared with those of every point of the grid, copied letters with all letters.
@@ -84,7 +84,7 @@ class Grid:
 class Told:
     """What a reader of visual tokens tells the circuits: the rows `[2 * hidden, width]` of its MLP and what it writes
     `[READ, hidden]`; names `[28, 36]`: how the letters of a name are written to be compared with gathered ones; how
-    much alike aims have to be, how sharply is looked, and how surely a point is said; rest: how long it took
+    much alike middles have to be, how sharply is looked, and how surely a point is said; rest: how long it took
     the states to be in front of the layer that looks, without what was gathered."""
 
     gate_up: Tensor

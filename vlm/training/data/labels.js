@@ -23,13 +23,15 @@
     const hit = document.elementFromPoint(x, y);
     return !!hit && (e === hit || e.contains(hit));
   };
+  const boxOf = (r) => [r.left, r.top, r.right, r.bottom].map((v) => Math.round(v * scale));
   const elements = [];
   for (const e of document.querySelectorAll("a,button,input,select,textarea,[role]")) {
     const r = e.getBoundingClientRect();
     const label = e.labels?.[0] || (e.getAttribute("aria-labelledby") && document.getElementById(e.getAttribute("aria-labelledby")));
     if (!shown(e, r)) continue;
     if (label) { const l = label.getBoundingClientRect(); if (!shown(label, l)) continue; }
-    elements.push({ kind: kindOf(e), name: nameOf(e), box: [r.left, r.top, r.right, r.bottom].map((v) => Math.round(v * scale)) });
+    const kind = kindOf(e), own = ["checkbox", "radio"].includes(kind) && e.labels?.[0]?.getBoundingClientRect();
+    elements.push({ kind, name: nameOf(e), box: boxOf(r), ...(own && { label: boxOf(own) }) });
   }
   const chars = [];
   const range = document.createRange(), walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

@@ -24,11 +24,20 @@ _LABELS = (Path(__file__).parent / "labels.js").read_text(encoding="utf-8")
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """A control on a screen: its kind (button, link, field, select, checkbox, radio, switch, tab), name and box."""
+    """A control on a screen: its kind (button, link, field, select, checkbox, radio, switch, tab), name and box.
+
+    label: of a checkbox or radio button, where a click on its words ticks it.
+    """
 
     kind: str
     name: str
     box: Box
+    label: Box | None = None
+
+    def hit_by(self, x: int, y: int) -> bool:
+        """Whether a click at (x, y) reaches it, edges inside."""
+        boxes = (self.box, self.label) if self.label else (self.box,)
+        return any(box.left <= x <= box.right and box.top <= y <= box.bottom for box in boxes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +122,11 @@ def read_screens(folder: Path) -> Iterator[Screen]:
         flat = row["chars"]
         yield Screen(
             folder / row["image"],
-            tuple(Element(e["kind"], e["name"], Box(*e["box"])) for e in row["elements"]),
+            tuple(_element(e) for e in row["elements"]),
             tuple((flat[i], flat[i + 1], chr(flat[i + 2])) for i in range(0, len(flat), 3)),
         )
+
+
+def _element(row: dict[str, Any]) -> Element:
+    label = row.get("label")
+    return Element(row["kind"], row["name"], Box(*row["box"]), Box(*label) if label else None)

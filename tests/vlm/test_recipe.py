@@ -13,7 +13,8 @@ from action_space.errors import ModelError
 from action_space.geometry import Frame, Size
 from environments.chromium import drawing_tab
 from vlm.training import pretrain
-from vlm.training.data.render import read_screens, render_screens
+from vlm.training.data.pages import Page
+from vlm.training.data.render import draw, element_of, read_screens, render_screens
 from vlm.training.recipe import Minutes, make
 from vlm.training.run import SMOKE
 
@@ -88,3 +89,17 @@ def test_every_stage_trains_goes_on_and_is_exported(drawn: Path, tmp_path: Path)
 def test_a_folder_without_a_model_is_said(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"config\.json"):
         vlm.load(tmp_path)
+
+
+def test_a_click_on_the_label_of_a_checkbox_reaches_it() -> None:
+    html = (
+        "<body style='margin:20px'><input type=checkbox id=a><label for=a style='margin-left:60px'>Send it</label>"
+        "<p><label for=b>Name</label><input id=b></p></body>"
+    )
+    with drawing_tab() as tab:
+        _, labels = draw(tab, Page(html, 400, 200, 1.0))
+    checkbox, field = map(element_of, labels["elements"])
+    assert checkbox.label and not field.label, "a field is clicked itself"
+    for box in (checkbox.box, checkbox.label):
+        assert checkbox.hit_by(box.left, box.top) and checkbox.hit_by(box.right, box.bottom)
+    assert not checkbox.hit_by((checkbox.box.right + checkbox.label.left) // 2, checkbox.box.top), "between them"

@@ -133,6 +133,23 @@ def test_a_planning_example_is_the_prompt_of_the_dialect(seed: int) -> None:
     assert (action is None) == question.answer.startswith("click")
 
 
+def test_a_list_that_does_not_open_is_not_tried_for_ever() -> None:
+    """What is to be chosen may lie open already, as radio buttons under a heading do."""
+    rng = random.Random(3)
+    words, seen = Words(rng, held_out=False), []
+    while len(seen) < 20:
+        question = plan_question(rng, words)
+        *_, before, last = ["", "", *question.prompt.split("\n")[1:-1]]
+        if not last.endswith("(nothing changed)"):
+            continue
+        plan = last.partition(". ")[2].removesuffix(" (nothing changed)")
+        if not before.endswith(f"{plan} (nothing changed)"):
+            assert question.answer == plan, "it is tried again"
+        elif question.answer != plan:
+            assert plan.endswith(" field") and question.answer.startswith("click")
+            seen.append(question)
+
+
 def test_phrases_are_what_the_dialect_says() -> None:
     """A phrase that no prompt and no reply holds would never be learned."""
     rng = random.Random(6)

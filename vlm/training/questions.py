@@ -111,12 +111,19 @@ def plan_question(rng: random.Random, words: Words, most: int = 5) -> PlanQuesti
     behind = plans[:due]
     history = []
     for number, plan in enumerate(behind):
-        if rng.random() < 0.06 and plan.startswith("click"):
-            history.append(f"{plan} (nothing changed)")
-            if number == len(behind) - 1:
-                return PlanQuestion(_prompt(lines[0], history), plan)
+        misses = rng.choices((0, 1, 2), weights=(92, 5, 3))[0] if plan.startswith("click") else 0
+        history += [f"{plan} (nothing changed)"] * misses
+        if misses == 2 and _opens(plan, plans[number + 1]):
+            continue  # what there is to choose from may be on the screen already
+        if misses and number == len(behind) - 1:
+            return PlanQuestion(_prompt(lines[0], history), plan)
         history.append(plan)
     return PlanQuestion(_prompt(lines[0], history), plans[due])
+
+
+def _opens(plan: str, following: str) -> bool:
+    """Whether a plan opens a list, from which the next one chooses."""
+    return plan.endswith(" field") and following.startswith("click")
 
 
 def _prompt(task: str, history: list[str]) -> str:
@@ -149,7 +156,7 @@ def _clause(rng: random.Random, words: Words) -> _Clause:
         return f"{opening}{text}{closing}"
 
     name = words.label()
-    maker = rng.choices((_fill, _tick, _choose, _button, _link, _pick_from, _key), weights=(9, 5, 4, 8, 3, 2, 1))[0]
+    maker = rng.choices((_fill, _tick, _choose, _button, _link, _pick_from, _key), weights=(9, 5, 4, 8, 4, 3, 1))[0]
     return maker(_Topic(rng, words, name, said))
 
 
@@ -175,11 +182,12 @@ def _fill(topic: _Topic) -> _Clause:
 def _tick(topic: _Topic) -> _Clause:
     rng, name, said = topic.rng, topic.name, topic.said
     verb = rng.choice(_TICK)
-    if verb == "select" or rng.random() < 0.4:
+    if verb == "select" or rng.random() < 0.5:
+        noun = rng.choice(("checkbox", "check box", "switch"))
         text = (
-            f"{verb} the {said(name)} {rng.choice(('checkbox', 'check box', 'switch'))}"
-            if rng.random() < 0.8
-            else f"{verb} the checkbox {said(name)}"
+            f"{verb} the {said(name)} {noun}"
+            if rng.random() < 0.6
+            else f"{verb} the {rng.choice((noun, 'box'))} {said(name)}"
         )
     else:
         text = f"{verb} {said(name)}"
@@ -188,11 +196,11 @@ def _tick(topic: _Topic) -> _Clause:
 
 def _choose(topic: _Topic) -> _Clause:
     rng, name, said = topic.rng, topic.name, topic.said
-    noun = rng.choice(("", "", " option", " radio button"))
-    return _Clause(
-        f"{rng.choice(('choose', 'pick', 'choose', 'select'))} {'the ' if noun else ''}{said(name)}{noun}",
-        (f"click {quoted(name)}",),
+    verb, noun = rng.choice(("choose", "pick", "choose", "select")), rng.choice(("option", "radio button"))
+    form = rng.choice(
+        (f"{verb} {said(name)}",) * 2 + (f"{verb} the {said(name)} {noun}", f"{verb} the {noun} {said(name)}")
     )
+    return _Clause(form, (f"click {quoted(name)}",))
 
 
 def _button(topic: _Topic) -> _Clause:
@@ -235,6 +243,8 @@ def _pick_from(topic: _Topic) -> _Clause:
             f"choose {said(option)} from {said(name)}",
             f"select {said(option)} in {said(name)}",
             f"pick {said(option)} in the {said(name)} list",
+            f"{rng.choice(('choose', 'select', 'pick'))} {said(option)} for {said(name)}",
+            f"{rng.choice(('choose', 'select', 'pick'))} {said(option)} as {said(name)}",
             f"set the {said(name)} dropdown to {said(option)}",
         )
     )

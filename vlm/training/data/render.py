@@ -122,11 +122,12 @@ def read_screens(folder: Path) -> Iterator[Screen]:
         flat = row["chars"]
         yield Screen(
             folder / row["image"],
-            tuple(_element(e) for e in row["elements"]),
+            tuple(element_of(e) for e in row["elements"]),
             tuple((flat[i], flat[i + 1], chr(flat[i + 2])) for i in range(0, len(flat), 3)),
         )
 
 
-def _element(row: dict[str, Any]) -> Element:
+def element_of(row: dict[str, Any]) -> Element:
+    """From a row of `labels.js`."""
     label = row.get("label")
     return Element(row["kind"], row["name"], Box(*row["box"]), Box(*label) if label else None)

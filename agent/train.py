@@ -17,9 +17,8 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder for screens, checkpoints and logs, outside the repository.")],
     screens: Annotated[int, typer.Option(min=8, help="Screens to draw.")] = 1600,
     specimens: Annotated[int, typer.Option(min=4, help="Pages full of text to draw, for reading.")] = 120,
-    vision_minutes: Annotated[float, typer.Option(help="Stage 1: the vision tower, on dense targets.")] = 120,
-    read_minutes: Annotated[float, typer.Option(help="Stage 2: reading, to find controls on whole screens.")] = 40,
-    plan_minutes: Annotated[float, typer.Option(help="Stage 3: plans.")] = 60,
+    vision_minutes: Annotated[float, typer.Option(help="Stage 1: the vision tower, on dense targets.")] = 45,
+    teach_minutes: Annotated[float, typer.Option(help="Stage 2: the language model, on points and plans.")] = 100,
     export_to: Annotated[
         Path | None, typer.Option("--export", help="Write the finished checkpoint to this folder.")
     ] = None,
@@ -47,7 +46,7 @@ def train(
         pages,
         texts,
         out,
-        Minutes(vision_minutes, read_minutes, plan_minutes),
+        Minutes(vision_minutes, teach_minutes),
         seed=seed,
         workers=workers,
         export_to=export_to,

@@ -1,7 +1,6 @@
 """What the model is trained on is what it is asked later: same tokens and positions, answers the dialect reads."""
 
 import random
-from dataclasses import replace
 
 import pytest
 import torch
@@ -9,17 +8,25 @@ from PIL import Image
 
 from action_space.dialects import load_dialect
 from action_space.dialects.base import PastStep, Turn
-from action_space.geometry import Box, Frame, Size
+from action_space.geometry import Box, Frame, Point, Size
 from vlm.chat import encode
 from vlm.rope import rope_index
 from vlm.training.data.render import Element
 from vlm.training.data.words import Words, is_held_out
 from vlm.training.dense import target_cells
-from vlm.training.multimodal import IMAGE_PAD, TOKENS, asked, collate, grounding_example, planning_example
+from vlm.training.multimodal import (
+    IMAGE_PAD,
+    TOKENS,
+    collate,
+    grid_points,
+    grounding_example,
+    places_in,
+    planning_example,
+)
 from vlm.training.pool import Control, Region
 from vlm.training.questions import NOUNS, instruction, plan_question
 from vlm.training.stages import BUNDLED
-from vlm.training.tokenizer import PHRASES
+from vlm.training.tokenizer import GRID, PHRASES
 
 ROWS, COLUMNS = 5, 7
 SIZE = Size(COLUMNS * 28, ROWS * 28)
@@ -27,14 +34,14 @@ FRAME = Frame(SIZE, SIZE)
 TARGET = Box(30, 60, 90, 80)
 
 
-def screen(rows: slice = slice(0, ROWS), columns: slice = slice(0, COLUMNS), more: tuple[Control, ...] = ()) -> Region:
+def screen(rows: slice = slice(0, ROWS), columns: slice = slice(0, COLUMNS)) -> Region:
     """The cells of the small screen that lie in `rows` and `columns`."""
     kept = torch.zeros(ROWS, COLUMNS, dtype=torch.bool)
     kept[rows, columns] = True
     places = torch.nonzero(kept)
     area = target_cells(TARGET, ROWS, COLUMNS).bool()[kept]
-    controls = (Control(Element("button", "Send it", TARGET), area, TARGET, TARGET), *more)
-    return Region(torch.zeros(len(places), 8), places, (ROWS, COLUMNS), controls)
+    control = Control(Element("button", "Send it", TARGET), TARGET, area, area)
+    return Region(torch.zeros(len(places), 8), places, (ROWS, COLUMNS), control)
 
 
 def test_a_grounding_example_is_the_prompt_of_the_dialect() -> None:
@@ -57,29 +64,6 @@ def test_the_answer_is_a_click_in_the_box() -> None:
     answer = TOKENS.decode(example.ids[-len(example.answer) :], skip_special_tokens=True)
     action = load_dialect("compact").parse(answer, FRAME)
     assert action.kind == "click" and TARGET.contains(action.point)
-
-
-def test_every_question_sees_its_prompt_as_if_it_were_alone() -> None:
-    """In front of and behind the picture, at the same positions, and nothing of the others."""
-    box = Box(0, 0, 20, 20)
-    other = Control(Element("link", "Far away", box), target_cells(box, ROWS, COLUMNS).bool(), box, box)
-    region = screen(more=(replace(other, area=other.area.flatten()),))
-    both = grounding_example(region, random.Random(1))
-    assert both.question is not None
-    mask = collate([both]).mask
-    assert mask is not None
-    at = int(both.asks[-1])
-    seen = torch.nonzero(mask[0, 0, at]).flatten()
-    rng = random.Random(1)
-    asked(rng, region.controls[0].element)
-    alone = grounding_example(replace(region, controls=region.controls[1:]), rng)
-    # The picture stands in front of the second question's instruction, and behind it when it is asked alone.
-    assert sorted(both.ids[i] for i in seen.tolist()) == sorted(alone.ids[: len(seen)])
-    assert both.ids[at] == alone.ids[int(alone.asks[-1])]
-    away = both.positions[:, at] - alone.positions[:, int(alone.asks[-1])]
-    mine = torch.tensor([i for i in seen.tolist() if both.ids[i] == IMAGE_PAD])
-    theirs = torch.tensor(alone.ids) == IMAGE_PAD
-    assert torch.equal(both.positions[:, mine] - away[:, None], alone.positions[:, theirs])
 
 
 def test_a_region_keeps_the_positions_of_the_whole_screen() -> None:
@@ -198,11 +182,19 @@ def test_instructions_name_their_control(kind: str) -> None:
     assert all("send it" in instruction(rng, kind, "Send it").lower() for _ in range(50))
 
 
-def test_a_control_is_clicked_inside_where_it_is_nearest_to_its_label() -> None:
-    field, area = Box(100, 100, 700, 130), torch.ones(1, dtype=torch.bool)
-    above, beside = Box(100, 70, 160, 86), Box(20, 105, 80, 125)
-    aims = [Control(Element("field", "Name", field), area, field, label).aim for label in (above, beside, field)]
-    assert aims == [(142, 115), (142, 115), (400, 115)]
-    assert Control(Element("field", "Name", field), area, field, Box(300, 70, 340, 86)).aim == (320, 115)
-    box = Box(10, 10, 26, 26)
-    assert Control(Element("switch", "On", box), area, box, Box(40, 8, 120, 28)).aim == (18, 18)
+@pytest.mark.parametrize(
+    "box", [Box(100, 30, 700, 60), Box(3, 3, 16, 16), Box(0, 0, 5, 4), Box(1900, 2395, 1932, 2408)]
+)
+def test_every_point_that_is_taught_lies_in_the_control(box: Box) -> None:
+    across, down = grid_points(box, 0), grid_points(box, 1)
+    assert len(across) and len(down)
+    if min(box.right - box.left, box.bottom - box.top) >= GRID:
+        assert all(box.contains(Point(x * GRID, y * GRID)) for x in across for y in down)
+
+
+def test_visual_tokens_are_told_where_they_stand() -> None:
+    """Rows and columns are counted from the picture's corner, however long the instruction is."""
+    batch = collate([grounding_example(screen(slice(1, 3), slice(2, 5)), random.Random(seed)) for seed in range(3)])
+    rows, columns = places_in(batch)
+    assert rows.tolist() == [1, 1, 1, 2, 2, 2] * 3
+    assert columns.tolist() == [2, 3, 4] * 6

@@ -29,34 +29,10 @@ FOLDED = torch.tensor(
     ]
 )
 """`[96]`: the letter or digit of a class of characters, whatever its case; 36 for all others."""
-_PERCENT = (
-    8.2,
-    1.5,
-    2.8,
-    4.3,
-    12.7,
-    2.2,
-    2.0,
-    6.1,
-    7.0,
-    0.15,
-    0.8,
-    4.0,
-    2.4,
-    6.7,
-    7.5,
-    1.9,
-    0.1,
-    6.0,
-    6.3,
-    9.1,
-    2.8,
-    1.0,
-)
-RARITY = torch.tensor([*_PERCENT, 2.4, 0.15, 2.0, 0.07, *[1.0] * 10]).add(1).rsqrt()
-"""`[36]`: how much a letter or digit tells, from how often it occurs in English."""
 KINDS = ("none", "button", "link", "field", "select", "checkbox", "radio", "switch", "tab")
 IGNORE = -100
+FAR = 4.0
+"""Cells beyond which it does not matter how far an edge is: where to click is told from what is near."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +194,7 @@ class DenseHeads(nn.Module):
         kinds = F.cross_entropy(self.kinds(tokens).float(), targets.kinds, weight=kind_weight)
         known = ~targets.edges.isnan()
         found = self.edges(tokens).float()[known]
-        edges = F.smooth_l1_loss(found, targets.edges[known].clamp(-8, 8), beta=0.25) if known.any() else kinds * 0
+        edges = F.smooth_l1_loss(found, targets.edges[known].clamp(-FAR, FAR), beta=0.25) if known.any() else kinds * 0
         read = wanted > 0
         right = (logits[read].argmax(-1) == wanted[read]).float().mean() if read.any() else torch.tensor(0.0)
         parts = {"chars": chars.item(), "kinds": kinds.item(), "edges": edges.item(), "read": right.item()}

@@ -1,7 +1,9 @@
 """What the language model is taught with: points and plans as sequences of tokens, and how far off it is.
 
-Planning has two losses (docs/decisions.md): of where a group of heads looks, from a plan's next letter at the letter of
-the task to be copied, and of the answer itself. Several questions about a picture share one sequence.
+The answer alone teaches little: a few tokens behind hundreds. So what leads to it is taught too, where it should come
+about: where each visual token stands on the screen, which of them show the name that was asked for, which of them can
+be clicked for it, where the answer looks, and which letter of the task a plan copies next. The heads for this are
+dropped at export.
 """
 
 import random
@@ -17,13 +19,10 @@ from action_space.geometry import Box, Point
 from vlm.language import DecoderLayer
 from vlm.model import Qwen25VL
 from vlm.rope import apply_rotary, mrope_table
-from vlm.training.circuits import COPYING, POINTING
-from vlm.training.data.render import Element
 from vlm.training.data.words import Words
 from vlm.training.pool import Region
 from vlm.training.questions import instruction, plan_question
-from vlm.training.reader import points_in
-from vlm.training.tokenizer import GRID, MOST_X, MOST_Y, X_TOKENS, Y_TOKENS, byte_tokenizer, token_id
+from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS, byte_tokenizer, token_id
 
 TOKENS = byte_tokenizer()
 IM_START, IM_END, VISION_START, VISION_END, IMAGE_PAD = (
@@ -31,6 +30,13 @@ IM_START, IM_END, VISION_START, VISION_END, IMAGE_PAD = (
     for token in ("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
 )
 FIRST_X, FIRST_Y = token_id(TOKENS, X_TOKENS[0]), token_id(TOKENS, Y_TOKENS[0])
+PLACED, WRITTEN, FOUND = 2, 4, 6
+"""After so many layers visual tokens should know where they stand, whether they show the name that was asked for, and
+whether they are what has to be clicked."""
+POINTING, COPYING = (6, 0), (4, 1)
+"""Layer and group of the heads that look for what was found, and for what to copy."""
+MOST_ROWS, MOST_COLUMNS = 96, 80
+"""Of a screen."""
 
 
 def encode(text: str) -> list[int]:
@@ -53,8 +59,7 @@ class Look:
 class Example:
     """One sequence: ids, positions `[3, L]`, and the tokens whose successors are the answer.
 
-    asks `[n]`: numbers of these tokens; answer `[n]`: what should follow them. Of a picture with several questions also
-    its tokens' features, to which question each token belongs `[L]`, and the controls that are meant.
+    asks `[n]`: numbers of these tokens; answer `[n]`: what should follow them. region: what an instruction is about.
     """
 
     ids: list[int]
@@ -62,77 +67,44 @@ class Example:
     asks: Tensor
     answer: Tensor
     looks: tuple[Look, ...]
-    features: Tensor | None = None
-    question: Tensor | None = None
-    boxes: tuple[Box, ...] = ()
-    aims: tuple[tuple[float, float], ...] = ()
+    region: Region | None = None
 
 
-def on_grid(value: float, most: int) -> int:
-    """The number of the grid's point nearest to a pixel coordinate."""
-    return round(min(max(value, 0), most) / GRID)
+def grid_points(box: Box, axis: int) -> range:
+    """The numbers of the grid's points for a click in `box`, across (axis 0) or down (axis 1): those a little inside,
+    at least the one nearest to the middle."""
+    start, end = (box.left, box.right) if axis == 0 else (box.top, box.bottom)
+    inset = min(3.0, (end - start) / 4)
+    first, last = -int(-(start + inset) // GRID), int((end - inset) // GRID)
+    if last < first:
+        first = last = round((start + end) / 2 / GRID)
+    return range(min(first, _COUNTS[axis] - 1), min(last, _COUNTS[axis] - 1) + 1)
+
+
+_COUNTS = len(X_TOKENS), len(Y_TOKENS)
 
 
 def grounding_example(region: Region, rng: random.Random) -> Example:
-    """Instruction, then the region's tokens at their places on the screen, then the point as the answer.
-
-    Every further question comes behind the picture: its instruction at the positions that it has in front of a picture,
-    and its answer. `mask_of` lets it see that picture and nothing of the other questions.
-    """
-    befores = [asked(rng, control.element) for control in region.controls]
-    count, size = len(region.tokens), max(region.screen)
+    """Instruction, the region's tokens at their places on the screen, and a point of the control as the answer."""
+    control = region.control
+    before = asked(rng, control.element.kind, control.element.name)
+    first, count = len(before), len(region.tokens)
+    x, y = (rng.choice(grid_points(control.box, axis)) for axis in (0, 1))
+    answer = [FIRST_X + x, FIRST_Y + y, IM_END]
+    after = [VISION_END, *TAIL, *answer]
+    ids = [*before, *[IMAGE_PAD] * count, *after]
     image = torch.cat((torch.zeros(count, 1, dtype=torch.long), region.places), dim=1).T
-    first = len(befores[0])
-    ids = befores[0] + [IMAGE_PAD] * count
-    positions = [torch.arange(first).expand(3, -1), image + first]
-    question = [torch.zeros(first + count, dtype=torch.long)]
-    for number, before in enumerate(befores[1:], 1):
-        ids += before
-        # Pictures and answers lie at the same positions for all: what comes before ends where the first one's does.
-        positions.append((torch.arange(len(before)) + first - len(before)).expand(3, -1))
-        question.append(torch.full((len(before),), number))
-    asks: list[int] = []
-    answers: list[int] = []
-    looks: list[Look] = []
-    for number, control in enumerate(region.controls):
-        x, y = on_grid(control.aim[0], MOST_X), on_grid(control.aim[1], MOST_Y)
-        answer = [FIRST_X + x, FIRST_Y + y, IM_END]
-        ids += [VISION_END, *TAIL, *answer]
-        after = len(TAIL) + 1 + len(answer)
-        positions.append((first + size + torch.arange(after)).expand(3, -1))
-        question.append(torch.full((after,), number))
-        asking = len(ids) - len(answer) - 1
-        area = first + torch.nonzero(control.area).flatten()
-        asks += range(asking, asking + len(answer))
-        answers += answer
-        looks += [Look(asking, area), Look(asking + 1, area)]
-    return Example(
-        ids,
-        torch.cat(positions, dim=1),
-        torch.tensor(asks),
-        torch.tensor(answers),
-        tuple(looks),
-        region.tokens,
-        torch.cat(question),
-        tuple(control.box for control in region.controls),
-        tuple(control.aim for control in region.controls),
-    )
+    behind = first + max(region.screen) + torch.arange(len(after))
+    positions = torch.cat((torch.arange(first).expand(3, -1), first + image, behind.expand(3, -1)), dim=1)
+    asking = len(ids) - len(answer) - 1
+    area = first + torch.nonzero(control.area).flatten()
+    looks = Look(asking, area), Look(asking + 1, area)
+    return Example(ids, positions, torch.arange(asking, len(ids) - 1), torch.tensor(answer), looks, region)
 
 
-def asked(rng: random.Random, element: Element) -> list[int]:
+def asked(rng: random.Random, kind: str, name: str) -> list[int]:
     """A prompt for a control, up to the picture."""
-    return HEAD + encode(instruction(rng, element.kind, element.name)) + [VISION_START]
-
-
-def mask_of(ids: Tensor, question: Tensor) -> Tensor:
-    """`[1, L, L]`, True where a token may look: back, at its own question; behind the picture at the picture too."""
-    image = ids == IMAGE_PAD
-    answering = torch.zeros_like(image)
-    ends = torch.nonzero(ids == VISION_END)
-    answering[int(ends[0]) if len(ends) else len(ids) :] = True
-    mine = question[:, None] == question
-    mask: Tensor = (mine | (answering[:, None] & image)).tril()[None]
-    return mask
+    return HEAD + encode(instruction(rng, kind, name)) + [VISION_START]
 
 
 def planning_example(rng: random.Random, words: Words, most: int = 5) -> Example:
@@ -171,21 +143,11 @@ class Batch:
 
     ids: Tensor
     positions: Tensor
-    mask: Tensor | None
     asks: Tensor
     answer: Tensor
     features: Tensor | None
     look_from: Tensor
     look_at: Tensor
-
-    def allowed(self) -> Tensor:
-        """`[n, L]`: where each look may go."""
-        rows, at = self.look_from.T
-        if self.mask is None:
-            before: Tensor = torch.arange(self.ids.shape[1]) <= at.unsqueeze(1)
-            return before
-        allowed: Tensor = self.mask[rows, 0, at]
-        return allowed
 
 
 def padded(length: int) -> int:
@@ -195,15 +157,13 @@ def padded(length: int) -> int:
 
 
 def collate(examples: Sequence[Example]) -> Batch:
-    """Pads on the right.
+    """Pads on the right, where no token of an example can look.
 
-    mask `[B, 1, L, L]` for pictures with several questions, else None. asks `[n, 2]`: row and token of all that is
-    asked, answer `[n]`: what follows. look_from `[n, 2]`: row and token of every look; look_at `[n, L]`: True where it
-    should go.
+    asks `[n, 2]`: row and token of all that is asked, answer `[n]`: what follows. look_from `[n, 2]`: row and token of
+    every look; look_at `[n, L]`: True where it should go. features: of all visual tokens, in order.
     """
     length = padded(max(len(e.ids) for e in examples))
     ids = torch.zeros(len(examples), length, dtype=torch.long)
-    question = torch.full_like(ids, -1)
     positions = torch.zeros(3, len(examples), length, dtype=torch.long)
     asks = torch.cat([F.pad(e.asks[:, None], (1, 0), value=i) for i, e in enumerate(examples)])
     look_from = torch.tensor([(i, look.start) for i, e in enumerate(examples) for look in e.looks], dtype=torch.long)
@@ -214,14 +174,10 @@ def collate(examples: Sequence[Example]) -> Batch:
         n = len(example.ids)
         ids[i, :n] = torch.tensor(example.ids)
         positions[:, i, :n] = example.positions
-        if example.question is not None:
-            question[i, :n] = example.question
-    pictures = [example.features for example in examples if example.features is not None]
-    mask = torch.stack([mask_of(*row) for row in zip(ids, question, strict=True)]) if pictures else None
+    pictures = [example.region.tokens for example in examples if example.region is not None]
     return Batch(
         ids,
         positions,
-        mask,
         asks,
         torch.cat([example.answer for example in examples]),
         torch.cat(pictures) if pictures else None,
@@ -230,12 +186,29 @@ def collate(examples: Sequence[Example]) -> Batch:
     )
 
 
+def places_in(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Rows and columns `[n]` of all visual tokens, one picture in each row of the batch."""
+    image = batch.ids == IMAGE_PAD
+    # A picture has one time, the position at which it begins; height and width count on from there.
+    rows, columns = (batch.positions[1:] - batch.positions[0])[:, image]
+    return rows, columns
+
+
 class Trainer(nn.Module):
     """A network and what it is taught."""
 
     def __init__(self, model: Qwen25VL) -> None:
         super().__init__()
         self.model = model
+        width = model.config.text.hidden_size
+        self.heads = nn.ModuleDict(
+            {
+                "rows": nn.Linear(width, MOST_ROWS),
+                "columns": nn.Linear(width, MOST_COLUMNS),
+                "written": nn.Linear(width, 1),
+                "found": nn.Linear(width, 1),
+            }
+        )
 
     def table(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """cos and sin `[B, 1, L, head_dim]` of positions `[3, B, L]`."""
@@ -252,7 +225,7 @@ class Trainer(nn.Module):
         cos, sin = self.table(batch.positions)
         states = [x]
         for index, layer in enumerate(language.layers[:layers]):
-            states.append(layer(states[-1], cos, sin, batch.mask, None, index))
+            states.append(layer(states[-1], cos, sin, None, None, index))
         return states
 
     def projected(self, x: Tensor, at: int, group: int, *, keys: bool) -> Tensor:
@@ -278,7 +251,8 @@ class Trainer(nn.Module):
         queries = apply_rotary(queries, cos[rows, 0, at].unsqueeze(1), sin[rows, 0, at].unsqueeze(1))
         keys = apply_rotary(self.projected(state, *heads, keys=True)[:, :, 0], cos[:, 0], sin[:, 0])
         scores = torch.einsum("nhd,nkd->nhk", queries, keys[rows]).float() * queries.shape[-1] ** -0.5
-        attention = scores.masked_fill(~batch.allowed()[:count].unsqueeze(1), float("-inf")).log_softmax(-1)
+        hidden = torch.arange(batch.ids.shape[1]) > at.unsqueeze(1)
+        attention = scores.masked_fill(hidden.unsqueeze(1), float("-inf")).log_softmax(-1)
         found = attention.masked_fill(~batch.look_at[:count].unsqueeze(1), float("-inf")).logsumexp(-1)
         return -found.mean(), found.exp().mean()
 
@@ -289,27 +263,55 @@ class Trainer(nn.Module):
         answers: Tensor = logits[: len(batch.asks)].log_softmax(-1)
         return answers
 
+    def placing_loss(self, batch: Batch, states: list[Tensor]) -> tuple[Tensor, dict[str, float]]:
+        """Of the row and column in which every visual token stands, in nats, from the states of layer PLACED."""
+        rows, columns = places_in(batch)
+        state = states[PLACED][batch.ids == IMAGE_PAD]
+        row = F.cross_entropy(self.heads["rows"](state).float(), rows)
+        column = F.cross_entropy(self.heads["columns"](state).float(), columns)
+        return row + column, {"row": row.item(), "column": column.item()}
+
+    def placing(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
+        """Of the places alone."""
+        batch = collate(examples)
+        return self.placing_loss(batch, self.states(batch, PLACED))
+
     def grounding_loss(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
-        """Of the points. A wide control is as good a little beside."""
+        """Of the points, and of all that leads to them. Every point well inside a control is as good."""
+        regions = [example.region for example in examples if example.region is not None]
         batch = collate(examples)
         states = self.states(batch)
-        boxes = [box for example in examples for box in example.boxes]
-        aims = [aim for example in examples for aim in example.aims]
-        answers = self.answers(batch, states)
-        wanted = torch.zeros(len(boxes), 3, answers.shape[1])
-        for axis, first, count in ((1, FIRST_X, len(X_TOKENS)), (0, FIRST_Y, len(Y_TOKENS))):
-            points = [points_in(box, aim, axis, count) for box, aim in zip(boxes, aims, strict=True)]
-            wanted[:, 1 - axis, first : first + count] = torch.stack(points)
-        wanted[:, 2, IM_END] = 1
-        loss = -(answers * wanted.flatten(0, 1)).sum(1).mean()
-        _, looked = self.looking_loss(batch, states, POINTING)
-        said = answers.argmax(-1).view(-1, 3).tolist()
+        placing, figures = self.placing_loss(batch, states)
+        written = self._marked(batch, states[WRITTEN], "written", [region.control.written for region in regions])
+        found = self._marked(batch, states[FOUND], "found", [region.control.area for region in regions])
+        look, looked = self.looking_loss(batch, states, POINTING)
+        answers = self.answers(batch, states).view(len(regions), 3, -1)
+        boxes = [region.control.box for region in regions]
+        point = -answers[:, 2, IM_END]
+        for axis, first in ((0, FIRST_X), (1, FIRST_Y)):
+            good = torch.full_like(answers[:, axis], float("-inf"))
+            for row, box in enumerate(boxes):
+                points = grid_points(box, axis)
+                good[row, first + points.start : first + points.stop] = 0
+            point = point - (answers[:, axis] + good).logsumexp(-1)
+        said = answers.argmax(-1).tolist()
         hits = [
             box.contains(Point((x - FIRST_X) * GRID, (y - FIRST_Y) * GRID))
             for box, (x, y, _) in zip(boxes, said, strict=True)
+            if x >= FIRST_X and y >= FIRST_Y
         ]
-        figures = {"point": loss.item(), "hits": sum(hits) / len(hits), "look": looked.item()}
-        return loss, figures
+        figures |= {"point": point.mean().item(), "hits": sum(hits) / len(boxes), "look": looked.item()}
+        figures |= {"written": written.exp().reciprocal().item(), "found": found.exp().reciprocal().item()}
+        return point.mean() + written + found + 0.5 * look + 0.3 * placing, figures
+
+    def _marked(self, batch: Batch, state: Tensor, head: str, wanted: Sequence[Tensor]) -> Tensor:
+        """Minus log of the share that a head gives to the wanted ones among the visual tokens of each example."""
+        image = batch.ids == IMAGE_PAD
+        right = torch.zeros_like(image)
+        right[image] = torch.cat(list(wanted))
+        scores = self.heads[head](state)[..., 0].float().masked_fill(~image, float("-inf")).log_softmax(-1)
+        loss: Tensor = -scores.masked_fill(~right, float("-inf")).logsumexp(-1).mean()
+        return loss
 
     def planning_loss(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
         batch = collate(examples)

@@ -11,158 +11,96 @@ from torch import Tensor
 from action_space.geometry import Box
 from vlm.images import normalised, patches_of
 from vlm.training.data.render import Element, Screen
-from vlm.training.dense import CELL, DenseTargets, ScreenLabels, dense_targets, label_of, letters_of, target_cells
+from vlm.training.dense import CELL, label_of, letters_of, target_cells
 from vlm.training.pretrain import Crops
 from vlm.vision import VisionTower
 
 SCREENS = ((46, 26, 8), (69, 39, 2), (23, 17, 2), (16, 16, 2), (37, 27, 2), (29, 21, 2), (49, 27, 2), (39, 86, 2))
 """Columns and rows of the screens in which a region may pretend to lie, and how often."""
-CROPS, CROP_ROWS, CROP_COLUMNS = 4, 16, 20
-"""How many parts of a screen are encoded, of so many cells: one shape, because a CPU is slow at the first of each."""
+MOST_CELLS = 1400
+"""Of the screens that are encoded."""
 WHOLE = 100_000
 """More cells than any screen has."""
-INSET = 1.5 * CELL
-"""How far inside a control a click should be, in pixels, if the control is large enough."""
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
     """A control of an encoded screen, in its pixels.
 
-    area: the cells in which its name is written, or those of its box. box: where a click reaches it. label: where its
-    name is written, on one line, or its box.
+    box: where a click reaches it. area: the cells of that box. written: the cells in which its name is written, or
+    `area` if that is not known.
     """
 
     element: Element
-    area: Tensor
     box: Box
-    label: Box
-
-    @property
-    def middle(self) -> tuple[float, float]:
-        """Of its name (x, y)."""
-        return (self.label.left + self.label.right) / 2, (self.label.top + self.label.bottom) / 2
-
-    @property
-    def aim(self) -> tuple[float, float]:
-        """Where to click it (x, y): the point of its box, well inside, that is nearest to the middle of its name.
-
-        The middle of a wide field is far from the label by which it is found, and so is harder to tell from there.
-        """
-        x, y = self.middle
-        return well_inside(x, self.box.left, self.box.right), well_inside(y, self.box.top, self.box.bottom)
+    area: Tensor
+    written: Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedScreen:
-    """Visual tokens `[rows, columns, width]`, which cells `[rows, columns]` show anything, the controls, and all that
-    the tokens should tell."""
+    """Visual tokens `[rows, columns, width]`, which cells `[rows, columns]` show anything, and the controls."""
 
     tokens: Tensor
     drawn: Tensor
     controls: tuple[Control, ...]
-    targets: DenseTargets
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Some cells of a screen of `screen` (rows, columns), and controls there to ask for, one at least.
+    """Some cells of a screen of `screen` (rows, columns), and a control there to ask for.
 
-    tokens `[n, width]`; places `[n, 2]`: row and column of each, row-major; areas of the controls `[n]`.
+    tokens `[n, width]`; places `[n, 2]`: row and column of each, row-major; cells of the control `[n]`.
     """
 
     tokens: Tensor
     places: Tensor
     screen: tuple[int, int]
-    controls: tuple[Control, ...]
+    control: Control
 
 
 class Pool:
-    """A growing set of encoded screens. A tower that is trained gets its gradients through them.
+    """A growing set of encoded screens."""
 
-    whole: encode screens of up to so many cells as they are; otherwise up to `CROPS` parts of each, which is several
-    times faster.
-    """
-
-    def __init__(self, screens: Path, tower: VisionTower, seed: int, *, whole: int = 0) -> None:
+    def __init__(self, screens: Path, tower: VisionTower, seed: int) -> None:
         self.rng = random.Random(seed)
         self.source = Crops(screens, seed, start=1)
         self.tower = tower
-        self.whole = whole
         self.screens: list[EncodedScreen] = []
         self._next = 0
 
-    def advance(self) -> None:
-        """Encode the next screen, and forget all others."""
-        self.screens.clear()
-        self.grow()
-
     def grow(self) -> None:
-        """Encode the next screen on which there is something to ask for."""
+        """Encode the next screen on which there is something to ask for; when all have been, from the first again."""
         before = len(self.screens)
         while len(self.screens) == before:
             number = self.source.order[self._next % len(self.source.order)]
             self._next += 1
-            image, labels = self.source.load(number)
-            self._add(image, self.source.seen_screens[number], labels)
+            image, _ = self.source.load(number)
+            self._add(image, self.source.seen_screens[number])
             self.source.forget(number)
 
-    def _add(self, image: np.ndarray, screen: Screen, labels: ScreenLabels) -> None:
+    @torch.no_grad()
+    def _add(self, image: np.ndarray, screen: Screen) -> None:
         rows, columns = image.shape[0] // CELL, image.shape[1] // CELL
-        if self.whole and rows * columns > self.whole:
+        controls = controls_of(screen, rows, columns)
+        if not controls or rows * columns > MOST_CELLS:
             return
-        image = image[: rows * CELL, : columns * CELL]
-        letters = letters_of(screen)
-        controls = []
-        for element in _plainly_named(screen.elements, columns * CELL, rows * CELL):
-            label = label_of(element, screen, letters)
-            box = element.label or element.box
-            area = target_cells(label or box, rows, columns).bool()
-            controls.append(Control(element, area, box, label or box))
-        for part in self._parts(rows, columns, [control.area for control in controls]):
-            self._encode(image, part, controls, labels)
-
-    def _parts(self, rows: int, columns: int, areas: list[Tensor]) -> list[tuple[int, int, int, int]]:
-        """Top, left, rows and columns to encode: all of it, or parts around controls that begin where a window does."""
-        if self.whole:
-            return [(0, 0, rows, columns)] if areas else []
-        tall, wide = min(rows, CROP_ROWS) // 4 * 4, min(columns, CROP_COLUMNS) // 4 * 4
-        parts = set()
-        for area in self.rng.sample(areas, min(CROPS, len(areas))):
-            y, x = torch.nonzero(area)[0].tolist()
-            top = min(max(0, y - self.rng.randrange(tall)), rows - tall) // 4 * 4
-            left = min(max(0, x - self.rng.randrange(wide)), columns - wide) // 4 * 4
-            parts.add((top, left, tall, wide))
-        return sorted(parts)
-
-    def _encode(
-        self, image: np.ndarray, part: tuple[int, int, int, int], found: list[Control], labels: ScreenLabels
-    ) -> None:
-        top, left, rows, columns = part
-        cells = slice(top, top + rows), slice(left, left + columns)
-        seen = image[top * CELL : (top + rows) * CELL, left * CELL : (left + columns) * CELL]
+        seen = image[: rows * CELL, : columns * CELL]
         frames = torch.from_numpy(normalised(seen)).permute(2, 0, 1)[None].bfloat16()
         tokens = self.tower(patches_of(frames.expand(2, -1, -1, -1)), [(1, 2 * rows, 2 * columns)])
-        tokens = tokens.view(rows, columns, -1)
-        controls = []
-        for control in found:
-            moved = _moved(control, control.area[cells], -left * CELL, -top * CELL)
-            if int(moved.area.sum()) == int(control.area.sum()) and _inside(moved.aim, columns * CELL, rows * CELL):
-                controls.append(moved)
-        if controls:
-            targets = dense_targets(labels, left * CELL, top * CELL, columns * CELL, rows * CELL)
-            self.screens.append(EncodedScreen(tokens, _drawn(seen), tuple(controls), targets))
+        self.screens.append(EncodedScreen(tokens.view(rows, columns, -1), _drawn(seen), controls))
 
-    def region(self, cells: float, blank: float = 1.0, most: int = 1) -> Region:
-        """About `cells` cells around a random control, somewhere on a random screen; WHOLE: all that was encoded.
+    def region(self, cells: float, blank: float = 1.0) -> Region:
+        """About `cells` cells around a random control, somewhere on a random screen; WHOLE: all of its own.
 
-        blank: the share that is kept of cells that show nothing. most: controls to ask for, if there are so many.
+        blank: the share that is kept of cells that show nothing.
         """
         rng = self.rng
         screen = rng.choice(self.screens)
         control = rng.choice(screen.controls)
         rows, columns, _ = screen.tokens.shape
-        ys, xs = (torch.nonzero(control.area.any(axis)).flatten() for axis in (1, 0))
+        needed = control.area | control.written
+        ys, xs = (torch.nonzero(needed.any(axis)).flatten() for axis in (1, 0))
         top, bottom = _span(rng, int(ys[0]), int(ys[-1]) + 1, rows, round(cells**0.5 * 0.8))
         left, right = _span(rng, int(xs[0]), int(xs[-1]) + 1, columns, round(cells**0.5 * 1.25))
         at, size = (0, 0), (rows, columns)
@@ -171,38 +109,30 @@ class Pool:
             size = max(tall, bottom - top), max(wide, right - left)
             at = rng.randint(0, size[0] - (bottom - top)), rng.randint(0, size[1] - (right - left))
         part = slice(top, bottom), slice(left, right)
-        inside = [c for c in screen.controls if c.area[part].sum() == c.area.sum()]
-        asked = rng.sample(inside, min(most, len(inside)))
-        kept = screen.drawn[part] | (torch.rand(bottom - top, right - left) < blank)
-        for other in asked:
-            kept |= other.area[part]
-        places = torch.nonzero(kept) + torch.tensor(at)
-        away = (at[1] - left) * CELL, (at[0] - top) * CELL
-        controls = tuple(_moved(other, other.area[part][kept], *away) for other in asked)
-        return Region(screen.tokens[part][kept], places, size, controls)
+        kept = screen.drawn[part] | needed[part] | (torch.rand(bottom - top, right - left) < blank)
+        dx, dy = (at[1] - left) * CELL, (at[0] - top) * CELL
+        box = control.box
+        moved = Box(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy)
+        found = Control(control.element, moved, control.area[part][kept], control.written[part][kept])
+        return Region(screen.tokens[part][kept], torch.nonzero(kept) + torch.tensor(at), size, found)
 
 
-def well_inside(value: float, start: int, end: int) -> float:
-    """The nearest number to `value` that is `INSET` pixels inside of start and end, or as far as there is room."""
-    inset = min((end - start) / 2, INSET)
-    return min(max(value, start + inset), end - inset)
-
-
-def _moved(control: Control, area: Tensor, dx: int, dy: int) -> Control:
-    boxes = (Box(b.left + dx, b.top + dy, b.right + dx, b.bottom + dy) for b in (control.box, control.label))
-    return Control(control.element, area, *boxes)
-
-
-def _inside(point: tuple[float, float], width: int, height: int) -> bool:
-    return 0 <= point[0] < width and 0 <= point[1] < height
-
-
-def _plainly_named(elements: tuple[Element, ...], width: int, height: int) -> list[Element]:
-    """Controls wholly on the screen whose name no other control there has."""
-    kept = [e for e in elements if e.name and min(e.box.left, e.box.top) >= 0]
-    kept = [e for e in kept if e.box.right <= width and e.box.bottom <= height]
-    names = [e.name.lower() for e in elements]
-    return [e for e in kept if names.count(e.name.lower()) == 1 and len(e.name) <= 48]
+def controls_of(screen: Screen, rows: int, columns: int) -> tuple[Control, ...]:
+    """What can be asked for on a screen of so many cells: controls wholly on it whose name no other one there has."""
+    names = [e.name.lower() for e in screen.elements]
+    letters = letters_of(screen)
+    controls = []
+    for element in screen.elements:
+        # A checkbox is ticked by a click on its words, which are larger.
+        box = element.label or element.box
+        inside = min(box.left, box.top) >= 0 and box.right <= columns * CELL and box.bottom <= rows * CELL
+        if not (inside and element.name and len(element.name) <= 48 and names.count(element.name.lower()) == 1):
+            continue
+        label = label_of(element, screen, letters) or box
+        area, written = (target_cells(part, rows, columns).bool() for part in (box, label))
+        if area.any() and written.any():
+            controls.append(Control(element, box, area, written))
+    return tuple(controls)
 
 
 def _drawn(image: np.ndarray) -> Tensor:

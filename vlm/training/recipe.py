@@ -1,4 +1,4 @@
-"""The whole recipe of the bundled model, in the order of the technical report: vision, reading, planning, export."""
+"""The whole recipe of the bundled model, in the order of the technical report: vision, language with it, export."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from vlm.training.export import export
 from vlm.training.multimodal import Trainer
 from vlm.training.pretrain import pretrain
 from vlm.training.run import FULL, Amounts
-from vlm.training.stages import BUNDLED, plan, read, start
+from vlm.training.stages import BUNDLED, start, teach
 from vlm.training.workers import run_workers
 
 
@@ -16,8 +16,7 @@ class Minutes:
     """How long each stage trains."""
 
     vision: float
-    read: float
-    plan: float
+    teach: float
 
 
 def make(
@@ -43,6 +42,5 @@ def make(
 def _train(screens: Path, specimens: Path, out: Path, minutes: Minutes, seed: int, amounts: Amounts) -> Trainer:
     """All stages in order; those that are done are only loaded."""
     seeing = pretrain(BUNDLED.vision, screens, specimens, out, minutes=minutes.vision, seed=seed, amounts=amounts)
-    foundation = start(seeing, screens, out, seed + 1, amounts)
-    model = read(foundation, screens, out, minutes=minutes.read, seed=seed + 1, amounts=amounts)
-    return plan(model, screens, out, minutes=minutes.plan, seed=seed + 2, amounts=amounts)
+    model = start(seeing, screens, seed=seed + 1, amounts=amounts)
+    return teach(model, screens, out, minutes=minutes.teach, seed=seed + 1, amounts=amounts)

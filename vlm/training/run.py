@@ -20,8 +20,8 @@ NOTE_EVERY = 10
 class Amounts:
     """How much one step of each stage takes in, for each worker.
 
-    crops: width, height, crops in a step, and how often that kind of step comes. questions: for points on a step's
-    screen. plans: examples in a step. pool: encoded screens to start with; a further one comes every `every` steps.
+    crops: width, height, crops in a step, and how often that kind of step comes. visual: visual tokens in a step, for
+    points. plans: examples in a step. pool: encoded screens to start with; a further one comes every `every` steps.
     """
 
     crops: tuple[tuple[int, int, int, int], ...] = (
@@ -30,14 +30,14 @@ class Amounts:
         (448, 336, 5, 4),
         (1260, 700, 1, 1),
     )
-    questions: int = 16
-    plans: int = 16
+    visual: int = 3000
+    plans: int = 8
     pool: int = 30
     every: int = 2
 
 
 FULL = Amounts()
-SMOKE = Amounts(crops=((112, 112, 4, 1),), questions=3, plans=2, pool=3)
+SMOKE = Amounts(crops=((112, 112, 4, 1),), visual=200, plans=2, pool=3)
 """Just enough to see that every part turns."""
 
 
@@ -63,10 +63,15 @@ class Stage:
     def done(self) -> bool:
         return self.spent_s >= self.budget_s
 
+    @property
+    def share(self) -> float:
+        """How much of its minutes is over, 0 to 1."""
+        return min(1.0, self.spent_s / self.budget_s)
+
     def steps(self) -> Iterator[float]:
         """Yields each step's learning-rate scale until the minutes are spent; saves now and then, and at the end."""
         saved_at = self.spent_s
-        while (scale := said_by_first(-1.0 if self.done else ramp(self.step, self.spent_s / self.budget_s))) >= 0:
+        while (scale := said_by_first(-1.0 if self.done else ramp(self.step, self.share))) >= 0:
             started = time.monotonic()
             yield scale
             self.step += 1

@@ -102,6 +102,7 @@ def teach(
 ) -> Trainer:
     """Pointing and planning: first where on the screen each visual token stands, then points on parts of screens, which
     grow until they are whole; plans all the time."""
+    torch.manual_seed(seed)
     trainer = Trainer(model).bfloat16()
     optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.02, other_lr=2e-3)
     stage = Stage("teach", folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer)
@@ -116,7 +117,7 @@ def teach(
             pool.grow()
         placing = stage.share < PLACING
         cells = rng.uniform(150, 1400) if placing else _cells(rng, stage.share)
-        examples = _pointing(pool, cells, amounts.visual)
+        examples = _pointing(pool, cells, (2 if placing else 1) * amounts.visual)
         figures = _gradients(trainer.placing if placing else trainer.grounding_loss, examples)
         figures |= _gradients(trainer.planning_loss, [planning_example(rng, words) for _ in range(amounts.plans)])
         optimizer.step(scale)
@@ -135,7 +136,7 @@ def _cells(rng: random.Random, share: float) -> float:
 def _pointing(pool: Pool, cells: float, tokens: int) -> list[Example]:
     """Examples on parts of so many cells, `tokens` visual tokens in all or a little more."""
     examples: list[Example] = []
-    blank = pool.rng.random()
+    blank = 1.0 if cells == WHOLE else pool.rng.random()
     while tokens > 0:
         region = pool.region(cells, blank)
         examples.append(grounding_example(region, pool.rng))

@@ -68,6 +68,10 @@ class Dialect(Protocol):
         The newest screenshot comes last, but for families that were trained with it before the question.
         """
 
+    def grammar(self, frame: Frame) -> str | None:
+        """The grammar (see `action_space.dialects.grammar`) of replies to `prompt` that are one action inside the
+        screen, or None if the family's replies hold free text that no grammar should cut."""
+
     def parse(self, reply: str, frame: Frame, pointer: Point | None = None) -> Action:
         """The first action in a reply, in screenshot pixels. Raises InvalidAction and nothing else, on any text.
 

@@ -19,6 +19,7 @@ from typing import assert_never
 
 from action_space.actions import Action, Ask, Click, Drag, Finish, LongPress, Move, Open, Press, Scroll, Type, Wait
 from action_space.dialects.base import PastStep, Turn
+from action_space.dialects.grammar import keys, numbers, pixels, strings
 from action_space.dialects.lenient import NotAValue, Reader, Value
 from action_space.dialects.retell import one_line
 from action_space.dialects.tool_call import build, read_point, shown
@@ -61,6 +62,26 @@ _FIELDS = {
     "ask": ("question",),
     "finish": ("status", "text"),
 }
+_GRAMMAR = (
+    """start: call ")"
+call: "click(" x ", " y (", " button)? (", " count)? (", " modifier)*
+  | "move(" x ", " y
+  | "drag(" x ", " y ", " x ", " y (", " seconds)?
+  | "scroll(" x ", " y ", " direction (", " amount)?
+  | "long_press(" x ", " y (", " seconds)?
+  | "type(" string | "press(" key (", " key){0,4} | "open(" string | "wait(" seconds | "ask(" string
+  | "finish(" status (", " string)?
+button: %json {"enum": ["left", "right", "middle"]}
+count: "1" | "2" | "3"
+direction: %json {"enum": ["up", "down", "left", "right"]}
+status: %json {"enum": ["success", "failure"]}
+modifier: %json {"enum": ["ctrl", "shift", "alt", "meta"]}
+"""
+    + numbers("seconds", 1, 30)
+    + numbers("amount", 1, 50)
+    + keys()
+    + strings()
+)
 _CALL = re.compile(rf"(?<![A-Za-z0-9_])({'|'.join(_FORMS)})\(")
 _ARGUMENT = re.compile(r"[\s(\[]*[\"'0-9.+-]")
 _PLAN = re.compile(r"""\s*(type|press|open|ask|wait|done|failed)(?:\s+((?:["']|[0-9]).*))?\s*""", re.DOTALL)
@@ -98,6 +119,9 @@ class Compact:
     def prompt(self, turn: Turn, plan: str = "") -> list[Message]:
         """The instruction (without a plan: the task), then the screenshot."""
         return [Message("system", (_SYSTEM,)), Message("user", (plan or turn.task, turn.screenshot))]
+
+    def grammar(self, frame: Frame) -> str | None:
+        return _GRAMMAR + pixels(frame.model)
 
     def parse(self, reply: str, frame: Frame, pointer: Point | None = None) -> Action:  # noqa: ARG002 (never needed)
         name, values = _first_call(reply)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from action_space.actions import Action, Click
 from action_space.dialects.base import Turn
+from action_space.dialects.grammar import around
 from action_space.dialects.lenient import Value
 from action_space.dialects.tool_call import find_object, read_point, shown, without_thoughts
 from action_space.errors import InvalidAction, UnsupportedAction
@@ -54,6 +55,9 @@ class Grounder:
         content = (turn.screenshot, question) if self.picture_first else (question, turn.screenshot)
         system = [Message("system", (self.system(size),))] if self.system else []
         return [*system, Message("user", content)]
+
+    def grammar(self, frame: Frame) -> str | None:
+        return around(self.write(Point(11111, 22222)), frame.model)
 
     def parse(self, reply: str, frame: Frame, pointer: Point | None = None) -> Action:  # noqa: ARG002 (never needed)
         try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from action_space.actions import Action
 from action_space.dialects.base import PastStep, Turn
+from action_space.dialects.grammar import key_names, objects
 from action_space.dialects.retell import fields_of, one_line, own_reply
 from action_space.dialects.tool_call import Arguments, arguments_of, find_call
 from action_space.errors import InvalidAction, ModelMistake
@@ -19,6 +20,14 @@ CHECKPOINT_MAX_PIXELS = 12845056
 """The limits in the preprocessor configuration of the published Qwen2.5-VL checkpoints."""
 
 _LONGEST_QUOTE = 1000
+_NARROWED: Mapping[str, Json] = {
+    "time": {"type": "integer", "minimum": 1, "maximum": 30},
+    "pixels": {"anyOf": [{"type": "integer", "minimum": a, "maximum": b} for a, b in ((-2000, -1), (1, 2000))]},
+    "keys": {"type": "array", "items": {"enum": key_names()}, "minItems": 1, "maxItems": 5},
+}
+_STRING: Json = {"type": "string"}
+_SAID: Json = {"type": "string", "minLength": 1}
+"""What a grammar allows of arguments whose schema, as it is told to the model, says less than the action takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,13 @@ class ToolDialect:
         text = "\n".join([text, *filter(None, map(one_line, (*ending, self.manner)))])
         return [*messages, Message("user", (text, turn.screenshot))]
 
+    def grammar(self, frame: Frame) -> str | None:
+        if self.manner:
+            return None  # it thinks aloud first
+        taught = [word for word in self.words.values() if word.taught]
+        calls = objects(self._schema(word, frame.model) for word in taught)
+        return f'start: "<tool_call>\\n" object "\\n</tool_call>"\n{calls}'
+
     def parse(self, reply: str, frame: Frame, pointer: Point | None = None) -> Action:
         try:
             values = arguments_of(find_call(reply), self._function, self.words)
@@ -131,6 +147,17 @@ class ToolDialect:
             properties[argument.name] = {"description": needed, **argument.schema}
         parameters: Json = {"properties": properties, "required": ["action"], "type": "object"}
         return {"name": self._function, "description": "\n".join(lines), "parameters": parameters}
+
+    def _schema(self, word: Word, size: Size) -> dict[str, Json]:
+        """The JSON schema of a call of this word, its coordinates inside the screen."""
+        point = [{"type": "integer", "minimum": 0, "maximum": most - 1} for most in (size.width, size.height)]
+        place: dict[str, Json] = {"type": "array", "prefixItems": point, "items": False, "minItems": 2}
+        known = {argument.name: argument.schema for argument in self.arguments}
+        arguments: dict[str, Json] = {"action": {"const": word.name}}
+        for name in word.arguments:
+            schema = _NARROWED.get(name, known[name])
+            arguments[name] = place if name.startswith("coordinate") else _SAID if schema == _STRING else schema
+        return _exactly({"name": {"const": self._function}, "arguments": _exactly(arguments)})
 
     @property
     def _function(self) -> str:
@@ -193,6 +220,11 @@ def coordinate(point: Point, frame: Frame) -> list[int]:
     """A screenshot pixel as the model writes it."""
     seen = frame.to_model(point)
     return [seen.x, seen.y]
+
+
+def _exactly(properties: dict[str, Json]) -> dict[str, Json]:
+    """An object with these properties, all of them and in this order."""
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
 def _tagged(call: str) -> str:

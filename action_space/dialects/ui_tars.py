@@ -166,6 +166,9 @@ class UiTars:
         text = "\n".join(filter(None, told))
         return [*messages, Message("user", (text, turn.screenshot) if text else (turn.screenshot,))]
 
+    def grammar(self, frame: Frame) -> str | None:  # noqa: ARG002
+        return None  # it thinks aloud first
+
     def parse(self, reply: str, frame: Frame, pointer: Point | None = None) -> Action:
         try:
             return _CALLS.read(without_thoughts(reply), frame, pointer)

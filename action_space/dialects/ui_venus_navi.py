@@ -172,6 +172,9 @@ class UiVenusNavi:
         )
         return [Message("user", (text, turn.screenshot))]
 
+    def grammar(self, frame: Frame) -> str | None:  # noqa: ARG002
+        return None  # it thinks aloud first
+
     def parse(self, reply: str, frame: Frame, pointer: Point | None = None) -> Action:
         try:
             return _CALLS.read(without_thoughts(reply), frame, pointer)

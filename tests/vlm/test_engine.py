@@ -1,6 +1,7 @@
 """The engine on a tiny random checkpoint: what it says, when it stops, and what it refuses."""
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -345,11 +346,6 @@ def test_a_tokenizer_of_another_model(tmp_path: Path) -> None:
     assert "has no tokenizer.json" in refusal(small)
 
 
-def test_a_constraint_is_refused(engine: Engine) -> None:
-    with pytest.raises(ModelError, match="constraint"):
-        engine.generate(asking("x"), constraint="[a-z]+")
-
-
 def test_a_prompt_beyond_the_context(engine: Engine) -> None:
     fits = "x" * 1900
     assert engine.generate(asking(fits), max_new_tokens=1).tokens_out == 1
@@ -362,3 +358,28 @@ def test_a_prompt_beyond_the_context(engine: Engine) -> None:
 def test_a_picture_of_impossible_shape(engine: Engine) -> None:
     with pytest.raises(ModelError, match="aspect ratio"):
         engine.generate(asking(Image.new("RGB", (1000, 2))))
+
+
+def test_a_grammar_is_followed_and_what_it_forces_is_fed_in_one_piece(engine: Engine) -> None:
+    """The reply cannot be anything else, and the next one is free again."""
+    free = engine.generate(asking("go", picture()), max_new_tokens=12)
+    grammar = 'start: "<call>" /[abc]{4}/ "</call>"'
+    reply = engine.generate(asking("go", picture()), constraint=grammar, max_new_tokens=40)
+    assert re.fullmatch(r"<call>[abc]{4}</call>", reply.text) and reply.finished
+    assert reply.tokens_out == 17 and reply.forced_tokens >= 12 and free.forced_tokens == 0
+    assert engine.generate(asking("go", picture()), max_new_tokens=12).text == free.text
+    cut = engine.generate(asking("go", picture()), constraint=grammar, max_new_tokens=8)
+    assert cut.tokens_out == 8 and not cut.finished
+    with pytest.raises(ModelError, match="grammar"):
+        engine.generate(asking("go", picture()), constraint="start: (")
+
+
+def test_one_token_at_a_time_and_all_at_once_lead_to_the_same(engine: Engine) -> None:
+    """Feeding forced tokens in one piece changes nothing about what is chosen behind them."""
+    grammar = 'start: "ab" /[a-z]/ "cdef" /[a-z]{3}/'
+    reply = engine.generate(asking("go", picture()), constraint=grammar, max_new_tokens=40)
+    slowly = ""
+    for pattern in ("ab", "ab[a-z]", "ab[a-z]cdef", "ab[a-z]cdef[a-z]{3}"):
+        slowly = engine.generate(asking("go", picture()), constraint=f"start: /{pattern}/", max_new_tokens=40).text
+        assert re.fullmatch(pattern, slowly)
+    assert reply.text == slowly

@@ -19,6 +19,8 @@ class Reply:
     cached_tokens: int = 0
     finished: bool = True
     """False when `max_new_tokens` cut the reply off."""
+    forced_tokens: int = 0
+    """How many of `tokens_out` a constraint left no choice about: they were fed in one piece instead of sampled."""
 
 
 class Model(Protocol):
@@ -38,6 +40,7 @@ class Model(Protocol):
     ) -> Reply:
         """Answer a conversation. min_pixels, max_pixels: the dialect's picture limits (None: the checkpoint's own).
 
+        constraint: a grammar (`vlm.constrain`) that the reply has to fit, None for any text.
         attempt: 0 answers greedily; from 1 on the answer is drawn at temperature 1, seeded by the attempt, for a
         question whose last answer led nowhere. Equal calls in the same order give equal answers; what was computed for
         an earlier one may be reused, which in low precision rounds otherwise.

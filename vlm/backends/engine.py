@@ -3,9 +3,10 @@
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
@@ -22,6 +23,9 @@ from vlm.checkpoint import load_checkpoint
 from vlm.images import frame_patches, image_grid, rgb
 from vlm.rope import rope_index
 from vlm.video import clip_grid
+
+if TYPE_CHECKING:
+    from vlm.constrain import Guide, Guides
 
 _LIMITS = {"min_pixels": ("shortest_edge", 3136), "max_pixels": ("longest_edge", 12845056)}
 """The name that newer preprocessor configs give a limit, inside `size` (pixel counts all the same), and its default."""
@@ -44,6 +48,7 @@ class Engine:
         self.stop_ids = self._stop_ids(folder)
         self.device = device
         self._seen, self._conversation = Seen(), Conversation()
+        self._guides: Guides | None = None
         self._check_tokens()
 
     def _check_tokens(self) -> None:
@@ -77,18 +82,34 @@ class Engine:
         attempt: int = 0,
     ) -> Reply:
         """See `vlm.backends.base.Model`."""
-        if constraint is not None:
-            raise ModelError("this model cannot follow a constraint yet")
         started = time.perf_counter()
+        guide = self._guide(constraint) if constraint is not None else None
         with torch.inference_mode():
             logits, position, tokens_in, reused = self._prefill(
                 messages, min_pixels or self.min_pixels, max_pixels or self.max_pixels, max_new_tokens
             )
             prefilled = time.perf_counter()
-            ids, finished = self._decode(logits, position, max_new_tokens, _chooser(attempt))
-        text = self.tokenizer.decode(ids, skip_special_tokens=True)
-        decode_s = time.perf_counter() - prefilled
-        return Reply(text, tokens_in, len(ids), prefilled - started, decode_s, cached_tokens=reused, finished=finished)
+            said = self._decode(logits, position, max_new_tokens, _chooser(attempt), guide)
+        return Reply(
+            self.tokenizer.decode(said.ids, skip_special_tokens=True),
+            tokens_in,
+            len(said.ids),
+            prefilled - started,
+            time.perf_counter() - prefilled,
+            cached_tokens=reused,
+            finished=said.finished,
+            forced_tokens=said.forced,
+        )
+
+    def _guide(self, constraint: str) -> "Guide":
+        # Not at the top: a model that is never constrained needs no grammar library.
+        from vlm.constrain import Guides
+
+        if self._guides is None:
+            stop = self.tokenizer.token_to_id("<|im_end|>")
+            stop = min(self.stop_ids) if stop is None else stop
+            self._guides = Guides(self.tokenizer, self.model.config.text.vocab_size, stop)
+        return self._guides.guide(constraint)
 
     def _prefill(
         self, messages: Sequence[Message], min_pixels: int, max_pixels: int, room: int
@@ -159,20 +180,42 @@ class Engine:
         return features
 
     def _decode(
-        self, logits: Tensor, position: int, most: int, choose: Callable[[Tensor], int]
-    ) -> tuple[list[int], bool]:
-        """Token ids up to a stop token, and whether one came."""
+        self, logits: Tensor, position: int, most: int, choose: Callable[[Tensor], int], guide: "Guide | None"
+    ) -> "Said":
+        """Token ids up to a stop token. What a guide leaves no choice about is fed together with what was chosen."""
         ids: list[int] = []
-        while (token := choose(logits)) not in self.stop_ids:
-            ids.append(token)
-            if len(ids) >= most:
-                return ids, False
-            positions = torch.full((3, 1, 1), position, device=self.device)
-            step = torch.tensor([[token]], device=self.device)
-            logits = self.model(step, position_ids=positions, cache=self._conversation.cache).logits[0, -1]
-            self._conversation.add([token])
-            position += 1
-        return ids, True
+        forced = 0
+        new = guide.forced() if guide else []
+        while True:
+            forced += len(new)
+            if not new:
+                token = choose(guide.allowed(logits) if guide else logits)
+                if token in self.stop_ids:
+                    return Said(ids, True, forced)
+                new = [token]
+                if guide:
+                    guide.take(token)
+                    new += guide.forced()
+                    forced += len(new) - 1
+            ids += new[: most - len(ids)]
+            if len(ids) >= most or (guide and guide.ended):
+                return Said(ids, bool(guide and guide.ended), forced)
+            positions = (position + torch.arange(len(new), device=self.device)).expand(3, 1, -1)
+            step = torch.tensor([new], device=self.device)
+            cache = self._conversation.cache
+            logits = self.model(step, position_ids=positions, cache=cache, last_only=True).logits[0, -1]
+            self._conversation.add(new)
+            position += len(new)
+            new = []
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Ids of a reply, whether it came to its end, and how many of them were forced."""
+
+    ids: list[int]
+    finished: bool
+    forced: int
 
 
 def _chooser(attempt: int) -> Callable[[Tensor], int]:

@@ -1,0 +1,55 @@
+"""Parts of the grammars that replies have to fit, in the Lark dialect of llguidance."""
+
+import json
+from collections.abc import Iterable, Mapping
+
+from action_space.geometry import Size
+from action_space.keys import KEYS
+
+_ROOM = "11111", "22222"
+"""Stand for x and y in a reply that is taken apart."""
+
+
+def pixels(size: Size) -> str:
+    """The rules `x` and `y`: whole numbers inside a picture of this size."""
+    return f"x: {_integers(0, size.width - 1)}\ny: {_integers(0, size.height - 1)}\n"
+
+
+def strings() -> str:
+    """The rule `string`: one in double quotes, as in JSON, that is not empty."""
+    return f"string: {_json({'type': 'string', 'minLength': 1})}\n"
+
+
+def keys() -> str:
+    """The rule `key`: a canonical name of a key, or a character, in double quotes."""
+    return f"key: {_json({'enum': key_names()})}\n"
+
+
+def key_names() -> list[str]:
+    """All keys that a grammar offers."""
+    return [*KEYS, *(chr(code) for code in range(33, 127) if not chr(code).isupper())]
+
+
+def numbers(name: str, first: int, last: int) -> str:
+    """A rule for whole numbers from `first` to `last`."""
+    return f"{name}: {_integers(first, last)}\n"
+
+
+def objects(schemas: Iterable[Mapping[str, object]]) -> str:
+    """The rule `object`: JSON that fits one of the schemas, on one line, spaced as Python writes it."""
+    spacing = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+    return f"object: {_json({'anyOf': list(schemas), 'x-guidance': spacing})}\n"
+
+
+def around(reply: str, size: Size) -> str:
+    """The grammar of a reply that is always the same but for its point. reply: written for the point (11111, 22222)."""
+    parts = reply.replace(_ROOM[0], "\0x\0").replace(_ROOM[1], "\0y\0").split("\0")
+    return f"start: {' '.join(part if part in 'xy' else json.dumps(part) for part in parts if part)}\n{pixels(size)}"
+
+
+def _integers(first: int, last: int) -> str:
+    return _json({"type": "integer", "minimum": first, "maximum": last})
+
+
+def _json(schema: Mapping[str, object]) -> str:
+    return f"%json {json.dumps(schema)}"

@@ -1,0 +1,97 @@
+"""Whatever a model would say, what it does say under a grammar is an action of the dialect, inside the screen."""
+
+import random
+import string
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from action_space.actions import points_of
+from action_space.dialects import DIALECTS, load_dialect
+from action_space.errors import ModelError
+from action_space.geometry import Frame, Size
+from vlm.constrain import Guides, grammar_of_regex, grammar_of_schema
+from vlm.training.tokenizer import byte_tokenizer
+
+TOKENS = byte_tokenizer()
+STOP = TOKENS.token_to_id("<|im_end|>")
+GUIDES = Guides(TOKENS, 928, STOP)
+SIZE = Size(1288, 728)
+FRAME = Frame(SIZE, SIZE)
+
+
+def said(grammar: str, rng: random.Random, most: int = 400) -> str:
+    """A random text that a grammar allows, chosen by a model that has no idea."""
+    guide, ids = GUIDES.guide(grammar), []
+    while len(ids) < most:
+        new = guide.forced()
+        if not new:
+            if guide.ended:
+                break
+            # Letters long before others, and an end as soon as there may be one: otherwise strings hardly ever close.
+            logits = torch.tensor([rng.random() - 3 * (i >= 128 and i not in (STOP,)) for i in range(928)])
+            logits[[STOP, ord('"'), ord(")")]] += torch.tensor([2.0, 0.3, 0.3])
+            token = int(guide.allowed(logits).argmax())
+            if token == STOP:
+                break
+            guide.take(token)
+            new = [token]
+        ids += new
+    return str(TOKENS.decode(ids))
+
+
+@pytest.mark.parametrize("name", [n for n in DIALECTS if load_dialect(n).grammar(FRAME)])
+def test_all_that_a_grammar_allows_is_an_action_inside_the_screen(name: str) -> None:
+    dialect, rng = load_dialect(name), random.Random(name)
+    grammar = dialect.grammar(FRAME)
+    assert grammar
+    for _ in range(25):
+        reply = said(grammar, rng)
+        action = dialect.parse(reply, FRAME, None)
+        assert all(0 <= p.x < SIZE.width and 0 <= p.y < SIZE.height for p in points_of(action)), reply
+
+
+def test_numbers_end_where_the_screen_does() -> None:
+    grammar = load_dialect("gta1").grammar(FRAME)
+    assert grammar
+    for inside, text in ((True, "(1287,727)"), (False, "(1288,727)"), (False, "(1287,728)"), (False, "(-1,0)")):
+        guide = GUIDES.guide(grammar)
+        allowed = True
+        for token in TOKENS.encode(text).ids:
+            allowed = allowed and bool(guide.allowed(torch.zeros(928))[token] == 0)
+            if not allowed:
+                break
+            guide.take(token)
+        assert allowed is inside, text
+
+
+def test_what_must_come_is_not_asked() -> None:
+    guide = GUIDES.guide('start: "<tool_call>" /[01]/ "</tool_call>"')
+    assert guide.forced() == [TOKENS.token_to_id("<tool_call>")], "the token that models write, not its letters"
+    assert guide.forced() == [] and not guide.ended
+
+
+def test_schemas_and_patterns_are_grammars_too() -> None:
+    rng = random.Random(1)
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 3, "maximum": 5}}, "required": ["n"]}
+    for _ in range(5):
+        text = said(grammar_of_schema({**schema, "additionalProperties": False}), rng)
+        assert text.strip()[-1] == "}" and any(digit in text for digit in "345")
+    assert said(grammar_of_regex("[ab]{3}/c"), rng)[3:] == "/c"
+
+
+@pytest.mark.parametrize("grammar", ["start: (", "", "start: nothing", "".join(string.printable)])
+def test_a_grammar_that_is_none_is_one_line(grammar: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        GUIDES.guide(grammar)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_schema_that_nothing_fits_is_said() -> None:
+    with pytest.raises(ModelError):
+        guide = GUIDES.guide(grammar_of_schema({"type": "integer", "minimum": 5, "maximum": 3}))
+        guide.allowed(torch.zeros(928))

@@ -122,6 +122,9 @@ def run(
     ] = "",
     allow_host: Annotated[list[str] | None, typer.Option(metavar="HOST", help="Stay on these hosts.")] = None,
     screenshots: Annotated[int | None, typer.Option(min=1, help="Pictures in a prompt, default 1.")] = None,
+    constrained: Annotated[
+        bool, typer.Option("--constrained", help="Let the model say nothing but a valid action inside the screen.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Carry out a task on a device, step by step, and record it."""
@@ -135,6 +138,7 @@ def run(
         "confirm": confirm,
         "allow_hosts": tuple(allow_host or ()),
         "screenshots": screenshots,
+        "constrained": constrained,
     }
     options = {name: value for name, value in given.items() if value not in (None, "", (), False)}
     # 0 stands for "no limit", which is None in the settings.

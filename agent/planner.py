@@ -62,13 +62,18 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """One model, asked in its own dialect. screenshots: how many of the newest pictures a prompt holds."""
+    """One model, asked in its own dialect.
+
+    screenshots: how many of the newest pictures a prompt holds. constrained: actions follow the dialect's grammar, if
+    it has one, so that every reply is an action inside the screen.
+    """
 
     model: Model
     dialect: Dialect
     screenshots: int = 1
     plan_tokens: int = 128
     action_tokens: int = 512
+    constrained: bool = False
 
     def propose(self, task: str, steps: Sequence[Step], seen: Observation, load_image: LoadImage) -> Proposal:
         """Ask for the next action. Raises ModelError, and DeviceError for a screen of impossible shape."""
@@ -87,7 +92,12 @@ class Planner:
             said = self._try(proposal, lambda: self.dialect.plan_action(plan))
             if said.action is not None or said.mistake is not None:
                 return said
-        reply = self._ask(self.dialect.prompt(turn, proposal.plan), self.action_tokens, missed(steps, proposal.plan))
+        reply = self._ask(
+            self.dialect.prompt(turn, proposal.plan),
+            self.action_tokens,
+            missed(steps, proposal.plan),
+            self.dialect.grammar(frame) if self.constrained else None,
+        )
         proposal = replace(proposal, reply=reply.text, cost=proposal.cost.plus(reply))
         answer = self._try(proposal, lambda: self.dialect.parse(reply.text, frame, pointer_after(steps)))
         if answer.mistake is not None and not reply.finished:
@@ -95,12 +105,15 @@ class Planner:
             return replace(answer, mistake=cut)
         return answer
 
-    def _ask(self, messages: list[Message], max_new_tokens: int, attempt: int = 0) -> Reply:
+    def _ask(
+        self, messages: list[Message], max_new_tokens: int, attempt: int = 0, constraint: str | None = None
+    ) -> Reply:
         limits = self.dialect
         return self.model.generate(
             messages,
             min_pixels=limits.min_pixels,
             max_pixels=limits.max_pixels,
+            constraint=constraint,
             max_new_tokens=max_new_tokens,
             attempt=attempt,
         )

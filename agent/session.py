@@ -41,6 +41,7 @@ class Options(TypedDict, total=False):
     max_tokens: int | None
     max_mistakes: int
     screenshots: int
+    constrained: bool
     confirm: Confirm
     allow_hosts: tuple[str, ...]
     headed: bool
@@ -159,7 +160,7 @@ def _play(
     settings = recorder.trajectory.header.settings
     episode = Episode(
         env=parts.env,
-        planner=Planner(parts.model, parts.dialect, settings.screenshots),
+        planner=Planner(parts.model, parts.dialect, settings.screenshots, constrained=settings.constrained),
         policy=Policy(settings.confirm, _allowed_hosts(settings), person),
         recorder=recorder,
         stop=stop,

@@ -150,7 +150,9 @@ class ToolDialect:
 
     def _schema(self, word: Word, size: Size) -> dict[str, Json]:
         """The JSON schema of a call of this word, its coordinates inside the screen."""
-        point = [{"type": "integer", "minimum": 0, "maximum": most - 1} for most in (size.width, size.height)]
+        point: list[Json] = [
+            {"type": "integer", "minimum": 0, "maximum": most - 1} for most in (size.width, size.height)
+        ]
         place: dict[str, Json] = {"type": "array", "prefixItems": point, "items": False, "minItems": 2}
         known = {argument.name: argument.schema for argument in self.arguments}
         arguments: dict[str, Json] = {"action": {"const": word.name}}

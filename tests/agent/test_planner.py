@@ -173,3 +173,11 @@ def test_what_led_nowhere_is_asked_again_for_another_answer() -> None:
     for _ in range(2):
         planner.propose(TASK, [step(1), vain, refused], seen(), picture)
     assert model.attempts == [0, 2, 0, 0]
+
+
+def test_only_a_constrained_planner_holds_the_model_to_the_grammar() -> None:
+    dialect, frame = load_dialect("computer_use"), Frame(Size(644, 364), SIZE)
+    model = ScriptedModel([dialect.render(Click(point=Point(3, 4)), frame)] * 2)
+    for constrained in (False, True):
+        Planner(model, dialect, constrained=constrained).propose(TASK, (), seen(), picture)
+    assert model.constraints == [None, dialect.grammar(frame)]

@@ -31,7 +31,7 @@ _LINE: TypeAdapter[str | ScriptLine] = TypeAdapter(str | ScriptLine)
 
 
 class ScriptedModel:
-    """Gives its replies in order. `asked` and `attempts` keep what every call gave, newest last."""
+    """Gives its replies in order. `asked`, `constraints` and `attempts` keep what every call gave, newest last."""
 
     name = "scripted"
     dialect = "computer_use"
@@ -39,6 +39,7 @@ class ScriptedModel:
     def __init__(self, replies: Iterable[str | ScriptLine]) -> None:
         self._lines = tuple(ScriptLine(text=line) if isinstance(line, str) else line for line in replies)
         self.asked: list[tuple[Message, ...]] = []
+        self.constraints: list[str | None] = []
         self.attempts: list[int] = []
 
     def generate(
@@ -47,13 +48,14 @@ class ScriptedModel:
         *,
         min_pixels: int | None = None,  # noqa: ARG002 (a script sees no pictures)
         max_pixels: int | None = None,  # noqa: ARG002
-        constraint: str | None = None,  # noqa: ARG002
+        constraint: str | None = None,
         max_new_tokens: int = 256,  # noqa: ARG002
         attempt: int = 0,
     ) -> Reply:
         """The next reply of the script. Raises ModelError when there is none left."""
         position = len(self.asked)
         self.asked.append(tuple(messages))
+        self.constraints.append(constraint)
         self.attempts.append(attempt)
         if position >= len(self._lines):
             raise ModelError(f"the script has no reply left after {len(self._lines)}: add lines to it")

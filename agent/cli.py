@@ -20,6 +20,7 @@ LATER: dict[str, tuple[str, str]] = {
     "ask": ("agent.ask:app", "Ask about a picture: text, points, boxes, counts, values, documents."),
     "train": ("agent.train:app", "Make the bundled model: draw screens, train, export."),
     "eval": ("evals.cli:app", "Measure a model on a benchmark."),
+    "bench": ("evals.bench:app", "Measure speed and memory, against transformers or a server."),
 }
 """Command -> (module:attr of a typer app, its help). Imported only when it is called."""
 

@@ -19,6 +19,7 @@ class SpokenModel(Model, Protocol):
 
 MODELS: dict[str, str] = {
     "scripted": "vlm.backends.scripted:load_script",
+    "transformers": "vlm.backends.transformers:load_transformers",
 }
 """Name in front of the colon -> the function that takes what follows it and gives a SpokenModel."""
 

@@ -12,8 +12,8 @@ BUNDLED = Path(__file__).parent / "bundled"
 """The checkpoint folder of the bundled model."""
 
 
-def load(spec: str | Path = "bundled", *, dtype: str = "auto", device: str = "cpu") -> "Engine":
-    """The model of `bundled` or of a checkpoint folder, ready to answer. Raises ModelError."""
+def folder_of(spec: str | Path = "bundled") -> Path:
+    """The checkpoint folder of `bundled`, or the folder itself. Raises ModelError if it is not there."""
     folder = BUNDLED if str(spec) == "bundled" else Path(spec).expanduser()
     if folder == BUNDLED and not folder.is_dir():
         raise ModelError(
@@ -22,6 +22,12 @@ def load(spec: str | Path = "bundled", *, dtype: str = "auto", device: str = "cp
         )
     if not folder.is_dir():
         raise ModelError(f"there is no model {str(spec)!r}: give 'bundled' or the folder of a Qwen2.5-VL checkpoint")
+    return folder
+
+
+def load(spec: str | Path = "bundled", *, dtype: str = "auto", device: str = "cpu") -> "Engine":
+    """The model of `bundled` or of a checkpoint folder, ready to answer. Raises ModelError."""
+    folder = folder_of(spec)
     # Here, because importing vlm must not import torch.
     from vlm.backends.engine import Engine
 

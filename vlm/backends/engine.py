@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from action_space.dialects.choose import dialect_for
@@ -41,13 +42,14 @@ class Engine:
     def __init__(self, folder: Path, *, dtype: str = "auto", device: str = "cpu") -> None:
         _check_device(device)
         self.name = folder.name
-        self.model = load_checkpoint(folder, dtype=_dtype(dtype, device), device=device)
+        self.model = load_checkpoint(folder, dtype=named_dtype(dtype, device), device=device)
         self.tokenizer = load_tokenizer(folder)
-        self.dialect = dialect_for(str(folder.resolve()), _read(folder, "config.json")) or "computer_use"
-        self.min_pixels, self.max_pixels = _pixel_limits(folder)
-        self.stop_ids = self._stop_ids(folder)
+        self.dialect = dialect_for(str(folder.resolve()), read_json(folder, "config.json")) or "computer_use"
+        self.min_pixels, self.max_pixels = pixel_limits(folder)
+        self.stop_ids = stop_tokens(folder, self.tokenizer)
         self.device = device
-        self._seen, self._conversation = Seen(), Conversation()
+        self.dtype = str(self.model.lm_head.weight.dtype).removeprefix("torch.")
+        self.forget()
         self._guides: Guides | None = None
         self._check_tokens()
 
@@ -63,13 +65,6 @@ class Engine:
             raise ModelError(
                 f"image_token_id is {config.image_token_id} in the config, {pad} in the tokenizer: they do not match"
             )
-
-    def _stop_ids(self, folder: Path) -> frozenset[int]:
-        given = _read(folder, "generation_config.json").get("eos_token_id", [])
-        named = [self.tokenizer.token_to_id(token) for token in ("<|im_end|>", "<|endoftext|>")]
-        return frozenset(
-            [*(given if isinstance(given, list) else [given]), *(token for token in named if token is not None)]
-        )
 
     def generate(
         self,
@@ -116,7 +111,7 @@ class Engine:
     ) -> tuple[Tensor, int, int, int]:
         """Logits of the last token, the next position, how many tokens the prompt has, and how many were reused."""
         config = self.model.config
-        shown = [self._shown(visual, min_pixels, max_pixels) for visual in visuals(messages)]
+        shown = [self.shown(visual, min_pixels, max_pixels) for visual in visuals(messages)]
         ids = encode(messages, self.tokenizer, [one.tokens for one in shown])
         limit = config.text.max_position_embeddings
         if len(ids) + room > limit:
@@ -146,8 +141,8 @@ class Engine:
         self._conversation.add(tokens[reused:])
         return output.logits[0, -1], len(ids) + int(deltas[0]), len(ids), reused
 
-    def _shown(self, visual: Image.Image | Clip, min_pixels: int, max_pixels: int) -> Shown:
-        """min_pixels, max_pixels: for pictures; a video has a budget of its own."""
+    def shown(self, visual: Image.Image | Clip, min_pixels: int, max_pixels: int) -> Shown:
+        """How a picture, or a video, which has a budget of its own, is seen within limits. Raises ModelError."""
         vision = self.model.config.vision
         patch, merge = vision.patch_size, vision.spatial_merge_size
         seconds = None
@@ -173,11 +168,19 @@ class Engine:
         return torch.cat(parts) if parts else None
 
     def _encode(self, shown: Shown) -> Tensor:
+        features: Tensor = self.model.visual(self.patches(shown), [shown.grid])
+        return features
+
+    def patches(self, shown: Shown) -> Tensor:
+        """The pixels `[patches, 1176]` that the vision tower takes."""
         vision, visual = self.model.config.vision, shown.visual
         frames = [rgb(frame) for frame in visual.frames] if isinstance(visual, Clip) else [visual]
-        patches = frame_patches(frames, shown.grid, patch=vision.patch_size, merge=vision.spatial_merge_size)
-        features: Tensor = self.model.visual(patches.to(self.device), [shown.grid])
-        return features
+        found = frame_patches(frames, shown.grid, patch=vision.patch_size, merge=vision.spatial_merge_size)
+        return found.to(self.device)
+
+    def forget(self) -> None:
+        """Nothing is reused of what was asked before."""
+        self._seen, self._conversation = Seen(), Conversation()
 
     def _decode(
         self, logits: Tensor, position: int, most: int, choose: Callable[[Tensor], int], guide: "Guide | None"
@@ -234,7 +237,17 @@ def _check_device(device: str) -> None:
         raise ModelError(f"the model cannot run on {device!r} here ({reason}): leave it on the cpu") from None
 
 
-def _dtype(name: str, device: str) -> torch.dtype:
+def stop_tokens(folder: Path, tokenizer: Tokenizer) -> frozenset[int]:
+    """The ids that end a reply: those of generation_config.json, and Qwen's own."""
+    given = read_json(folder, "generation_config.json").get("eos_token_id", [])
+    named = [tokenizer.token_to_id(token) for token in ("<|im_end|>", "<|endoftext|>")]
+    return frozenset(
+        [*(given if isinstance(given, list) else [given]), *(token for token in named if token is not None)]
+    )
+
+
+def named_dtype(name: str, device: str = "cpu") -> torch.dtype:
+    """See `Engine`. Raises ModelError."""
     if name == "auto":
         # The question has no public name yet, and older versions of torch do not have it at all.
         native = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
@@ -245,9 +258,9 @@ def _dtype(name: str, device: str) -> torch.dtype:
     return table[name]
 
 
-def _pixel_limits(folder: Path) -> tuple[int, int]:
+def pixel_limits(folder: Path) -> tuple[int, int]:
     """The checkpoint's min_pixels and max_pixels, in the old or the new layout of preprocessor_config.json."""
-    given = _read(folder, "preprocessor_config.json")
+    given = read_json(folder, "preprocessor_config.json")
     size = given.get("size")
     sizes = size if isinstance(size, dict) else {}
     limits = []
@@ -259,7 +272,7 @@ def _pixel_limits(folder: Path) -> tuple[int, int]:
     return limits[0], limits[1]
 
 
-def _read(folder: Path, name: str) -> dict[str, Any]:
+def read_json(folder: Path, name: str) -> dict[str, Any]:
     """A JSON object of the checkpoint folder, {} if the file is not there."""
     path = folder / name
     try:

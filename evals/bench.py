@@ -1,0 +1,188 @@
+"""`agent bench`: our engine against transformers, or against any OpenAI-compatible server, in one run on one machine.
+
+Both get the same weights, dtype, threads, prompts and output length. Their turns alternate, and the table gives the
+medians and their ratio, so that a machine that grows slow in between is slow for both. Beside them stand the two
+limits of the machine, measured in the same run, and how much of each our engine reaches: products of matrices (of the
+prefill) and reading memory (of decoding).
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from PIL import Image, ImageDraw
+from rich.console import Console
+from rich.table import Table
+
+import vlm
+from action_space.actions import Click
+from action_space.dialects import load_dialect
+from action_space.dialects.base import Dialect, PastStep, Turn
+from action_space.errors import ConfigError
+from action_space.geometry import Frame, Point, Size
+from action_space.messages import Message
+from agent.models import SpokenModel, load_model
+from agent.planner import model_frame
+from vlm.backends.engine import Engine
+from vlm.backends.transformers import TransformersModel
+from vlm.shapes import SHAPES, write_random
+from vlm.speed import Limits, Pair, alternate, limits, load_pair, measure_parts, use_threads
+
+SCREEN = Size(1280, 720)
+STEPS, TOKENS_OUT = 5, 24
+"""Of an episode, and of each reply."""
+
+app = typer.Typer(name="bench", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def screens(count: int) -> list[Image.Image]:
+    """Pictures of a page that changes a little from step to step."""
+    found = []
+    for number in range(count):
+        picture = Image.new("RGB", (SCREEN.width, SCREEN.height), "#f4f4f4")
+        pen = ImageDraw.Draw(picture)
+        for row in range(12):
+            pen.rectangle((40, 30 + 55 * row, 900, 70 + 55 * row), fill="white", outline="#888")
+            pen.text((52, 42 + 55 * row), f"Row {row}: item {row * 37 % 101} of step {number if row < number else 0}")
+        found.append(picture)
+    return found
+
+
+def episode(dialect: Dialect, shown: Sequence[Image.Image]) -> list[list[Message]]:
+    """The prompts of the steps of one task, older screenshots included, as the planner would write them."""
+    prompts = []
+    for number, picture in enumerate(shown):
+        frame = model_frame(Frame(SCREEN, SCREEN), dialect)
+        actions = [Click(point=Point(100 + 10 * i, 50 + 55 * i)) for i in range(number)]
+        history = tuple(
+            PastStep(action, dialect.render(action, frame), f"click row {i}", "", shown[i], frame)
+            for i, action in enumerate(actions)
+        )
+        turn = Turn("Tick the first five rows, then press Save.", picture, frame, history)
+        prompts.append(dialect.prompt(turn, 'click "Row 5"' if dialect.plan_prompt(turn) is not None else ""))
+    return prompts
+
+
+def play(model: SpokenModel, prompts: Sequence[Sequence[Message]], dialect: Dialect) -> None:
+    """An episode: every prompt answered with as many tokens."""
+    for prompt in prompts:
+        model.generate(prompt, min_pixels=dialect.min_pixels, max_pixels=dialect.max_pixels, max_new_tokens=TOKENS_OUT)
+
+
+def measure_steps(ours: Engine, theirs: SpokenModel | None, pairs: int) -> Pair:
+    """Whole steps, screenshot in and reply out, over an episode; each begins without what an earlier one left."""
+    dialect = load_dialect(ours.dialect)
+    prompts = episode(dialect, screens(STEPS))
+
+    def mine() -> None:
+        ours.forget()
+        play(ours, prompts, dialect)
+
+    my_s, their_s = alternate(pairs, mine, (lambda: play(theirs, prompts, dialect)) if theirs else None)
+    return Pair("whole step", my_s / STEPS, their_s / STEPS if their_s else None)
+
+
+def peak_memory(folder: Path, kind: str, dtype: str, threads: int) -> int:
+    """Bytes of memory that one step takes in a process of its own. kind: ours or theirs."""
+    command = [sys.executable, "-m", "evals.bench", kind, str(folder), dtype, str(threads)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return int(said.strip().splitlines()[-1])
+
+
+def _one_step(kind: str, folder: Path, dtype: str, threads: int) -> int:
+    use_threads(threads)
+    model: SpokenModel = Engine(folder, dtype=dtype) if kind == "ours" else TransformersModel(folder, dtype=dtype)
+    dialect = load_dialect(model.dialect)
+    play(model, episode(dialect, screens(1)), dialect)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@contextmanager
+def _folder_of(spec: str, shape: str, layers: int | None) -> Iterator[Path]:
+    """The checkpoint to measure: the one named, or a random one of a published shape, which is deleted again."""
+    if not shape:
+        yield vlm.folder_of(spec)
+        return
+    if shape not in SHAPES:
+        raise ConfigError(f"--shape {shape!r} is unknown: choose one of {', '.join(SHAPES)}")
+    with tempfile.TemporaryDirectory(prefix="clickwright-bench-") as name:
+        write_random(Path(name), shape, layers)
+        yield Path(name)
+
+
+@app.command()
+def bench(
+    model: Annotated[str, typer.Option("--model", metavar="SPEC", help="bundled, or a checkpoint folder.")] = "bundled",
+    against: Annotated[
+        str, typer.Option(metavar="transformers|SPEC|none", help="Whom to compare with, as openai:NAME@URL.")
+    ] = "transformers",
+    shape: Annotated[
+        str, typer.Option(metavar="3b|7b", help="Random weights of this shape, in place of --model.")
+    ] = "",
+    layers: Annotated[int | None, typer.Option(min=1, help="Only so many decoder layers of that shape.")] = None,
+    dtype: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Default: as many as there are cores.")] = None,
+    pairs: Annotated[int, typer.Option(min=1, help="Runs of each.")] = 5,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file.")] = None,
+) -> None:
+    """Measure speed and memory against what else there is."""
+    console = Console(stderr=True)
+    count = use_threads(threads)
+
+    def tell(name: str) -> None:
+        console.print(f"[dim]measuring {name} ...[/]")
+
+    with _folder_of(model, shape, layers) as folder:
+        ours, library = load_pair(folder, dtype, library=against == "transformers")
+        theirs = library or (None if against in ("none", "transformers") else load_model(against))
+        found, machine = [], None
+        if theirs is None or library:
+            found = measure_parts(ours, library, screens(1)[0], pairs, tell)
+            machine = limits(ours, found)
+        tell("whole steps")
+        found.append(measure_steps(ours, theirs, pairs))
+        tell("memory")
+        kinds = ["ours", "theirs"] if library else ["ours"]
+        memory = {kind: peak_memory(folder, kind, dtype, count) for kind in kinds}
+    _show(console, found, machine, memory)
+    if json_file:
+        result = {
+            "model": shape or model,
+            "layers": layers,
+            "against": against,
+            "dtype": ours.dtype,
+            "threads": count,
+            "pairs": pairs,
+            "seconds": [asdict(pair) | {"ratio": pair.ratio} for pair in found],
+            "limits": asdict(machine) if machine else None,
+            "peak_bytes": memory,
+        }
+        json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def _show(console: Console, found: Sequence[Pair], machine: Limits | None, memory: dict[str, int]) -> None:
+    table = Table("", "ours", "theirs", "times as fast")
+    for pair in found:
+        theirs = f"{pair.theirs_s * 1000:.1f} ms" if pair.theirs_s else ""
+        table.add_row(pair.name, f"{pair.ours_s * 1000:.1f} ms", theirs, f"{pair.ratio:.1f}" if pair.ratio else "")
+    shown = [f"{memory[kind] / 1e6:.0f} MB" if kind in memory else "" for kind in ("ours", "theirs")]
+    table.add_row("peak memory of a step", *shown, "")
+    console.print(table)
+    if machine:
+        console.print(
+            f"this machine: products {machine.flops / 1e9:.0f} GFLOP/s, of which prefill reaches "
+            f"{machine.prefill_share:.0%}; memory {machine.bandwidth / 1e9:.1f} GB/s, of which decoding reaches "
+            f"{machine.decode_share:.0%}"
+        )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{_one_step(sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))}\n")

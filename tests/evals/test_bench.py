@@ -1,0 +1,96 @@
+"""The benchmark measures what it says: the same prompts and lengths for both, nothing left from the last episode."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from action_space.dialects import load_dialect
+from action_space.errors import ConfigError
+from evals import bench
+from vlm import speed
+from vlm.config import Config, TextConfig, VisionConfig
+from vlm.shapes import SHAPES, write_random
+
+TINY = Config(
+    TextConfig(
+        vocab_size=288,
+        hidden_size=64,
+        intermediate_size=96,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        rms_norm_eps=1e-6,
+        mrope_section=(4, 6, 6),
+        max_position_embeddings=32768,
+    ),
+    VisionConfig(
+        depth=2,
+        hidden_size=32,
+        intermediate_size=48,
+        num_heads=2,
+        out_hidden_size=64,
+        tokens_per_second=2,
+        fullatt_block_indexes=(1,),
+    ),
+    image_token_id=SHAPES["3b"].image_token_id,
+    video_token_id=SHAPES["3b"].video_token_id,
+    vision_start_token_id=SHAPES["3b"].vision_start_token_id,
+)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SHAPES, "tiny", TINY)
+        write_random(folder, "tiny")
+    return folder
+
+
+def test_an_episode_asks_about_one_screen_more_each_step() -> None:
+    prompts = bench.episode(load_dialect("computer_use"), bench.screens(3))
+    pictures = [sum(not isinstance(part, str) for m in prompt for part in m.content) for prompt in prompts]
+    assert pictures == [1, 2, 3]
+
+
+@pytest.mark.slow
+def test_ours_and_transformers_are_measured_on_the_same(checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "bench.json"
+    asked = ["--model", str(checkpoint), "--pairs", "1", "--threads", "1", "--dtype", "float32", "--json", str(out)]
+    result = CliRunner().invoke(bench.app, asked, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    found = json.loads(out.read_text())
+    assert [pair["name"] for pair in found["seconds"]] == ["vision encode", "prefill", "decode a token", "whole step"]
+    assert all(pair["ours_s"] > 0 and pair["theirs_s"] > 0 and pair["ratio"] > 0 for pair in found["seconds"])
+    assert found["limits"]["prefill_share"] > 0 and found["limits"]["decode_share"] > 0
+    assert found["peak_bytes"]["ours"] > 50e6 and found["dtype"] == "float32"
+
+
+def test_every_reply_is_as_long_and_every_episode_begins_anew(checkpoint: Path) -> None:
+    ours, _ = speed.load_pair(checkpoint, "float32", library=False)
+    dialect = load_dialect(ours.dialect)
+    prompts = bench.episode(dialect, bench.screens(1))
+    first = ours.generate(prompts[0], max_new_tokens=7)
+    again = ours.generate(prompts[0], max_new_tokens=7)
+    ours.forget()
+    anew = ours.generate(prompts[0], max_new_tokens=7)
+    assert first.tokens_out == again.tokens_out == 7
+    assert again.cached_tokens > 0 and anew.cached_tokens == 0
+
+
+def test_an_unknown_shape_is_said() -> None:
+    with pytest.raises(ConfigError, match="3b, 7b"):
+        CliRunner().invoke(bench.app, ["--shape", "5b"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(("shape", "billions"), [("3b", 3.75), ("7b", 8.29)])
+def test_the_shapes_are_those_of_the_published_checkpoints(shape: str, billions: float) -> None:
+    import torch
+
+    from vlm.model import Qwen25VL
+
+    with torch.device("meta"):
+        model = Qwen25VL(SHAPES[shape])
+    assert abs(sum(p.numel() for p in set(model.parameters())) / 1e9 - billions) < 0.01

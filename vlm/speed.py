@@ -1,0 +1,142 @@
+"""How fast the network is, part by part, and how much of the machine it uses: for `agent bench`."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import torch
+from PIL import Image
+
+from action_space.messages import Message
+from vlm.backends.base import Model
+from vlm.backends.engine import Engine
+from vlm.backends.transformers import TransformersModel
+from vlm.language import KVCache
+
+PREFILL_TOKENS, DECODED = 1024, 32
+
+Timed = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One thing measured: medians in seconds. theirs: None where the other one cannot be asked for it."""
+
+    name: str
+    ours_s: float
+    theirs_s: float | None
+
+    @property
+    def ratio(self) -> float | None:
+        return self.theirs_s / self.ours_s if self.theirs_s else None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of the machine: products of matrices in operations, and reading memory in bytes, a second; and the shares of them
+    that prefill and decoding reach."""
+
+    flops: float
+    bandwidth: float
+    prefill_share: float
+    decode_share: float
+
+
+def alternate(pairs: int, ours: Timed, theirs: Timed | None) -> tuple[float, float | None]:
+    """Medians of `pairs` runs of each, one after the other, after a first one of each that does not count."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for number in range(pairs + 1):
+        for one, found in ((ours, times[0]), (theirs, times[1])):
+            if one is None:
+                continue
+            started = time.perf_counter()
+            one()
+            if number:
+                found.append(time.perf_counter() - started)
+    return median(times[0]), median(times[1]) if times[1] else None
+
+
+@torch.inference_mode()
+def measure_parts(
+    ours: Engine, library: TransformersModel | None, picture: Image.Image, pairs: int, tell: Callable[[str], None]
+) -> list[Pair]:
+    """Vision, prefill and decoding, each as the two networks do it on the same input."""
+    found = []
+    for name, (mine, other, share) in _parts(ours, library, picture).items():
+        tell(name)
+        my_s, their_s = alternate(pairs, mine, other)
+        found.append(Pair(name, my_s * share, their_s * share if their_s else None))
+    return found
+
+
+def _parts(
+    ours: Engine, library: TransformersModel | None, picture: Image.Image
+) -> dict[str, tuple[Timed, Timed | None, float]]:
+    """Name -> ours, theirs, and the share of the time that counts."""
+    ids = torch.randint(0, 200, (1, PREFILL_TOKENS))
+    shown = ours.shown(picture, ours.min_pixels, ours.max_pixels)
+    pixels, grid = ours.patches(shown), torch.tensor([shown.grid])
+    text = [Message("user", ("x" * 100,))]
+    model = library.model if library else None
+    return {
+        "vision encode": (
+            lambda: ours.model.visual(pixels, [shown.grid]),
+            (lambda: model.model.visual(pixels.to(model.dtype), grid_thw=grid)) if model else None,
+            1.0,
+        ),
+        "prefill": (
+            lambda: ours.model(ids, cache=KVCache(), last_only=True),
+            (lambda: model(input_ids=ids, logits_to_keep=1, use_cache=True)) if model else None,
+            1.0,
+        ),
+        "decode a token": (_decoding(ours, text), _decoding(library, text) if library else None, 1 / DECODED),
+    }
+
+
+def _decoding(model: Model, text: Sequence[Message]) -> Timed:
+    return lambda: model.generate(text, max_new_tokens=DECODED)
+
+
+def use_threads(count: int | None) -> int:
+    """Set how many threads torch works with, None for as many as it chose; how many these are."""
+    if count:
+        torch.set_num_threads(count)
+    return torch.get_num_threads()
+
+
+def load_pair(folder: Path, dtype: str, *, library: bool) -> tuple[Engine, TransformersModel | None]:
+    """The engine, and transformers on the same checkpoint; neither ends a reply before its length is reached."""
+    ours = Engine(folder, dtype=dtype)
+    ours.stop_ids = frozenset()
+    if not library:
+        return ours, None
+    theirs = TransformersModel(folder, dtype=dtype)
+    theirs.stop_ids = frozenset()
+    theirs.model.generation_config.eos_token_id = None
+    return ours, theirs
+
+
+@torch.inference_mode()
+def limits(ours: Engine, found: Sequence[Pair]) -> Limits:
+    """The machine's limits in the engine's dtype, and what is reached of them."""
+    times = {pair.name: pair.ours_s for pair in found}
+    weights = [p for name, p in ours.model.language_model.named_parameters() if p.ndim == 2 and "embed" not in name]
+    count, size = sum(p.numel() for p in weights), sum(p.numel() * p.element_size() for p in weights)
+    head = ours.model.lm_head.weight
+    flops, bandwidth = _product_rate(head.dtype), _reading_rate()
+    prefill = 2 * count * PREFILL_TOKENS / times["prefill"] / flops
+    decode = (size + head.numel() * head.element_size()) / times["decode a token"] / bandwidth
+    return Limits(flops, bandwidth, prefill, decode)
+
+
+def _product_rate(dtype: torch.dtype) -> float:
+    a, b = torch.randn(1024, 2048).to(dtype), torch.randn(2048, 8192).to(dtype)
+    return 2 * a.numel() * b.shape[1] / alternate(5, lambda: a @ b, None)[0]
+
+
+def _reading_rate() -> float:
+    """By a product of a vector with a matrix far larger than the caches, which is bounded by reading."""
+    matrix, vector = torch.ones(16_384, 8192, dtype=torch.bfloat16), torch.ones(8192, dtype=torch.bfloat16)
+    return matrix.numel() * 2 / alternate(5, lambda: matrix @ vector, None)[0]

@@ -19,7 +19,7 @@ from tiny import transformers
 import vlm
 from action_space.errors import ModelError
 from action_space.messages import Clip, Message
-from vlm.backends.engine import Engine
+from vlm.backends.engine import Engine, Speech
 from vlm.chat import encode
 from vlm.checkpoint import save_checkpoint
 from vlm.config import Config, TextConfig, VisionConfig
@@ -177,6 +177,42 @@ def test_an_interruption_leaves_the_memory_whole(folder: Path, monkeypatch: pyte
     again = engine.generate(messages, max_new_tokens=16)
     assert again.cached_tokens > 0
     assert again.text == said
+
+
+def test_a_reply_is_heard_while_it_is_said(engine: Engine) -> None:
+    messages, pieces = asking("Click OK", picture()), list[str]()
+    reply = engine.generate(messages, max_new_tokens=16, heard=pieces.append)
+    assert "".join(pieces) == reply.text == engine.generate(messages, max_new_tokens=16).text
+    assert len([piece for piece in pieces if piece]) > 8
+    assert pieces[:2] == ["", ""], "both layers are entered before the first word"
+
+
+def test_characters_are_told_whole() -> None:
+    told: list[str] = []
+    speech = Speech(TOKENS, told.append)
+    for byte in "aé€".encode() + b"\xe2\x82":
+        speech.add([byte])
+    speech.end()
+    assert told == ["a", "é", "€", "\ufffd"]
+
+
+@pytest.mark.parametrize("after", [0, 2, 5, 9])
+def test_who_hears_may_end_it(folder: Path, after: int) -> None:
+    engine, messages = vlm.load(folder, dtype="float32"), asking("Click the button called OK " * 4, picture())
+    calls = 0
+
+    def enough(_piece: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > after:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        engine.generate(messages, max_new_tokens=16, heard=enough)
+    assert calls == after + 1
+    again, fresh = engine.generate(messages, max_new_tokens=16), vlm.load(folder, dtype="float32")
+    assert again.text == fresh.generate(messages, max_new_tokens=16).text
+    assert calls == after + 1, "nobody listens any more"
 
 
 def test_greedy_answers_equal_transformers(engine: Engine, folder: Path) -> None:

@@ -1,6 +1,6 @@
 """The protocol behind which every way to run a model stands."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,6 +23,11 @@ class Reply:
     """How many of `tokens_out` a constraint left no choice about: they were fed in one piece instead of sampled."""
 
 
+Hear = Callable[[str], None]
+"""Takes the next piece of a reply; the pieces together are the reply. "" only says that work goes on. What it raises
+ends the work and comes out of `generate`, after which the model can be asked again."""
+
+
 class Model(Protocol):
     """Anything that answers messages."""
 
@@ -37,6 +42,7 @@ class Model(Protocol):
         constraint: str | None = None,
         max_new_tokens: int = 256,
         attempt: int = 0,
+        heard: Hear | None = None,
     ) -> Reply:
         """Answer a conversation. min_pixels, max_pixels: the dialect's picture limits (None: the checkpoint's own).
 
@@ -44,6 +50,7 @@ class Model(Protocol):
         attempt: 0 answers greedily; from 1 on the answer is drawn at temperature 1, seeded by the attempt, for a
         question whose last answer led nowhere. Equal calls in the same order give equal answers; what was computed for
         an earlier one may be reused, which in low precision rounds otherwise.
+        heard: is called with the reply while it is said, by models that can; by the others when it is whole.
 
         Raises ModelError.
         """

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from action_space.dialects.choose import dialect_for
 from action_space.errors import ModelError
 from action_space.geometry import Size
 from action_space.messages import Clip, Message
-from vlm.backends.base import Reply
+from vlm.backends.base import Hear, Reply
 from vlm.backends.reuse import Conversation, Seen, Shown, pixel_hash
 from vlm.chat import encode, load_tokenizer, visuals
 from vlm.checkpoint import load_checkpoint
@@ -75,16 +76,20 @@ class Engine:
         constraint: str | None = None,
         max_new_tokens: int = 256,
         attempt: int = 0,
+        heard: Hear | None = None,
     ) -> Reply:
         """See `vlm.backends.base.Model`."""
         started = time.perf_counter()
         guide = self._guide(constraint) if constraint is not None else None
-        with torch.inference_mode():
+        speech = Speech(self.tokenizer, heard) if heard is not None else None
+        with torch.inference_mode(), self._heeding(heard):
             logits, position, tokens_in, reused = self._prefill(
                 messages, min_pixels or self.min_pixels, max_pixels or self.max_pixels, max_new_tokens
             )
             prefilled = time.perf_counter()
-            said = self._decode(logits, position, max_new_tokens, _chooser(attempt), guide)
+            said = self._decode(logits, position, max_new_tokens, _chooser(attempt), guide, speech)
+        if speech is not None:
+            speech.end()
         return Reply(
             self.tokenizer.decode(said.ids, skip_special_tokens=True),
             tokens_in,
@@ -95,6 +100,20 @@ class Engine:
             finished=said.finished,
             forced_tokens=said.forced,
         )
+
+    @contextmanager
+    def _heeding(self, heard: Hear | None) -> Iterator[None]:
+        """Inside, `heard` may end the work before any layer: taking in a large screen is long, with no word said."""
+        if heard is None:
+            yield
+            return
+        layers = [*self.model.visual.blocks, *self.model.language_model.layers]
+        hooks = [layer.register_forward_pre_hook(lambda *_: heard("")) for layer in layers]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
 
     def _guide(self, constraint: str) -> "Guide":
         # Not at the top: a model that is never constrained needs no grammar library.
@@ -183,7 +202,13 @@ class Engine:
         self._seen, self._conversation = Seen(), Conversation()
 
     def _decode(
-        self, logits: Tensor, position: int, most: int, choose: Callable[[Tensor], int], guide: "Guide | None"
+        self,
+        logits: Tensor,
+        position: int,
+        most: int,
+        choose: Callable[[Tensor], int],
+        guide: "Guide | None",
+        speech: "Speech | None",
     ) -> "Said":
         """Token ids up to a stop token. What a guide leaves no choice about is fed together with what was chosen."""
         ids: list[int] = []
@@ -200,7 +225,10 @@ class Engine:
                     guide.take(token)
                     new += guide.forced()
                     forced += len(new) - 1
-            ids += new[: most - len(ids)]
+            said = new[: most - len(ids)]
+            ids += said
+            if speech:
+                speech.add(said)
             if len(ids) >= most or (guide and guide.ended):
                 return Said(ids, bool(guide and guide.ended), forced)
             positions = (position + torch.arange(len(new), device=self.device)).expand(3, 1, -1)
@@ -210,6 +238,25 @@ class Engine:
             self._conversation.add(new)
             position += len(new)
             new = []
+
+
+class Speech:
+    """Tells a reply while it is said. A character of several tokens is told when it is whole."""
+
+    def __init__(self, tokenizer: Tokenizer, heard: Hear) -> None:
+        self._tokenizer, self._heard = tokenizer, heard
+        self._untold: list[int] = []
+
+    def add(self, ids: Sequence[int]) -> None:
+        self._untold += ids
+        text = self._tokenizer.decode(self._untold, skip_special_tokens=True)
+        if not text.endswith("\ufffd"):
+            self._untold.clear()
+            self._heard(text)
+
+    def end(self) -> None:
+        if self._untold:
+            self._heard(self._tokenizer.decode(self._untold, skip_special_tokens=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from action_space.errors import ConfigError, ModelError
 from action_space.messages import Message
-from vlm.backends.base import Reply
+from vlm.backends.base import Hear, Reply
 
 
 class ScriptLine(BaseModel):
@@ -51,6 +51,7 @@ class ScriptedModel:
         constraint: str | None = None,
         max_new_tokens: int = 256,  # noqa: ARG002
         attempt: int = 0,
+        heard: Hear | None = None,
     ) -> Reply:
         """The next reply of the script. Raises ModelError when there is none left."""
         position = len(self.asked)
@@ -60,6 +61,8 @@ class ScriptedModel:
         if position >= len(self._lines):
             raise ModelError(f"the script has no reply left after {len(self._lines)}: add lines to it")
         line = self._lines[position]
+        if heard is not None:
+            heard(line.text)
         return Reply(
             text=line.text,
             tokens_in=line.tokens_in,

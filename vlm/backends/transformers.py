@@ -16,7 +16,7 @@ from PIL import Image
 from action_space.dialects.choose import dialect_for
 from action_space.errors import ConfigError, ModelError
 from action_space.messages import Message
-from vlm.backends.base import Reply
+from vlm.backends.base import Hear, Reply
 from vlm.backends.engine import named_dtype, pixel_limits, read_json, stop_tokens
 from vlm.chat import encode, load_tokenizer, visuals
 from vlm.images import rgb
@@ -54,6 +54,7 @@ class TransformersModel:
         constraint: str | None = None,
         max_new_tokens: int = 256,
         attempt: int = 0,
+        heard: Hear | None = None,
     ) -> Reply:
         """See `vlm.backends.base.Model`; a constraint is refused, and so is a video. No start is reused."""
         if constraint is not None:
@@ -75,6 +76,8 @@ class TransformersModel:
         ids = said[0, count:].tolist()
         finished = bool(ids) and ids[-1] in self.stop_ids
         text = self.tokenizer.decode(ids, skip_special_tokens=True)
+        if heard is not None:
+            heard(text)
         # How the time splits up, its `generate` does not tell.
         return Reply(text, count, len(ids) - finished, decode_s=time.perf_counter() - started, finished=finished)
 

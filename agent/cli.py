@@ -20,6 +20,7 @@ LATER: dict[str, tuple[str, str]] = {
     "ask": ("agent.ask:app", "Ask about a picture: text, points, boxes, counts, values, documents."),
     "train": ("agent.train:app", "Make the bundled model: draw screens, train, export."),
     "eval": ("evals.cli:app", "Measure a model on a benchmark."),
+    "serve": ("agent.serve:app", "Serve a model behind an OpenAI-compatible address."),
     "bench": ("evals.bench:app", "Measure speed and memory, against transformers or a server."),
 }
 """Command -> (module:attr of a typer app, its help). Imported only when it is called."""
@@ -52,7 +53,10 @@ app = typer.Typer(
 )
 
 Spec = Annotated[
-    str, typer.Option("--model", metavar="SPEC", help="bundled (default), a checkpoint folder, or scripted:FILE.")
+    str,
+    typer.Option(
+        "--model", metavar="SPEC", help="bundled (default), a checkpoint folder, openai:NAME@URL, or scripted:FILE."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 

@@ -20,6 +20,7 @@ class SpokenModel(Model, Protocol):
 MODELS: dict[str, str] = {
     "scripted": "vlm.backends.scripted:load_script",
     "transformers": "vlm.backends.transformers:load_transformers",
+    "openai": "vlm.backends.openai:load_openai",
 }
 """Name in front of the colon -> the function that takes what follows it and gives a SpokenModel."""
 

@@ -166,6 +166,8 @@ def missing_requirements() -> list[str]:
 def is_met(requirement: "Requirement") -> bool:
     import importlib.metadata  # here, because it is slow and seldom needed
 
+    if requirement.marker is not None and not requirement.marker.evaluate():
+        return True
     try:
         version = importlib.metadata.version(requirement.name)
     except importlib.metadata.PackageNotFoundError:

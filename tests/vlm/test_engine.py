@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import torch
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
+from random_checkpoint import CONFIG, IM_END, PAD, TOKENS, id_of, write
 from tiny import transformers
 
 import vlm
@@ -21,66 +21,8 @@ from action_space.errors import ModelError
 from action_space.messages import Clip, Message
 from vlm.backends.engine import Engine, Speech
 from vlm.chat import encode
-from vlm.checkpoint import save_checkpoint
-from vlm.config import Config, TextConfig, VisionConfig
 from vlm.images import preprocess
 from vlm.model import Qwen25VL
-from vlm.training.tokenizer import byte_tokenizer
-
-TOKENS = byte_tokenizer(phrases=())
-
-
-def id_of(token: str) -> int:
-    number = TOKENS.token_to_id(token)
-    assert number is not None
-    return int(number)
-
-
-PAD, IM_END = id_of("<|image_pad|>"), id_of("<|im_end|>")
-CONFIG = Config(
-    TextConfig(
-        vocab_size=288,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        rms_norm_eps=1e-6,
-        rope_theta=10000.0,
-        mrope_section=(1, 1, 2),
-        max_position_embeddings=2048,
-    ),
-    VisionConfig(
-        depth=2,
-        hidden_size=16,
-        intermediate_size=24,
-        num_heads=2,
-        out_hidden_size=32,
-        tokens_per_second=2,
-        fullatt_block_indexes=(1,),
-    ),
-    image_token_id=PAD,
-    video_token_id=id_of("<|video_pad|>"),
-    vision_start_token_id=id_of("<|vision_start|>"),
-)
-
-
-def write(folder: Path, config: Config = CONFIG, change: Callable[[Qwen25VL], object] = lambda _model: None) -> Path:
-    """A random checkpoint whose answers are the bytes that are characters of their own: its text tells its tokens."""
-    torch.manual_seed(3)
-    model = Qwen25VL(config).eval().requires_grad_(False)
-    for parameter in model.parameters():
-        parameter.copy_(
-            torch.randn_like(parameter) * (0.3 if parameter.ndim == 1 else 1.2 * parameter.shape[-1] ** -0.5)
-        )
-    # Large, so that the token just said decides what is said next; otherwise it would say one thing for ever.
-    model.language_model.embed_tokens.weight.mul_(5)
-    model.lm_head.weight[:32] = 0
-    model.lm_head.weight[127:] = 0
-    change(model)
-    save_checkpoint(model, folder, extra={"clickwright": {"dialect": "compact"}})
-    TOKENS.save(str(folder / "tokenizer.json"))
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,8 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        # Python adds the address once more, in brackets.
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (")[0]
         raise ConfigError(f"cannot listen on {host!r}, port {port} ({reason}): give another --host or --port") from None
 
 

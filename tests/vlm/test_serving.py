@@ -376,6 +376,16 @@ def raw_request(url: str, text: str, *, stream: bool = False) -> socket.socket:
     return connection
 
 
+def read_until(connection: socket.socket, text: str) -> str:
+    connection.settimeout(20)
+    seen = b""
+    while text.encode() not in seen:
+        more = connection.recv(65536)
+        assert more, f"the server closed after {seen!r}"
+        seen += more
+    return seen.decode()
+
+
 def until(true: Callable[[], bool]) -> None:
     ends = time.monotonic() + 20
     while not true():
@@ -394,11 +404,11 @@ def test_a_full_line_is_told_to_come_later(slow: Slow) -> None:
         waiting = raw_request(url, "two")
         until(lambda: inside(url) == 2)
         answer = ask(url, max_tokens=1)
-        assert "the server is busy: 1 requests wait already" in refusal(answer, 429)
+        assert "the server is busy: its queue of 1 is full" in refusal(answer, 429)
         assert int(answer.headers["retry-after"]) >= 1
         slow.go.set()
         for connection, text in ((running, "one"), (waiting, "two")):
-            assert f"well, {text}".encode() in connection.recv(65536)
+            read_until(connection, f"well, {text}")
             connection.close()
         until(lambda: inside(url) == 0)
         assert ask(url).status_code == 200
@@ -425,13 +435,9 @@ def test_a_client_that_goes_away_is_not_worked_for(slow: Slow, stream: bool) -> 
 def test_a_stream_comes_while_it_is_said(slow: Slow) -> None:
     with serving(slow) as url:
         connection = raw_request(url, "one", stream=True)
-        seen = b""
-        while b"well, " not in seen:
-            seen += connection.recv(65536)
-        assert b"[DONE]" not in seen and slow.ended == []
+        assert "[DONE]" not in read_until(connection, "well, ") and slow.ended == []
         slow.go.set()
-        while b"[DONE]" not in seen:
-            seen += connection.recv(65536)
+        read_until(connection, "[DONE]")
         connection.close()
 
 

@@ -15,8 +15,8 @@ Work = Callable[[Hear], Reply]
 class FullError(Exception):
     """Too many wait already. retry_after_s: when one of them may have been served."""
 
-    def __init__(self, waiting: int, retry_after_s: int) -> None:
-        super().__init__(f"{waiting} requests wait already")
+    def __init__(self, places: int, retry_after_s: int) -> None:
+        super().__init__(f"its queue of {places} is full")
         self.retry_after_s = retry_after_s
 
 
@@ -36,7 +36,7 @@ class Line:
     def enter(self, work: Work) -> "Job":
         """Raises FullError."""
         if len(self._inside) > self.places:
-            raise FullError(len(self._inside) - 1, max(1, min(60, math.ceil(self._last_s))))
+            raise FullError(self.places, max(1, min(60, math.ceil(self._last_s))))
         job = Job(asyncio.get_running_loop())
         self._inside.add(job)
         job.begin(self._worker, work, self._out)

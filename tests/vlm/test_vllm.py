@@ -1,7 +1,7 @@
 """Our client against a real vLLM. Too large for the test extra: it runs when asked for, by `pytest -m vllm`.
 
-CLICKWRIGHT_VLLM=NAME@http://host:port/v1 names a running one with any Qwen2.5-VL model. Otherwise the command `vllm`, of a
-virtual environment of its own (VLLM_BIN=.../bin/vllm, or in the PATH), serves a tiny random one, which takes a minute.
+CLICKWRIGHT_VLLM=NAME@http://host:port/v1 names a running one with any Qwen2.5-VL model. Otherwise the command `vllm` of
+a virtual environment of its own (VLLM_BIN=.../bin/vllm, or in the PATH), serves a tiny random one; that takes a minute.
 """
 
 import json

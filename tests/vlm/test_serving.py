@@ -185,6 +185,7 @@ def test_what_there_is(url: str) -> None:
         ({"n": 2}, "n: Input should be 1"),
         ({"tools": [{}]}, "'tools' is not supported here"),
         ({"stop": ["\n"]}, "'stop' is not supported here"),
+        ({"guided_choice": ["a", "b"]}, "'guided_choice' is not supported here"),
         ({"response_format": {"type": "xml"}}, "response_format"),
         ({"structured_outputs": {"choice": ["a"]}}, "structured_outputs.choice"),
         ({"guided_regex": "a", "response_format": {"type": "json_object"}}, "two ways at once"),

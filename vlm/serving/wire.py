@@ -18,6 +18,11 @@ MOST_PIXELS = 50_000_000
 """Of one picture: an 8K screen has 33 million."""
 DEFAULT_TOKENS = 256
 """Room for a reply, if the client does not say."""
+REFUSED = (
+    *("stop", "tools", "functions", "logprobs"),
+    *("guided_json", "guided_choice", "guided_grammar", "regex", "ebnf", "grammar", "json_schema"),
+)
+"""Fields, of OpenAI, older vLLM, SGLang and llama.cpp, without which the answer would be another one."""
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
 """What Pillow raises for files that are not what they say."""
@@ -111,17 +116,14 @@ class ChatRequest(_Value):
     structured_outputs: StructuredOutputs | None = None
     guided_regex: str | None = None
     n: Literal[1] | None = None
-    stop: JsonValue = None
-    tools: JsonValue = None
-    functions: JsonValue = None
-    logprobs: JsonValue = None
 
-    @model_validator(mode="after")
-    def _refuse_what_would_change_the_answer(self) -> "ChatRequest":
-        for name in ("stop", "tools", "functions", "logprobs"):
-            if getattr(self, name):
-                raise ValueError(f"{name!r} is not supported here: leave it out")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_what_would_change_the_answer(cls, body: object) -> object:
+        wrong = [name for name in REFUSED if body.get(name)] if isinstance(body, dict) else []
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is not supported here: leave it out")
+        return body
 
     @property
     def attempt(self) -> int:
@@ -149,7 +151,8 @@ def read_request(body: bytes) -> ChatRequest:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        text = f"{where}: {first['msg']}" if where else first["msg"]
+        what = first["msg"].removeprefix("Value error, ")
+        text = f"{where}: {what}" if where else what
         raise RequestError(400, _one_line(text)) from None
 
 

@@ -111,7 +111,7 @@ def load_checkpoint(folder: Path, *, dtype: torch.dtype, device: str = "cpu") ->
     for name, parts in layout(model).items():
         whole = torch.empty(state[name].shape, dtype=parts[0].packed or dtype, device=device)
         rows = [part.shape[0] for part in parts]
-        for part, piece in zip(parts, whole.split(rows), strict=True):
+        for part, piece in zip(parts, torch.split(whole, rows), strict=True):
             read_into(found[part.name], piece)
         state[name] = whole
     if model.config.text.tie_word_embeddings:
@@ -134,7 +134,7 @@ def _published(model: Qwen25VL) -> Iterator[tuple[str, Tensor]]:
     state = model.state_dict()
     for name, parts in layout(model).items():
         rows = [part.shape[0] for part in parts]
-        for part, piece in zip(parts, state[name].split(rows), strict=True):
+        for part, piece in zip(parts, torch.split(state[name], rows), strict=True):
             yield published_name(part.name, "legacy"), piece.reshape(part.shape).contiguous()
 
 

@@ -75,7 +75,7 @@ class Quantization:
     @property
     def most(self) -> int:
         """The largest packed value, 127 or 7; the smallest is its negative."""
-        return 2 ** (self.bits - 1) - 1
+        return (1 << (self.bits - 1)) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +122,13 @@ def parse_config(data: object) -> Config:
     tokens = {name: root[name] for name in Config.__dataclass_fields__ if name.endswith("_token_id") and name in root}
     for name, value in tokens.items():
         _check_value(name, value, int)
-    _check_fixed(text, vision)
     config = Config(
         text=_pick(TextConfig, text),
         vision=_pick(VisionConfig, _vision_keys(vision)),
         quantization=_quantization(text.get("quantization_config")),
         **tokens,
     )
+    _check_fixed(text, vision, config.text.num_hidden_layers)
     _check(config)
     return config
 
@@ -141,14 +141,14 @@ def _tied(root: Mapping[str, Any], inner: Mapping[str, Any]) -> bool:
     return any(flags)
 
 
-def _check_fixed(text: Mapping[str, Any], vision: Mapping[str, Any]) -> None:
+def _check_fixed(text: Mapping[str, Any], vision: Mapping[str, Any], layers: int) -> None:
     """What the network takes for granted: another value would load, and answer nonsense."""
     for keys in (text, vision):
         if (act := keys.get("hidden_act", "silu")) != "silu":
             raise ModelError(f"hidden_act is {act!r}: only 'silu' is supported")
     # Published configs name a window but do not use it, or set it up for layers behind the last.
-    layers = text.get("num_hidden_layers", TextConfig.num_hidden_layers)
-    if text.get("use_sliding_window") is True and text.get("max_window_layers", 80) < layers:
+    first = text.get("max_window_layers", 80)
+    if text.get("use_sliding_window") is True and (type(first) is not int or first < layers):
         raise ModelError("use_sliding_window is true: attention in a sliding window is not supported")
 
 
@@ -235,7 +235,7 @@ def _check(config: Config) -> None:
             f"the vision tower ends in {vision.out_hidden_size} values, the language model takes {text.hidden_size}"
         )
     if config.quantization is not None:
-        _check_groups(text, config.quantization)
+        check_groups(text, config.quantization)
     if vision.hidden_size % (4 * vision.num_heads):
         raise ModelError(
             f"{vision.num_heads} vision heads do not fit hidden_size {vision.hidden_size}: "
@@ -243,7 +243,8 @@ def _check(config: Config) -> None:
         )
 
 
-def _check_groups(text: TextConfig, how: Quantization) -> None:
+def check_groups(text: TextConfig, how: Quantization) -> None:
+    """Raises ModelError where the groups do not divide the inputs of every layer."""
     for inputs in (text.hidden_size, text.intermediate_size):
         if inputs % how.group_size or (how.bits == 4 and inputs % 2):
             raise ModelError(

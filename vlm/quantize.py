@@ -7,8 +7,8 @@ On disk the tensor `NAME.weight` `[out, in]` of a checkpoint becomes two, and ev
 * `NAME.scales`: bf16 `[out, in / group]`.
 
 `weight[o, i] = q[o, i] * scales[o, i // group]`, with `q` from -127 to 127 or from -7 to 7. config.json says so in
-`"quantization_config": {"quant_method": "clickwright", "bits": 4, "group_size": 32}`, a place where transformers looks
-and then refuses, rather than starting with random weights.
+`"quantization_config": {"quant_method": "clickwright", "bits": 4, "group_size": 32}`, where other programs look for
+what they may not know: transformers warns, and names the weights that it misses.
 """
 
 import re
@@ -35,7 +35,7 @@ def quantize(weight: Tensor, to: Quantization) -> tuple[Tensor, Tensor]:
 
     The group must divide `in`. Raises ValueError for a weight that is not finite.
     """
-    groups = weight.float().unflatten(1, (-1, to.group_size))
+    groups = weight.float().view(weight.shape[0], -1, to.group_size)
     if not groups.isfinite().all():
         raise ValueError("it holds values that are not finite")
     # Rounded to the scale that is stored, so that its own rounding costs nothing.
@@ -52,8 +52,9 @@ def dequantize(qweight: Tensor, scales: Tensor, dtype: torch.dtype) -> Tensor:
     """`[out, in]` in `dtype`, from what `quantize` gave (or any rows of it)."""
     if qweight.dtype == torch.uint8:
         qweight = torch.stack((qweight & 15, qweight >> 4), dim=-1).flatten(1).to(torch.int8) - 8
-    groups = qweight.to(dtype).unflatten(1, (scales.shape[1], -1))
-    return groups.mul_(scales.to(dtype).unsqueeze(-1)).flatten(1)
+    groups = qweight.to(dtype).view(*scales.shape, -1)
+    weight: Tensor = groups.mul_(scales.to(dtype).unsqueeze(-1)).flatten(1)
+    return weight
 
 
 class QuantizedLinear(nn.Module):
@@ -72,8 +73,9 @@ class QuantizedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[..., in]` to `[..., out]`, in the dtype of `x`."""
-        blocks = zip(self.qweight.split(self.rows), self.scales.split(self.rows), strict=True)
-        out = torch.cat([F.linear(x, dequantize(*block, x.dtype)) for block in blocks], dim=-1)
+        rows, scales = torch.split(self.qweight, self.rows), torch.split(self.scales, self.rows)
+        blocks = [F.linear(x, dequantize(q, s, x.dtype)) for q, s in zip(rows, scales, strict=True)]
+        out = torch.cat(blocks, dim=-1)
         return out if self.bias is None else out + self.bias
 
 

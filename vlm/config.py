@@ -234,8 +234,8 @@ def _check(config: Config) -> None:
         raise ModelError(
             f"the vision tower ends in {vision.out_hidden_size} values, the language model takes {text.hidden_size}"
         )
-    if config.quantization is not None:
-        check_groups(text, config.quantization)
+    if config.quantization is not None and (misfit := group_misfit(text, config.quantization)):
+        raise ModelError(misfit)
     if vision.hidden_size % (4 * vision.num_heads):
         raise ModelError(
             f"{vision.num_heads} vision heads do not fit hidden_size {vision.hidden_size}: "
@@ -243,11 +243,15 @@ def _check(config: Config) -> None:
         )
 
 
-def check_groups(text: TextConfig, how: Quantization) -> None:
-    """Raises ModelError where the groups do not divide the inputs of every layer."""
+def group_misfit(text: TextConfig, how: Quantization) -> str:
+    """Why groups of this size do not divide the inputs of every layer, "" if they do."""
+    if how.bits == 4 and how.group_size % 2:
+        return f"the group size is {how.group_size}, it must be even: at 4 bits, two weights share a byte"
     for inputs in (text.hidden_size, text.intermediate_size):
-        if inputs % how.group_size or (how.bits == 4 and inputs % 2):
-            raise ModelError(
+        if inputs % how.group_size:
+            largest = gcd(text.hidden_size, text.intermediate_size, 128)
+            return (
                 f"groups of {how.group_size} weights do not divide the {inputs} inputs of a layer: "
-                f"the largest that do have {gcd(text.hidden_size, text.intermediate_size, 128)}"
+                f"the largest that do have {largest}"
             )
+    return ""

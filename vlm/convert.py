@@ -13,7 +13,7 @@ from torch import Tensor
 
 from action_space.errors import ConfigError, ModelError
 from vlm.checkpoint import config_json, empty_network, layout, require_whole
-from vlm.config import Config, Quantization, check_groups, config_data, parse_config, read_config
+from vlm.config import Config, Quantization, config_data, group_misfit, parse_config, read_config
 from vlm.names import Names, published_name
 from vlm.quantize import dequantize, is_quantized, quantize
 from vlm.stored import DTYPES, Stored, find_tensors, read, write_tensors
@@ -103,14 +103,15 @@ def _converted(source: Source, dtype: str, names: Names) -> Iterator[tuple[str, 
 def quantize_checkpoint(folder: Path, out: Path, how: Quantization, *, shard_bytes: int = SHARD_BYTES) -> Packed:
     """Write the checkpoint in `folder` to the new folder `out` with the decoder's weights packed (`vlm.quantize`).
 
-    Raises ModelError for a checkpoint that is not whole, is packed already, holds weights that are not finite or has
-    layers that the group does not divide, and ConfigError where it cannot be written.
+    Raises ModelError for a checkpoint that is not whole, is packed already or holds weights that are not finite, and
+    ConfigError for a group that does not divide its layers, or where it cannot be written.
     """
     source = open_source(folder)
     if source.config.quantization is not None:
         raise ModelError(f"the checkpoint {str(folder)!r} is quantised already: take the one it was made from")
     config = replace(source.config, quantization=how)
-    check_groups(config.text, how)
+    if misfit := group_misfit(config.text, how):
+        raise ConfigError(misfit)
     require_new(out)
     losses: list[Loss] = []
     size = write_tensors(out, _packed(source, how, losses), shard_bytes=shard_bytes)

@@ -2,8 +2,8 @@
 
 On disk the tensor `NAME.weight` `[out, in]` of a checkpoint becomes two, and everything else stays as it is:
 
-* `NAME.qweight`: at 8 bits int8 `[out, in]`; at 4 bits uint8 `[out, in / 2]`, where byte `i` holds the values of the
-  inputs `2i` (low half) and `2i + 1` (high half), each with 8 added.
+* `NAME.qweight`: at 8 bits int8 `[out, in]`; at 4 bits uint8 `[out, in / 2]`, where byte `i` of a group holds its values `i`
+  (low half of the byte) and `i + group / 2` (high half), each with 8 added.
 * `NAME.scales`: bf16 `[out, in / group]`.
 
 `weight[o, i] = q[o, i] * scales[o, i // group]`, with `q` from -127 to 127 or from -7 to 7. config.json says so in
@@ -41,20 +41,22 @@ def quantize(weight: Tensor, to: Quantization) -> tuple[Tensor, Tensor]:
     # Rounded to the scale that is stored, so that its own rounding costs nothing.
     scales = (groups.abs().amax(-1) / to.most).bfloat16()
     steps = scales.float().masked_fill(scales == 0, 1).unsqueeze(-1)
-    values = (groups / steps).round().clamp(-to.most, to.most).flatten(1)
+    values = (groups / steps).round().clamp(-to.most, to.most)
     if to.bits == 8:
-        return values.to(torch.int8), scales
-    halves = (values + 8).to(torch.uint8)
-    return halves[:, ::2] | halves[:, 1::2] << 4, scales
+        return values.to(torch.int8).flatten(1), scales
+    low, high = (values + 8).to(torch.uint8).view(*scales.shape, 2, -1).unbind(2)
+    return (low | high << 4).flatten(1), scales
 
 
 def dequantize(qweight: Tensor, scales: Tensor, dtype: torch.dtype) -> Tensor:
     """`[out, in]` in `dtype`, from what `quantize` gave (or any rows of it)."""
+    groups = qweight.view(*scales.shape, -1)
     if qweight.dtype == torch.uint8:
-        qweight = torch.stack((qweight & 15, qweight >> 4), dim=-1).flatten(1).to(torch.int8) - 8
-    groups = qweight.to(dtype).view(*scales.shape, -1)
-    weight: Tensor = groups.mul_(scales.to(dtype).unsqueeze(-1)).flatten(1)
-    return weight
+        values = torch.cat((groups & 15, groups >> 4), dim=-1).float().sub_(8)
+    else:
+        values = groups.float()
+    # In fp32 up to here: a CPU has no quick way from integers to bf16.
+    return values.mul_(scales.float().unsqueeze(-1)).flatten(1).to(dtype)
 
 
 class QuantizedLinear(nn.Module):

@@ -51,7 +51,7 @@ def test_values_that_are_there_exactly_come_back_exactly() -> None:
 
 def test_four_bits_lie_as_documented() -> None:
     qweight, scales = quantize(torch.tensor([[7.0, -7.0, 1.0, 0.0]]), Quantization(4, 4))
-    assert (qweight.tolist(), scales.tolist(), qweight.dtype) == ([[15 | 1 << 4, 9 | 8 << 4]], [[1.0]], torch.uint8)
+    assert (qweight.tolist(), scales.tolist(), qweight.dtype) == ([[15 | 9 << 4, 1 | 8 << 4]], [[1.0]], torch.uint8)
 
 
 def test_a_weight_that_is_not_finite_is_refused() -> None:
@@ -157,7 +157,8 @@ def test_the_files_are_as_documented(whole: Path, tmp_path: Path) -> None:
     assert (qweight.dtype, list(qweight.shape)) == (torch.uint8, [64, 48])
     assert (scales.dtype, list(scales.shape)) == (torch.bfloat16, [64, 6])
     low, high = (qweight & 15).float() - 8, (qweight >> 4).float() - 8
-    by_hand = torch.stack((low, high), -1).flatten(1) * scales.float().repeat_interleave(16, 1)
+    values = torch.cat((low.view(64, 6, 8), high.view(64, 6, 8)), dim=-1).flatten(1)
+    by_hand = values * scales.float().repeat_interleave(16, 1)
     assert (by_hand - before[f"{stem}.weight"]).norm() / before[f"{stem}.weight"].norm() < 0.12
     stated = json.loads((tmp_path / "packed" / "config.json").read_text())["quantization_config"]
     assert stated == {"quant_method": "clickwright", "bits": 4, "group_size": 16}
@@ -179,9 +180,11 @@ def test_which_weights_are_packed() -> None:
 
 def test_what_cannot_be_packed_is_told(whole: Path, tmp_path: Path) -> None:
     with pytest.raises(
-        ModelError, match=r"groups of 64 weights do not divide the 96 inputs .* largest that do have 32"
+        ConfigError, match=r"groups of 64 weights do not divide the 96 inputs .* largest that do have 32"
     ):
         quantize_checkpoint(whole, tmp_path / "a", Quantization(8, 64))
+    with pytest.raises(ConfigError, match="the group size is 3, it must be even"):
+        quantize_checkpoint(whole, tmp_path / "a", Quantization(4, 3))
     quantize_checkpoint(whole, tmp_path / "packed", Quantization(8, 32))
     with pytest.raises(ModelError, match="is quantised already"):
         quantize_checkpoint(tmp_path / "packed", tmp_path / "b", Quantization(4, 32))

@@ -2,8 +2,8 @@
 
 On disk the tensor `NAME.weight` `[out, in]` of a checkpoint becomes two, and everything else stays as it is:
 
-* `NAME.qweight`: at 8 bits int8 `[out, in]`; at 4 bits uint8 `[out, in / 2]`, where byte `i` of a group holds its values `i`
-  (low half of the byte) and `i + group / 2` (high half), each with 8 added.
+* `NAME.qweight`: at 8 bits int8 `[out, in]`; at 4 bits uint8 `[out, in / 2]`, where byte `i` of a group holds the group's
+  values `i` (low half of the byte) and `i + group / 2` (high half), each with 8 added.
 * `NAME.scales`: bf16 `[out, in / group]`.
 
 `weight[o, i] = q[o, i] * scales[o, i // group]`, with `q` from -127 to 127 or from -7 to 7. config.json says so in

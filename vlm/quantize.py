@@ -2,7 +2,7 @@
 
 On disk the tensor `NAME.weight` `[out, in]` of a checkpoint becomes two, and everything else stays as it is:
 
-* `NAME.qweight`: at 8 bits int8 `[out, in]`; at 4 bits uint8 `[out, in / 2]`, where byte `i` of a group holds the group's
+* `NAME.qweight`: at 8 bits int8 `[out, in]`; at 4 bits uint8 `[out, in / 2]`, where byte `i` of a group holds its
   values `i` (low half of the byte) and `i + group / 2` (high half), each with 8 added.
 * `NAME.scales`: bf16 `[out, in / group]`.
 

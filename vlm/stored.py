@@ -161,5 +161,7 @@ def _save(tensors: dict[str, Tensor], path: Path) -> None:
         raise ConfigError(f"{str(path.parent)!r} has room for {room:,} bytes, the weights take {size:,} more")
     try:
         save_file(tensors, path, metadata={"format": "pt"})
+        # Some versions of safetensors write files that only their owner can read.
+        path.chmod(path.parent.stat().st_mode & 0o666)
     except (OSError, SafetensorError) as error:
         raise ConfigError(f"cannot write the weights to {str(path.parent)!r}: {error}") from None

@@ -113,6 +113,12 @@ def test_what_is_saved_is_loaded(model: Qwen25VL, folder: Path) -> None:
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
 
 
+def test_weights_can_be_read_by_whoever_can_read_the_folder(model: Qwen25VL, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    save_checkpoint(model, tmp_path)
+    assert (tmp_path / "model.safetensors").stat().st_mode & 0o777 == 0o644
+
+
 def test_names_on_disk_are_those_of_the_hub(folder: Path) -> None:
     shapes = {name: list(tensor.shape) for name, tensor in tensors_of(folder).items()}
     assert shapes["visual.patch_embed.proj.weight"] == [16, 3, 2, 14, 14]

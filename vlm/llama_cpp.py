@@ -79,7 +79,7 @@ def _add_tokenizer(writer: Any, folder: Path, vocab_size: int) -> None:  # noqa:
     data = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     if not (merges := data["model"].get("merges")):
         raise ModelError("its tokenizer has no merges, as the bundled model's has none: llama.cpp cannot follow it")
-    added = {token["id"]: _CONTROL if token["special"] else _USER_DEFINED for token in data["added_tokens"]}
+    added = {token["id"]: _CONTROL if token["special"] else _USER_DEFINED for token in data.get("added_tokens", [])}
     known = {number: token for token, number in tokenizer.get_vocab().items()}
     if max(known) >= vocab_size:
         raise ModelError(f"the tokenizer has {max(known) + 1} tokens, the network {vocab_size}: they do not match")
@@ -103,10 +103,12 @@ def _chat_template(folder: Path) -> str:
     if jinja.is_file():
         return jinja.read_text(encoding="utf-8")
     for path in (folder / "chat_template.json", folder / "tokenizer_config.json"):
-        if path.is_file():
-            template = json.loads(path.read_text(encoding="utf-8")).get("chat_template")
-            if isinstance(template, str):
-                return template
+        try:
+            data = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        except ValueError as error:
+            raise ModelError(f"cannot read {str(path)!r}: {error}") from None
+        if isinstance(template := data.get("chat_template"), str):
+            return template
     return ""
 
 

@@ -9,19 +9,23 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import linear
 
 sys.path.insert(0, str(Path(__file__).parent))
 from tiny import IMAGE, hf_model, save_hf
 
+import vlm
 from action_space.errors import ConfigError, ModelError
+from action_space.messages import Message
 from vlm.checkpoint import load_checkpoint, save_checkpoint
-from vlm.config import Quantization, read_config
+from vlm.config import Config, Quantization, TextConfig, VisionConfig, read_config
 from vlm.convert import Packed, quantize_checkpoint
 from vlm.language import KVCache
 from vlm.model import Qwen25VL
 from vlm.quantize import QuantizedLinear, dequantize, is_quantized, quantize
+from vlm.training.tokenizer import byte_tokenizer
 
 BITS = [Quantization(8, 16), Quantization(4, 16), Quantization(4, 32)]
 
@@ -205,6 +209,27 @@ def test_a_weight_that_cannot_be_packed_is_named(whole: Path, tmp_path: Path) ->
     ):
         quantize_checkpoint(broken, tmp_path / "out", Quantization(8, 32))
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_engine_answers_with_packed_weights(tmp_path: Path, bits: int, dtype: str) -> None:
+    tokens = byte_tokenizer(phrases=())
+    pads = {name: tokens.token_to_id(f"<|{name}|>") for name in ("image_pad", "video_pad", "vision_start")}
+    config = Config(
+        TextConfig(288, 32, 64, 2, 4, 2, 1e-6, 10000.0, (1, 1, 2), 2048),
+        VisionConfig(depth=1, hidden_size=16, intermediate_size=24, num_heads=2, out_hidden_size=32),
+        *(pads[name] or 0 for name in ("image_pad", "video_pad", "vision_start")),
+    )
+    torch.manual_seed(0)
+    save_checkpoint(Qwen25VL(config), tmp_path / "whole", extra={"clickwright": {"dialect": "compact"}})
+    tokens.save(str(tmp_path / "whole" / "tokenizer.json"))
+    quantize_checkpoint(tmp_path / "whole", tmp_path / "packed", Quantization(bits, 16))
+    engine = vlm.load(tmp_path / "packed", dtype=dtype)
+    asked = [Message("user", ("What is here?", Image.new("RGB", (84, 84), "red")))]
+    first, again = (engine.generate(asked, max_new_tokens=6) for _ in range(2))
+    assert (engine.dialect, first.text) == ("compact", again.text)
+    assert first.tokens_out >= 1
 
 
 @pytest.mark.parametrize("change", ["dtype", "missing", "bits"])

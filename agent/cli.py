@@ -18,6 +18,7 @@ from agent.results import give_result, results_only, summary
 
 LATER: dict[str, tuple[str, str]] = {
     "ask": ("agent.ask:app", "Ask about a picture: text, points, boxes, counts, values, documents."),
+    "model": ("agent.model:app", "List, inspect, convert and quantize models."),
     "train": ("agent.train:app", "Make the bundled model: draw screens, train, export."),
     "eval": ("evals.cli:app", "Measure a model on a benchmark."),
     "serve": ("agent.serve:app", "Serve a model behind an OpenAI-compatible address."),

@@ -1,139 +1,91 @@
-"""Safetensors in and out, under every name that published Qwen2.5-VL checkpoints use.
-
-The network here fuses q, k, v and gate, up, and embeds patches by a matrix; on disk they are apart, as transformers
-writes them. `sources` is the one table between the two.
-"""
+"""From a checkpoint folder to the network and back, under every name that published Qwen2.5-VL checkpoints use."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from action_space.errors import ModelError
 from vlm.config import Config, read_config
 from vlm.model import Qwen25VL
-
-_PREFIXES = (
-    ("base_model.model.", ""),
-    ("model.visual.", "visual."),
-    ("model.language_model.", "language_model."),
-    ("model.", "language_model."),
-)
+from vlm.names import is_derived, naming, published_name, sources
+from vlm.quantize import pack_layers
+from vlm.stored import DTYPES, Stored, find_tensors, read_into, write_tensors
 
 
-def canonical_name(name: str) -> str:
-    """A tensor's name without the differences between transformers versions.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A tensor of the published layout. name: canonical; packed: its dtype if that is fixed, None for any float."""
 
-    One of `visual.*`, `language_model.*` and `lm_head.*`.
-    """
-    for old, new in _PREFIXES:
-        if name.startswith(old):
-            name = new + name.removeprefix(old)
-    return name
+    name: str
+    shape: tuple[int, ...]
+    packed: torch.dtype | None = None
+
+    def mistake(self, stored: Stored) -> str:
+        """What keeps the tensor on disk from being this one, "" if nothing does."""
+        if stored.shape != self.shape:
+            return f"the tensor {stored.key} has shape {list(stored.shape)}, the config asks for {list(self.shape)}"
+        dtype = DTYPES.get(stored.dtype)
+        if dtype is not None and (dtype.is_floating_point if self.packed is None else dtype is self.packed):
+            return ""
+        wanted = (
+            "floating-point numbers of at least 16 bits"
+            if self.packed is None
+            else str(self.packed).removeprefix("torch.")
+        )
+        return f"the tensor {stored.key} holds {stored.dtype}, it must hold {wanted}"
 
 
-def sources(parameter: str) -> tuple[str, ...]:
-    """The canonical names on disk that make up one parameter of the network, stacked along the first dimension."""
-    if parameter == "visual.patch_embed.weight":
-        return ("visual.patch_embed.proj.weight",)
-    for fused, parts in (("qkv_proj", ("q_proj", "k_proj", "v_proj")), ("gate_up_proj", ("gate_proj", "up_proj"))):
-        if f".{fused}." in parameter:
-            return tuple(parameter.replace(fused, part) for part in parts)
-    return (parameter,)
-
-
-def load_checkpoint(folder: Path, *, dtype: torch.dtype, device: str = "cpu") -> Qwen25VL:
-    """The network of a checkpoint folder, its weights cast to `dtype`. Raises ModelError that names what is wrong."""
-    config = read_config(folder)
+def empty_network(config: Config) -> Qwen25VL:
+    """The network on the meta device: shapes without memory."""
     with torch.device("meta"):
         model = Qwen25VL(config)
-    with ExitStack() as stack:
-        files = _open_files(folder, stack)
-        state = dict(_assemble(model, files, dtype, device, folder))
-    model.load_state_dict(state, assign=True)
-    if config.text.tie_word_embeddings:
-        model.lm_head.weight = model.language_model.embed_tokens.weight
-    return model.eval().requires_grad_(False)
+        if config.quantization is not None:
+            pack_layers(model.language_model, config.quantization)
+    return model
 
 
-def _open_files(folder: Path, stack: ExitStack) -> dict[str, tuple[Any, str]]:
-    """Canonical name -> (open file, name in it)."""
-    found = {}
-    for name in _shards(folder):
-        try:
-            file = stack.enter_context(safe_open(folder / name, framework="pt"))
-        except FileNotFoundError:
-            raise ModelError(f"the checkpoint {str(folder)!r} has no {name}: fetch the whole folder") from None
-        except (SafetensorError, OSError, ValueError) as error:
-            raise ModelError(
-                f"{name} in {str(folder)!r} is not a whole safetensors file ({error}): fetch it again"
-            ) from None
-        found.update({canonical_name(key): (file, key) for key in file.keys()})  # noqa: SIM118 (not a dict)
-    return found
-
-
-def _shards(folder: Path) -> list[str]:
-    """The names of the weight files in a checkpoint folder."""
-    index = folder / "model.safetensors.index.json"
-    if not index.is_file():
-        return ["model.safetensors"]
-    try:
-        names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-        return sorted({str(name) for name in names})
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ModelError(f"{str(index)!r} is not the index of a checkpoint ({error!r}): fetch it again") from None
-
-
-def _assemble(
-    model: Qwen25VL, files: Mapping[str, tuple[Any, str]], dtype: torch.dtype, device: str, folder: Path
-) -> Iterator[tuple[str, Tensor]]:
+def layout(model: Qwen25VL) -> dict[str, tuple[Part, ...]]:
+    """Parameter (or packed weight) of the network -> the tensors on disk that make it up. A tied head has none."""
     tied = model.config.text.tie_word_embeddings
-    wanted = {
-        name: parameter for name, parameter in model.state_dict().items() if not (tied and name == "lm_head.weight")
-    }
-    needed = {source for name in wanted for source in sources(name)}
-    if missing := sorted(needed - files.keys()):
-        raise ModelError(f"the checkpoint {str(folder)!r} lacks {_listing(missing)}")
-    ignored = {"lm_head.weight"} if tied else set()
-    if surplus := sorted(key for key in files.keys() - needed - ignored if not key.endswith("rotary_emb.inv_freq")):
-        raise ModelError(f"the checkpoint {str(folder)!r} has tensors that this network does not: {_listing(surplus)}")
-    for name, parameter in wanted.items():
-        parts = [_read_part(files[source], source, shape) for source, shape in _parts(name, parameter, model.config)]
-        whole = parts[0] if len(parts) == 1 else torch.cat(parts)
-        yield name, whole.reshape(parameter.shape).to(device=device, dtype=dtype)
-    if tied:
-        yield "lm_head.weight", torch.empty(model.lm_head.weight.shape, dtype=dtype, device=device)
+    state = model.state_dict()
+    return {name: _parts(name, whole, model.config) for name, whole in state.items() if not (tied and name == _HEAD)}
 
 
-def _read_part(place: tuple[Any, str], name: str, shape: list[int]) -> Tensor:
-    file, key = place
-    part: Tensor = file.get_tensor(key)
-    if list(part.shape) != shape:
-        raise ModelError(f"the tensor {name} has shape {list(part.shape)}, the config asks for {shape}")
-    if not part.is_floating_point():
-        raise ModelError(f"the tensor {name} holds {part.dtype}: quantised checkpoints cannot be loaded")
-    return part
+_HEAD = "lm_head.weight"
 
 
-def _parts(parameter: str, whole: Tensor, config: Config) -> list[tuple[str, list[int]]]:
-    """The tensors on disk that make up a parameter: canonical name and shape of each."""
-    names, rest = sources(parameter), list(whole.shape[1:])
+def _parts(parameter: str, whole: Tensor, config: Config) -> tuple[Part, ...]:
+    names, (rows, *rest) = sources(parameter), whole.shape
+    packed = None if whole.is_floating_point() else whole.dtype
     if parameter == "visual.patch_embed.weight":
         vision = config.vision
-        kernel = [vision.in_channels, vision.temporal_patch_size, vision.patch_size, vision.patch_size]
-        return [(names[0], [whole.shape[0], *kernel])]
+        kernel = (vision.in_channels, vision.temporal_patch_size, vision.patch_size, vision.patch_size)
+        return (Part(names[0], (rows, *kernel)),)
     if len(names) == 3:
         text = config.text
         heads = (text.num_attention_heads, text.num_key_value_heads, text.num_key_value_heads)
-        return [(name, [count * text.head_dim, *rest]) for name, count in zip(names, heads, strict=True)]
-    return [(name, [whole.shape[0] // len(names), *rest]) for name in names]
+        return tuple(Part(name, (n * text.head_dim, *rest), packed) for name, n in zip(names, heads, strict=True))
+    return tuple(Part(name, (rows // len(names), *rest), packed) for name in names)
+
+
+def problems(model: Qwen25VL, found: Mapping[str, Stored]) -> list[str]:
+    """What keeps these tensors from being the network's, one line each: missing, surplus, of a wrong shape or kind."""
+    parts = {part.name: part for whole in layout(model).values() for part in whole}
+    names = naming(stored.key for stored in found.values())
+    tied = {_HEAD} if model.config.text.tie_word_embeddings else set()
+    told = []
+    if missing := sorted(published_name(name, names) for name in parts.keys() - found.keys()):
+        told.append(f"lacks {_listing(missing)}")
+    extra = found.keys() - parts.keys() - tied
+    if surplus := sorted(found[name].key for name in extra if not is_derived(name)):
+        told.append(f"has tensors that this network does not: {_listing(surplus)}")
+    mistakes = (part.mistake(found[name]) for name, part in parts.items() if name in found)
+    return [*told, *(f"cannot be loaded: {mistake}" for mistake in mistakes if mistake)]
 
 
 def _listing(names: list[str]) -> str:
@@ -141,35 +93,59 @@ def _listing(names: list[str]) -> str:
     return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more tensors"
 
 
+def require_whole(model: Qwen25VL, found: Mapping[str, Stored], folder: Path) -> None:
+    """Raises ModelError with the first of `problems`."""
+    for problem in problems(model, found)[:1]:
+        raise ModelError(f"the checkpoint {str(folder)!r} {problem}")
+
+
+def load_checkpoint(folder: Path, *, dtype: torch.dtype, device: str = "cpu") -> Qwen25VL:
+    """The network of a checkpoint folder, its weights cast to `dtype`. Raises ModelError that names what is wrong.
+
+    Takes the memory of the weights in `dtype`, and a few MB to read through.
+    """
+    model = empty_network(read_config(folder))
+    found = find_tensors(folder)
+    require_whole(model, found, folder)
+    state = model.state_dict()
+    for name, parts in layout(model).items():
+        whole = torch.empty(state[name].shape, dtype=parts[0].packed or dtype, device=device)
+        rows = [part.shape[0] for part in parts]
+        for part, piece in zip(parts, torch.split(whole, rows), strict=True):
+            read_into(found[part.name], piece)
+        state[name] = whole
+    if model.config.text.tie_word_embeddings:
+        state[_HEAD] = state["language_model.embed_tokens.weight"]
+    model.load_state_dict(state, assign=True)
+    if model.config.text.tie_word_embeddings:
+        model.lm_head.weight = model.language_model.embed_tokens.weight
+    return model.eval().requires_grad_(False)
+
+
 def save_checkpoint(model: Qwen25VL, folder: Path, *, extra: Mapping[str, Any] | None = None) -> None:
     """Write config.json and model.safetensors as transformers reads them. extra: further keys of config.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    tensors: dict[str, Tensor] = {}
-    for name, parameter in model.state_dict().items():
-        if not (model.config.text.tie_word_embeddings and name == "lm_head.weight"):
-            tensors.update(_split(name, parameter, model.config))
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    config = {
-        **config_json(model.config),
-        "torch_dtype": str(next(model.parameters()).dtype).removeprefix("torch."),
-        **(extra or {}),
-    }
+    write_tensors(folder, _published(model))
+    config = {**config_json(model.config), "torch_dtype": _name(next(model.parameters()).dtype), **(extra or {})}
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
-def _split(name: str, whole: Tensor, config: Config) -> dict[str, Tensor]:
-    """The tensors on disk of one parameter, under the names that transformers writes."""
-    parts = _parts(name, whole, config)
-    rows = [whole.shape[0]] if len(parts) == 1 else [shape[0] for _, shape in parts]
-    return {
-        re.sub(r"^language_model\.", "model.", source): piece.reshape(shape).contiguous()
-        for (source, shape), piece in zip(parts, torch.split(whole, rows), strict=True)
-    }
+def _published(model: Qwen25VL) -> Iterator[tuple[str, Tensor]]:
+    state = model.state_dict()
+    for name, parts in layout(model).items():
+        rows = [part.shape[0] for part in parts]
+        for part, piece in zip(parts, torch.split(state[name], rows), strict=True):
+            yield published_name(part.name, "legacy"), piece.reshape(part.shape).contiguous()
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def config_json(config: Config) -> dict[str, Any]:
-    """A config.json in the flat layout of the published checkpoints."""
-    text, vision = config.text, config.vision
+    """A config.json in the flat layout of the published checkpoints, which every version of transformers reads."""
+    text, vision, how = config.text, config.vision, config.quantization
+    packed = {"quant_method": "clickwright", **asdict(how)} if how else None
     return {
         "architectures": ["Qwen2_5_VLForConditionalGeneration"],
         "model_type": "qwen2_5_vl",
@@ -187,4 +163,5 @@ def config_json(config: Config) -> dict[str, Any]:
             **{name: getattr(vision, name) for name in vision.__dataclass_fields__ if name != "fullatt_block_indexes"},
             "fullatt_block_indexes": list(vision.fullatt_block_indexes),
         },
+        **({"quantization_config": packed} if packed else {}),
     }

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from math import gcd
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_origin
 
@@ -42,7 +43,10 @@ class VisionConfig:
 
 @dataclass(frozen=True, slots=True)
 class TextConfig:
-    """The Qwen2.5 decoder. mrope_section: frequencies for time, height and width; they add up to half a head."""
+    """The Qwen2.5 decoder. Defaults are transformers' class defaults.
+
+    mrope_section: frequencies for time, height and width; they add up to half a head.
+    """
 
     vocab_size: int = 152064
     hidden_size: int = 8192
@@ -53,7 +57,7 @@ class TextConfig:
     rms_norm_eps: float = 1e-5
     rope_theta: float = 1e6
     mrope_section: tuple[int, int, int] = (16, 24, 24)
-    max_position_embeddings: int = 128000
+    max_position_embeddings: int = 32768
     tie_word_embeddings: bool = False
 
     @property
@@ -62,8 +66,21 @@ class TextConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Quantization:
+    """How the decoder's weights are packed (`vlm.quantize`). bits: 8 or 4; group_size: inputs that share a scale."""
+
+    bits: int
+    group_size: int
+
+    @property
+    def most(self) -> int:
+        """The largest packed value, 127 or 7; the smallest is its negative."""
+        return (1 << (self.bits - 1)) - 1
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
-    """A whole checkpoint's shape and its special token ids."""
+    """A whole checkpoint's shape and its special token ids. quantization: None if its weights are floats."""
 
     text: TextConfig
     vision: VisionConfig
@@ -71,21 +88,27 @@ class Config:
     video_token_id: int = 151656
     vision_start_token_id: int = 151652
     rope_compat: RopeCompat = "canonical"
+    quantization: Quantization | None = None
 
 
 def read_config(folder: Path) -> Config:
     """The config of a checkpoint folder. Raises ModelError."""
+    data = config_data(folder)
+    try:
+        return parse_config(data)
+    except ModelError as error:
+        raise ModelError(f"cannot load {str(folder / 'config.json')!r}: {error}") from None
+
+
+def config_data(folder: Path) -> Any:  # noqa: ANN401 (straight from JSON)
+    """config.json of a checkpoint folder as it stands there, which may be no object. Raises ModelError."""
     path = folder / "config.json"
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelError(f"{str(folder)!r} is not a checkpoint: it has no config.json") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot read {str(path)!r}: {error}") from None
-    try:
-        return parse_config(data)
-    except ModelError as error:
-        raise ModelError(f"cannot load {str(path)!r}: {error}") from None
 
 
 def parse_config(data: object) -> Config:
@@ -93,16 +116,61 @@ def parse_config(data: object) -> Config:
     root = _object(data, "the config")
     if (kind := root.get("model_type")) != "qwen2_5_vl":
         raise ModelError(f"model_type is {kind!r}: only 'qwen2_5_vl' checkpoints can be loaded")
-    text = {**root, **_object(root.get("text_config"), "text_config")}
-    text |= _rope_keys(text)
-    text["tie_word_embeddings"] = root.get("tie_word_embeddings", text.get("tie_word_embeddings", False))
+    inner, vision = (_object(root.get(name), name) for name in ("text_config", "vision_config"))
+    text = {**root, **inner}
+    text |= _rope_keys(text) | {"tie_word_embeddings": _tied(root, inner)}
     tokens = {name: root[name] for name in Config.__dataclass_fields__ if name.endswith("_token_id") and name in root}
     for name, value in tokens.items():
         _check_value(name, value, int)
-    vision = _pick(VisionConfig, _vision_keys(_object(root.get("vision_config"), "vision_config")))
-    config = Config(text=_pick(TextConfig, text), vision=vision, **tokens)
+    config = Config(
+        text=_pick(TextConfig, text),
+        vision=_pick(VisionConfig, _vision_keys(vision)),
+        quantization=_quantization(text.get("quantization_config")),
+        **tokens,
+    )
+    _check_fixed(text, vision, config.text.num_hidden_layers)
     _check(config)
     return config
+
+
+def _tied(root: Mapping[str, Any], inner: Mapping[str, Any]) -> bool:
+    """As transformers: the flag may stand in either place, and if one of two says so, it is so."""
+    flags = [keys["tie_word_embeddings"] for keys in (root, inner) if "tie_word_embeddings" in keys]
+    for flag in flags:
+        _check_value("tie_word_embeddings", flag, bool)
+    return any(flags)
+
+
+def _check_fixed(text: Mapping[str, Any], vision: Mapping[str, Any], layers: int) -> None:
+    """What the network takes for granted: another value would load, and answer nonsense."""
+    for keys in (text, vision):
+        if (act := keys.get("hidden_act", "silu")) != "silu":
+            raise ModelError(f"hidden_act is {act!r}: only 'silu' is supported")
+    # Published configs name a window but do not use it, or set it up for layers behind the last.
+    first = text.get("max_window_layers", 80)
+    if text.get("use_sliding_window") is True and (type(first) is not int or first < layers):
+        raise ModelError("use_sliding_window is true: attention in a sliding window is not supported")
+
+
+def _quantization(value: object) -> Quantization | None:
+    keys = _object(value, "quantization_config")
+    if not keys:
+        return None
+    if (method := keys.get("quant_method")) != "clickwright":
+        raise ModelError(
+            f"its weights are quantised by {method!r}, which cannot be read: take the checkpoint it was made from, "
+            "and `agent model quantize` if it has to be small"
+        )
+    return quantization(keys.get("bits"), keys.get("group_size"))
+
+
+def quantization(bits: object, group_size: object) -> Quantization:
+    """Checked numbers. Raises ModelError."""
+    if type(bits) is not int or bits not in (4, 8):
+        raise ModelError(f"bits is {bits!r}, it must be 8 or 4")
+    if type(group_size) is not int or group_size < 1:
+        raise ModelError(f"group_size is {group_size!r}, it must be a positive integer")
+    return Quantization(bits, group_size)
 
 
 def _object(value: object, name: str) -> dict[str, Any]:
@@ -166,8 +234,24 @@ def _check(config: Config) -> None:
         raise ModelError(
             f"the vision tower ends in {vision.out_hidden_size} values, the language model takes {text.hidden_size}"
         )
+    if config.quantization is not None and (misfit := group_misfit(text, config.quantization)):
+        raise ModelError(misfit)
     if vision.hidden_size % (4 * vision.num_heads):
         raise ModelError(
             f"{vision.num_heads} vision heads do not fit hidden_size {vision.hidden_size}: "
             "each must have a multiple of 4 values"
         )
+
+
+def group_misfit(text: TextConfig, how: Quantization) -> str:
+    """Why groups of this size do not divide the inputs of every layer, "" if they do."""
+    if how.bits == 4 and how.group_size % 2:
+        return f"the group size is {how.group_size}, it must be even: at 4 bits, two weights share a byte"
+    for inputs in (text.hidden_size, text.intermediate_size):
+        if inputs % how.group_size:
+            largest = gcd(text.hidden_size, text.intermediate_size, 128)
+            return (
+                f"groups of {how.group_size} weights do not divide the {inputs} inputs of a layer: "
+                f"the largest that do have {largest}"
+            )
+    return ""

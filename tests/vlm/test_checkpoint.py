@@ -16,9 +16,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 from tiny import IMAGE, START, hf_model, save_hf, transformers
 
 from action_space.errors import ModelError
-from vlm.checkpoint import canonical_name, load_checkpoint, save_checkpoint
+from vlm.checkpoint import empty_network, layout, load_checkpoint, save_checkpoint
 from vlm.config import Config, TextConfig, VisionConfig, parse_config, read_config
 from vlm.model import Qwen25VL
+from vlm.names import canonical_name
+from vlm.survey import parameters
 
 TEXT = TextConfig(
     vocab_size=96,
@@ -111,6 +113,12 @@ def test_what_is_saved_is_loaded(model: Qwen25VL, folder: Path) -> None:
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
 
 
+def test_weights_can_be_read_by_whoever_can_read_the_folder(model: Qwen25VL, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    save_checkpoint(model, tmp_path)
+    assert (tmp_path / "model.safetensors").stat().st_mode & 0o777 == 0o644
+
+
 def test_names_on_disk_are_those_of_the_hub(folder: Path) -> None:
     shapes = {name: list(tensor.shape) for name, tensor in tensors_of(folder).items()}
     assert shapes["visual.patch_embed.proj.weight"] == [16, 3, 2, 14, 14]
@@ -169,6 +177,19 @@ def test_a_missing_shard_is_named(folder: Path) -> None:
     assert "has no model-00002-of-00002.safetensors" in refusal(folder)
 
 
+def test_shards_without_their_index(model: Qwen25VL, folder: Path) -> None:
+    (shard(folder) / "model.safetensors.index.json").unlink()
+    assert_equal(load(folder), model)
+    (folder / "model-00002-of-00002.safetensors").unlink()
+    assert "lacks" in refusal(folder)
+
+
+def test_saving_over_shards_leaves_no_old_index(model: Qwen25VL, folder: Path) -> None:
+    save_checkpoint(model, shard(folder))
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
+    assert_equal(load(folder), model)
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"weight_map": 3}', '{"weight_map": null}'])
 def test_a_malformed_index_is_named(folder: Path, text: str) -> None:
     (folder / "model.safetensors.index.json").write_text(text, encoding="utf-8")
@@ -191,8 +212,15 @@ def test_a_tied_head_that_was_saved_all_the_same_is_ignored(tmp_path: Path) -> N
     assert_equal(load(tmp_path), model)
 
 
-def test_stored_rotary_frequencies_are_ignored(model: Qwen25VL, folder: Path) -> None:
-    name = "model.layers.0.self_attn.rotary_emb.inv_freq"
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.layers.0.self_attn.rotary_emb.inv_freq",
+        "model.rotary_emb.inv_freq",
+        "visual.rotary_pos_emb.inv_freq",
+    ],
+)
+def test_stored_rotary_frequencies_are_ignored(model: Qwen25VL, folder: Path, name: str) -> None:
     assert_equal(load(rewrite(folder, lambda tensors: tensors.update({name: torch.ones(4)}))), model)
 
 
@@ -220,7 +248,21 @@ def test_extra_keys_go_to_the_config(model: Qwen25VL, tmp_path: Path) -> None:
     "name", ["visual.merger.ln_q.weight", "model.layers.1.self_attn.k_proj.bias", "lm_head.weight"]
 )
 def test_a_missing_tensor_is_named(folder: Path, name: str) -> None:
-    assert f"lacks {canonical_name(name)}" in refusal(rewrite(folder, lambda tensors: tensors.pop(name)))
+    assert f"lacks {name}" in refusal(rewrite(folder, lambda tensors: tensors.pop(name)))
+
+
+@pytest.mark.parametrize("prefix", ["", "base_model.model."])
+def test_a_missing_tensor_is_called_as_its_neighbours_are(folder: Path, prefix: str) -> None:
+    tensors = {prefix + new_style(name): tensor for name, tensor in tensors_of(folder).items()}
+    del tensors[f"{prefix}model.language_model.norm.weight"]
+    save_file(tensors, folder / "model.safetensors")
+    assert "lacks model.language_model.norm.weight" in refusal(folder)
+
+
+def test_a_tensor_under_two_names_is_told(folder: Path) -> None:
+    double = {"model.visual.merger.ln_q.weight": torch.ones(16)}
+    text = refusal(rewrite(folder, lambda tensors: tensors.update(double)))
+    assert "twice" in text and "model.visual.merger.ln_q.weight" in text
 
 
 def test_many_missing_tensors_are_counted(folder: Path) -> None:
@@ -233,7 +275,7 @@ def test_many_missing_tensors_are_counted(folder: Path) -> None:
 
 def test_a_surplus_tensor_is_named(folder: Path) -> None:
     text = refusal(rewrite(folder, lambda tensors: tensors.update({"model.layers.2.bias": torch.ones(1)})))
-    assert "language_model.layers.2.bias" in text
+    assert "model.layers.2.bias" in text
 
 
 @pytest.mark.parametrize(
@@ -247,7 +289,7 @@ def test_a_surplus_tensor_is_named(folder: Path) -> None:
 )
 def test_a_misshaped_tensor_is_named(folder: Path, name: str, shape: list[int], wanted: list[int]) -> None:
     text = refusal(rewrite(folder, lambda tensors: tensors.update({name: torch.ones(shape)})))
-    assert f"{canonical_name(name)} has shape {shape}, the config asks for {wanted}" in text
+    assert f"{name} has shape {shape}, the config asks for {wanted}" in text
 
 
 def test_misshaped_parts_of_the_right_total_are_noticed(folder: Path) -> None:
@@ -262,7 +304,9 @@ def test_misshaped_parts_of_the_right_total_are_noticed(folder: Path) -> None:
 
 def test_quantised_tensors_are_refused(folder: Path) -> None:
     whole = torch.ones(32, dtype=torch.int8)
-    assert "holds torch.int8" in refusal(rewrite(folder, lambda tensors: tensors.update({"model.norm.weight": whole})))
+    assert "model.norm.weight holds I8" in refusal(
+        rewrite(folder, lambda tensors: tensors.update({"model.norm.weight": whole}))
+    )
 
 
 @pytest.mark.parametrize("kept", [0, 5, 200, -1])
@@ -300,6 +344,12 @@ def test_a_folder_without_weights_or_config(folder: Path) -> None:
         ({"rope_scaling": {"mrope_section": [1, 1]}}, "mrope_section is [1, 1], it must be three numbers"),
         ({"rope_scaling": {"mrope_section": [1, 1, 1]}}, "mrope_section [1, 1, 1] must add up to 4"),
         ({"num_key_value_heads": 3}, "3 kv heads"),
+        ({"hidden_act": "gelu"}, "hidden_act is 'gelu': only 'silu' is supported"),
+        ({"use_sliding_window": True, "max_window_layers": 1}, "use_sliding_window is true"),
+        ({"quantization_config": {"quant_method": "awq", "bits": 4}}, "quantised by 'awq', which cannot be read"),
+        ({"quantization_config": {"quant_method": "clickwright", "bits": 3, "group_size": 8}}, "bits is 3"),
+        ({"quantization_config": {"quant_method": "clickwright", "bits": 4}}, "group_size is None"),
+        ({"quantization_config": {"quant_method": "clickwright", "bits": 4, "group_size": 32}}, "do not divide the 48"),
         ({"vision_config": {}}, "ends in 3584 values, the language model takes 32"),
         ({"vision_config": {"num_heads": 3, "out_hidden_size": 32}}, "3 vision heads do not fit hidden_size 3584"),
     ],
@@ -349,11 +399,90 @@ def test_rope_parameters_of_version_5() -> None:
     assert parse_config(nested(data)) == CONFIG
 
 
-def test_the_tying_flag_may_stand_in_either_place() -> None:
-    data = nested({**flat(), "tie_word_embeddings": True})
-    assert parse_config(data).text.tie_word_embeddings
-    data["text_config"]["tie_word_embeddings"] = data.pop("tie_word_embeddings")
-    assert parse_config(data).text.tie_word_embeddings
+@pytest.mark.parametrize("root", [None, False, True])
+@pytest.mark.parametrize("inner", [None, False, True])
+def test_the_tying_flag_may_stand_in_either_place(root: bool | None, inner: bool | None) -> None:
+    data = nested(flat())
+    del data["tie_word_embeddings"]
+    data |= {} if root is None else {"tie_word_embeddings": root}
+    data["text_config"] |= {} if inner is None else {"tie_word_embeddings": inner}
+    wanted = transformers().Qwen2_5_VLConfig(**data).tie_word_embeddings
+    assert parse_config(data).text.tie_word_embeddings is wanted is bool(root or inner)
+
+
+def test_defaults_are_those_of_transformers() -> None:
+    theirs = transformers().Qwen2_5_VLConfig()
+    data = {"model_type": "qwen2_5_vl", "vision_config": {"out_hidden_size": 8192}}
+    ours = parse_config(data)
+    said_here = {"tie_word_embeddings", "out_hidden_size", "mrope_section", "rope_theta"}
+    for mine, other in ((ours.text, theirs.text_config), (ours.vision, theirs.vision_config)):
+        for name, value in asdict(mine).items():
+            if name not in said_here:
+                stated = getattr(other, name)
+                assert (tuple(stated) if isinstance(value, tuple) else stated) == value, name
+    assert ours.text.rope_theta == theirs.text_config.rope_parameters["rope_theta"]
+
+
+PUBLISHED = {
+    "3B": (2048, 11008, 36, 16, 2, 151936, True, 3420, 3754622976, 668684288, 824, 36864),
+    "7B": (3584, 18944, 28, 28, 4, 152064, False, 3420, 8292166656, 676550144, 729, 57344),
+    "32B": (5120, 27648, 64, 40, 8, 152064, False, 3456, 33452718336, 688841984, 1161, 262144),
+    "72B": (8192, 29568, 80, 64, 8, 152064, False, 3456, 73410777344, 704573696, 1353, 327680),
+}
+"""hidden, intermediate, layers, heads, kv heads, vocabulary, tied, vision intermediate; parameters, of which visual,
+tensors, bytes of cache a token."""
+
+
+@pytest.mark.parametrize("arranged", ["flat", "nested", "v5", "difference"])
+@pytest.mark.parametrize("size", PUBLISHED)
+def test_published_sizes(size: str, arranged: str) -> None:
+    hidden, inner, layers, heads, kv, vocabulary, tied, vision_inner, total, visual, tensors, cache = PUBLISHED[size]
+    data: dict[str, Any] = {
+        "model_type": "qwen2_5_vl",
+        "vocab_size": vocabulary,
+        "hidden_size": hidden,
+        "intermediate_size": inner,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv,
+        "rms_norm_eps": 1e-6,
+        "rope_theta": 1000000.0,
+        "max_position_embeddings": 128000,
+        "max_window_layers": 70,
+        "sliding_window": 32768,
+        "use_sliding_window": False,
+        "rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]},
+        "image_token_id": 151655,
+        "vision_config": {
+            "depth": 32,
+            "hidden_size": 1280,
+            "in_chans": 3,
+            "spatial_patch_size": 14,
+            "tokens_per_second": 2,
+            "intermediate_size": vision_inner,
+            "out_hidden_size": hidden,
+            "fullatt_block_indexes": [7, 15, 23, 31],
+        },
+        **({"tie_word_embeddings": True} if tied else {}),
+    }
+    if arranged != "flat":
+        data = nested(data)
+    if arranged == "v5":
+        text = data["text_config"]
+        text["rope_parameters"] = {"rope_type": "default", "rope_theta": text.pop("rope_theta"), "type": "mrope"}
+        text["rope_parameters"]["mrope_section"] = text.pop("rope_scaling")["mrope_section"]
+    if arranged == "difference":
+        defaults = {"depth", "fullatt_block_indexes", "in_chans"} | (
+            {"intermediate_size"} if vision_inner == 3420 else set()
+        )
+        defaults |= {"out_hidden_size"} if hidden == 3584 else set()
+        data["vision_config"] = {name: value for name, value in data["vision_config"].items() if name not in defaults}
+    config = parse_config(data)
+    counts = parameters(config)
+    assert (sum(counts.values()), counts["vision"]) == (total, visual)
+    parts = [part for whole in layout(empty_network(config)).values() for part in whole]
+    assert len(parts) == tensors
+    assert 2 * 2 * config.text.num_hidden_layers * config.text.num_key_value_heads * config.text.head_dim == cache
 
 
 def test_a_vision_config_stored_as_a_difference_takes_class_defaults() -> None:
@@ -407,3 +536,20 @@ def test_a_model_saved_in_shards_by_transformers(tmp_path: Path) -> None:
     assert (tmp_path / "model.safetensors.index.json").is_file()
     oracle.save_pretrained(tmp_path / "whole")
     assert_equal(load(tmp_path), load(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_names_as_they_are_in_memory_since_4_52(tmp_path: Path, dtype: torch.dtype) -> None:
+    """Many fine-tunes were saved from a state dict: the new names, with the config that transformers writes."""
+    oracle = hf_model().to(dtype)
+    state = {name: tensor.contiguous() for name, tensor in oracle.state_dict().items()}
+    assert any(name.startswith("model.language_model.") for name in state)
+    save_hf(oracle, tmp_path / "legacy")
+    (tmp_path / "new").mkdir()
+    save_file(state, tmp_path / "new" / "model.safetensors")
+    (tmp_path / "new" / "config.json").write_bytes((tmp_path / "legacy" / "config.json").read_bytes())
+    loaded = load(tmp_path / "new")
+    assert_equal(loaded, load(tmp_path / "legacy"))
+    rows = oracle.model.language_model.layers[1].self_attn.k_proj.weight.shape[0]
+    k = loaded.language_model.layers[1].self_attn.qkv_proj.weight[64 : 64 + rows]
+    assert torch.equal(k, oracle.model.language_model.layers[1].self_attn.k_proj.weight.float())

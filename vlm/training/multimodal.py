@@ -302,7 +302,7 @@ class Trainer(nn.Module):
         ]
         figures |= {"point": point.mean().item(), "hits": sum(hits) / len(boxes), "look": looked.item()}
         figures |= {"written": written.exp().reciprocal().item(), "found": found.exp().reciprocal().item()}
-        return point.mean() + written + found + 0.5 * look + 0.3 * placing, figures
+        return point.mean() + written + found + 0.5 * look + placing, figures
 
     def _marked(self, batch: Batch, state: Tensor, head: str, wanted: Sequence[Tensor]) -> Tensor:
         """Minus log of the share that a head gives to the wanted ones among the visual tokens of each example."""

@@ -33,7 +33,7 @@ class Amounts:
     visual: int = 3000
     plans: int = 8
     pool: int = 30
-    every: int = 2
+    every: int = 3
 
 
 FULL = Amounts()
@@ -44,14 +44,24 @@ SMOKE = Amounts(crops=((112, 112, 4, 1),), visual=200, plans=2, pool=3)
 class Stage:
     """Keeps the clock, the checkpoint and the log of one stage in `folder`.
 
-    The learning rate follows the share of `minutes` that was spent training, over all resumed pieces.
+    The learning rate follows the share of `minutes` that was spent training, over all resumed pieces: it stays up to
+    `hold` of them, then falls to zero.
     """
 
-    def __init__(self, name: str, folder: Path, minutes: float, modules: nn.ModuleDict, optimizer: MuonAdamW) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        minutes: float,
+        modules: nn.ModuleDict,
+        optimizer: MuonAdamW,
+        *,
+        hold: float = 0.5,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path, self.log = folder / f"{name}.pt", folder / f"{name}.log.jsonl"
         self.budget_s, self.spent_s, self.step = minutes * 60, 0.0, 0
-        self.modules, self.optimizer = modules, optimizer
+        self.modules, self.optimizer, self.hold = modules, optimizer, hold
         self._figures: list[dict[str, float]] = []
         if self.path.is_file():
             saved = torch.load(self.path, weights_only=True)
@@ -71,7 +81,7 @@ class Stage:
     def steps(self) -> Iterator[float]:
         """Yields each step's learning-rate scale until the minutes are spent; saves now and then, and at the end."""
         saved_at = self.spent_s
-        while (scale := said_by_first(-1.0 if self.done else ramp(self.step, self.share))) >= 0:
+        while (scale := said_by_first(-1.0 if self.done else ramp(self.step, self.share, hold=self.hold))) >= 0:
             started = time.monotonic()
             yield scale
             self.step += 1

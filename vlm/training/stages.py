@@ -104,8 +104,8 @@ def teach(
     grow until they are whole; plans all the time."""
     torch.manual_seed(seed)
     trainer = Trainer(model).bfloat16()
-    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.02, other_lr=2e-3)
-    stage = Stage("teach", folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer)
+    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.01, other_lr=1.5e-3)
+    stage = Stage("teach", folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer, hold=0.3)
     if stage.done:
         return trainer
     pool = Pool(screens, model.visual, seed + stage.step + 7919 * rank())
@@ -136,7 +136,7 @@ def _cells(rng: random.Random, share: float) -> float:
 def _pointing(pool: Pool, cells: float, tokens: int) -> list[Example]:
     """Examples on parts of so many cells, `tokens` visual tokens in all or a little more."""
     examples: list[Example] = []
-    blank = 1.0 if cells == WHOLE else pool.rng.random()
+    blank = 1.0 if cells == WHOLE else pool.rng.random() ** 3
     while tokens > 0:
         region = pool.region(cells, blank)
         examples.append(grounding_example(region, pool.rng))

@@ -1,13 +1,13 @@
 """Our client against a real vLLM. Too large for the test extra: it runs when asked for, by `pytest -m vllm`.
 
-CLICKWRIGHT_VLLM=NAME@http://host:port/v1 names a running one with any Qwen2.5-VL model. Otherwise the command `vllm` of
-a virtual environment of its own (VLLM_BIN=.../bin/vllm, or in the PATH), serves a tiny random one; that takes a minute.
+CLICKWRIGHT_VLLM=NAME@http://host:port/v1 names a running one with any Qwen2.5-VL model. Otherwise VLLM_PYTHON names the
+Python of a virtual environment that has vllm, and a tiny random model is served, which takes a minute to start.
 """
 
 import json
 import os
 import re
-import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -38,17 +38,19 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAIModel]:
     if "CLICKWRIGHT_VLLM" in os.environ:
         yield load_openai(os.environ["CLICKWRIGHT_VLLM"])
         return
-    command = os.environ.get("VLLM_BIN") or shutil.which("vllm")
-    if command is None:
-        pytest.skip("no vllm: set CLICKWRIGHT_VLLM to a running one, or VLLM_BIN to its command")
+    python = os.environ.get("VLLM_PYTHON")
+    if python is None:
+        pytest.skip("no vllm: set CLICKWRIGHT_VLLM to a running one, or VLLM_PYTHON to a Python that has it")
     folder = tmp_path_factory.mktemp("vllm")
     checkpoint = write_for_vllm(folder / "tiny")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     options = ["--served-model-name", "tiny", "--max-model-len", "2048", "--enforce-eager", "--dtype", "float32"]
+    options += ["--host", "127.0.0.1", "--port", str(port)]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [command, "serve", str(checkpoint), "--port", str(port), "--host", "127.0.0.1", *options],
+            # Not `vllm serve`: the CPU build's package has another name, which that command does not know.
+            [python, "-m", "vllm.entrypoints.openai.api_server", "--model", str(checkpoint), *options],
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -58,9 +60,10 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAIModel]:
         _wait(f"http://127.0.0.1:{port}/health", process, folder / "log")
         yield load_openai(f"tiny@http://127.0.0.1:{port}/v1")
     finally:
-        # It has child processes, all in its own group.
-        os.killpg(process.pid, 15)
-        process.wait(60)
+        if process.poll() is None:
+            # It has child processes, all in its own group.
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(60)
 
 
 def _wait(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -1,7 +1,7 @@
 """Our client against a real vLLM. Too large for the test extra: it runs when asked for, by `pytest -m vllm`.
 
-CLICKWRIGHT_VLLM=NAME@http://host:port/v1 names a running one with any Qwen2.5-VL model. Otherwise VLLM_PYTHON names the
-Python of a virtual environment that has vllm, and a tiny random model is served, which takes a minute to start.
+CLICKWRIGHT_VLLM=NAME@http://host:port/v1 names a running one with any Qwen2.5-VL model. Otherwise CLICKWRIGHT_VLLM_PYTHON
+names the Python of a virtual environment that has vllm, and a tiny random model is served, which takes a minute to start.
 """
 
 import json
@@ -38,9 +38,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAIModel]:
     if "CLICKWRIGHT_VLLM" in os.environ:
         yield load_openai(os.environ["CLICKWRIGHT_VLLM"])
         return
-    python = os.environ.get("VLLM_PYTHON")
+    python = os.environ.get("CLICKWRIGHT_VLLM_PYTHON")
     if python is None:
-        pytest.skip("no vllm: set CLICKWRIGHT_VLLM to a running one, or VLLM_PYTHON to a Python that has it")
+        pytest.skip(
+            "no vllm: set CLICKWRIGHT_VLLM to a running one, or CLICKWRIGHT_VLLM_PYTHON to a Python that has it"
+        )
     folder = tmp_path_factory.mktemp("vllm")
     checkpoint = write_for_vllm(folder / "tiny")
     with socket.create_server(("127.0.0.1", 0)) as free:

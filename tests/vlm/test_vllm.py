@@ -1,7 +1,7 @@
 """Our client against a real vLLM. Too large for the test extra: it runs when asked for, by `pytest -m vllm`.
 
-CLICKWRIGHT_VLLM=NAME@http://host:port/v1 names a running one with any Qwen2.5-VL model. Otherwise CLICKWRIGHT_VLLM_PYTHON
-names the Python of a virtual environment that has vllm, and a tiny random model is served, which takes a minute to start.
+CLICKWRIGHT_VLLM=NAME@http://host:port/v1 names a running one with any Qwen2.5-VL model. Otherwise
+CLICKWRIGHT_VLLM_PYTHON names the Python of a virtual environment that has vllm, and a tiny random model is served.
 """
 
 import json

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from action_space.errors import ModelError
 
+_SLASH = re.compile(r"\\.|/")
+"""A slash, or anything behind a backslash."""
 _LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 
 
@@ -90,10 +92,11 @@ class Guide:
 
 
 def grammar_of_schema(schema: Mapping[str, object]) -> str:
-    """JSON that fits a JSON schema."""
-    return f"start: %json {json.dumps(schema)}"
+    """JSON that fits a JSON schema, on one line: where blanks are free, a weak model writes nothing else."""
+    spacing = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+    return f"start: %json {json.dumps({**schema, 'x-guidance': spacing})}"
 
 
 def grammar_of_regex(pattern: str) -> str:
     """Text that matches a regular expression as a whole."""
-    return f"start: /{pattern.replace('/', chr(92) + '/')}/"
+    return f"start: /{_SLASH.sub(lambda found: found[0] if len(found[0]) > 1 else chr(92) + '/', pattern)}/"

@@ -19,6 +19,9 @@ def train(
     specimens: Annotated[int, typer.Option(min=4, help="Pages full of text to draw, for reading.")] = 120,
     vision_minutes: Annotated[float, typer.Option(help="Stage 1: the vision tower, on dense targets.")] = 45,
     teach_minutes: Annotated[float, typer.Option(help="Stage 2: the language model, on points and plans.")] = 100,
+    begin: Annotated[
+        Path | None, typer.Option("--from", help="Teach on from this checkpoint instead of from nothing.")
+    ] = None,
     export_to: Annotated[
         Path | None, typer.Option("--export", help="Write the finished checkpoint to this folder.")
     ] = None,
@@ -49,6 +52,7 @@ def train(
         Minutes(vision_minutes, teach_minutes),
         seed=seed,
         workers=workers,
+        begin=begin,
         export_to=export_to,
     )
     if export_to:

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 import vlm
 from action_space.dialects import load_dialect
@@ -82,6 +84,21 @@ def test_every_stage_trains_goes_on_and_is_exported(drawn: Path, tmp_path: Path)
     turn = Turn("x", Image.new("RGB", (200, 120), "white"), Frame(size, size))
     reply = engine.generate(dialect.prompt(turn, 'click "Save"'), max_new_tokens=4)
     assert reply.tokens_in > 28 and reply.tokens_out <= 4
+    taught = tmp_path / "taught"
+    make(
+        drawn / "screens",
+        drawn / "specimens",
+        tmp_path / "more",
+        MOMENT,
+        seed=2,
+        amounts=SMOKE,
+        begin=tmp_path / "model",
+        export_to=taught,
+    )
+    assert not (tmp_path / "more" / "pretrain.pt").exists(), "the tower is that of the checkpoint"
+    before, after = (load_file(folder / "model.safetensors") for folder in (tmp_path / "model", taught))
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed and not any(name.startswith("visual.") for name in changed)
 
 
 def test_a_folder_without_a_model_is_said(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from vlm.language import DecoderLayer
 from vlm.model import Qwen25VL
 from vlm.rope import apply_rotary, mrope_table
 from vlm.training.data.words import Words
+from vlm.training.dense import COUNTED, FIRST_CHAR, FOLDED
 from vlm.training.pool import Region
 from vlm.training.questions import instruction, plan_question
 from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS, byte_tokenizer, token_id
@@ -30,9 +31,9 @@ IM_START, IM_END, VISION_START, VISION_END, IMAGE_PAD = (
     for token in ("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
 )
 FIRST_X, FIRST_Y = token_id(TOKENS, X_TOKENS[0]), token_id(TOKENS, Y_TOKENS[0])
-PLACED, WRITTEN, FOUND = 2, 4, 6
-"""After so many layers visual tokens should know where they stand, whether they show the name that was asked for, and
-whether they are what has to be clicked."""
+PLACED, ASKED, WRITTEN, FOUND = 2, 3, 4, 6
+"""After so many layers visual tokens should know where they stand, which letters the name that was asked for has,
+whether they show it, and whether they are what has to be clicked."""
 POINTING, COPYING = (6, 0), (4, 1)
 """Layer and group of the heads that look for what was found, and for what to copy."""
 MOST_ROWS, MOST_COLUMNS = 96, 80
@@ -150,6 +151,16 @@ class Batch:
     look_at: Tensor
 
 
+def letters_in(name: str) -> Tensor:
+    """`[36]`: 1 for every letter and digit that a name has, whatever its case."""
+    found = torch.zeros(COUNTED)
+    for char in name:
+        kind = int(FOLDED[ord(char) - FIRST_CHAR + 1]) if FIRST_CHAR <= ord(char) <= 126 else COUNTED
+        if kind < COUNTED:
+            found[kind] = 1
+    return found
+
+
 def padded(length: int) -> int:
     """The next of few lengths: the first product of every new shape is slow on a CPU."""
     step = 32 if length <= 256 else 128
@@ -207,6 +218,7 @@ class Trainer(nn.Module):
                 "columns": nn.Linear(width, MOST_COLUMNS),
                 "written": nn.Linear(width, 1),
                 "found": nn.Linear(width, 1),
+                "asked": nn.Linear(width, COUNTED),
             }
         )
 
@@ -284,6 +296,7 @@ class Trainer(nn.Module):
         placing, figures = self.placing_loss(batch, states)
         written = self._marked(batch, states[WRITTEN], "written", [region.control.written for region in regions])
         found = self._marked(batch, states[FOUND], "found", [region.control.area for region in regions])
+        told = self._asked(batch, states[ASKED], [region.control.element.name for region in regions])
         look, looked = self.looking_loss(batch, states, POINTING)
         answers = self.answers(batch, states).view(len(regions), 3, -1)
         boxes = [region.control.box for region in regions]
@@ -301,8 +314,10 @@ class Trainer(nn.Module):
             if x >= FIRST_X and y >= FIRST_Y
         ]
         figures |= {"point": point.mean().item(), "hits": sum(hits) / len(boxes), "look": looked.item()}
+        figures["asked"] = told.item()
         figures |= {"written": written.exp().reciprocal().item(), "found": found.exp().reciprocal().item()}
-        return point.mean() + written + found + 0.5 * look + placing, figures
+        # What comes first weighs most: a point cannot be right before its control is found.
+        return point.mean() + 3 * (written + found + told) + look + placing, figures
 
     def _marked(self, batch: Batch, state: Tensor, head: str, wanted: Sequence[Tensor]) -> Tensor:
         """Minus log of the share that a head gives to the wanted ones among the visual tokens of each example."""
@@ -311,6 +326,13 @@ class Trainer(nn.Module):
         right[image] = torch.cat(list(wanted))
         scores = self.heads[head](state)[..., 0].float().masked_fill(~image, float("-inf")).log_softmax(-1)
         loss: Tensor = -scores.masked_fill(~right, float("-inf")).logsumexp(-1).mean()
+        return loss
+
+    def _asked(self, batch: Batch, state: Tensor, names: Sequence[str]) -> Tensor:
+        """How badly visual tokens tell the letters of the name that was asked for: cross-entropy of each letter."""
+        image = batch.ids == IMAGE_PAD
+        letters = torch.stack([letters_in(name) for name in names]).repeat_interleave(image.sum(1), 0)
+        loss: Tensor = F.binary_cross_entropy_with_logits(self.heads["asked"](state[image]).float(), letters)
         return loss
 
     def planning_loss(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:

@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from action_space.errors import ModelError
+from vlm.checkpoint import load_checkpoint
 from vlm.config import Config, TextConfig, VisionConfig
 from vlm.model import Qwen25VL
 from vlm.training.data.words import Words
@@ -97,11 +99,31 @@ def _spell(embeddings: Tensor, letters: Tensor) -> None:
             embeddings[byte] = ALIKE * letters[letter] + (1 - ALIKE**2) ** 0.5 * embeddings[byte]
 
 
+def resume(folder: Path) -> Qwen25VL:
+    """A network that was exported, to be taught on. Raises ModelError if it has another shape than the bundled one."""
+    model = load_checkpoint(folder, dtype=torch.bfloat16)
+    if (model.config.text, model.config.vision) != (BUNDLED.text, BUNDLED.vision):
+        raise ModelError(f"{str(folder)!r} has another shape than the bundled model: only that can be taught on")
+    model.language_model.requires_grad_(True)
+    model.lm_head.requires_grad_(True)
+    return model
+
+
 def teach(
-    model: Qwen25VL, screens: Path, folder: Path, *, minutes: float, seed: int, amounts: Amounts = FULL
+    model: Qwen25VL,
+    screens: Path,
+    folder: Path,
+    *,
+    minutes: float,
+    seed: int,
+    amounts: Amounts = FULL,
+    placing: float = PLACING,
 ) -> Trainer:
     """Pointing and planning: first where on the screen each visual token stands, then points on parts of screens, which
-    grow until they are whole; plans all the time."""
+    grow until they are whole; plans all the time.
+
+    placing: the share of the minutes for places alone.
+    """
     torch.manual_seed(seed)
     trainer = Trainer(model).bfloat16()
     optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.01, other_lr=1.5e-3)
@@ -115,10 +137,10 @@ def teach(
     for scale in stage.steps():
         if stage.step % amounts.every == 0:
             pool.grow()
-        placing = stage.share < PLACING
-        cells = rng.uniform(150, 1400) if placing else _cells(rng, stage.share)
-        examples = _pointing(pool, cells, (2 if placing else 1) * amounts.visual)
-        figures = _gradients(trainer.placing if placing else trainer.grounding_loss, examples)
+        only_places = stage.share < placing
+        cells = rng.uniform(150, 1400) if only_places else _cells(rng, stage.share)
+        examples = _pointing(pool, cells, (2 if only_places else 1) * amounts.visual)
+        figures = _gradients(trainer.placing if only_places else trainer.grounding_loss, examples)
         figures |= _gradients(trainer.planning_loss, [planning_example(rng, words) for _ in range(amounts.plans)])
         optimizer.step(scale)
         stage.collect(figures)
@@ -127,9 +149,10 @@ def teach(
 
 def _cells(rng: random.Random, share: float) -> float:
     """How many cells a step's parts of screens have, when `share` of the training is over."""
-    if share > WHOLE_FROM and rng.random() < 0.3:
+    if share > WHOLE_FROM and rng.random() < 0.2:
         return WHOLE
-    least, most = (60, 150 + 1250 * min(1.0, share / WHOLE_FROM))
+    # Small parts hold more questions: names are learned on them, and the larger ones only teach to look far.
+    least, most = 40, 150 + 450 * min(1.0, share / WHOLE_FROM)
     return float(least * (most / least) ** rng.random())
 
 

@@ -1,11 +1,13 @@
-"""`agent eval`: how good a model is, by a named rule."""
+"""`agent eval`: how good a model is, by named rules."""
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
@@ -13,7 +15,9 @@ from action_space.errors import ConfigError
 from action_space.geometry import Size
 from agent.cli import Spec
 from agent.models import load_model
-from evals.benchmarks import generated
+from evals.benchmarks import BENCHMARKS, generated
+from evals.outcome import Outcome, score_predictions
+from evals.scoring import Comparison, Result
 
 app = typer.Typer(
     name="eval", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -68,3 +72,85 @@ def generated_command(
             name, str(row["hits"]), str(row["n"]), f"{row['rate']:.1%}", f"{row['low']:.1%} to {row['high']:.1%}"
         )
     Console().print(table)
+
+
+SHOWN = 20
+"""Problems that are printed; the JSON file has them all."""
+
+
+def _command(benchmark: str) -> Callable[..., None]:
+    def score(
+        data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder with the benchmark's own files.")],
+        predictions: Annotated[
+            Path, typer.Option("--predictions", metavar="FILE.jsonl", help="One prediction a line.")
+        ],
+        protocol: Annotated[
+            list[str] | None, typer.Option("--protocol", metavar="NAME", help="Only this rule; may be repeated.")
+        ] = None,
+        json_file: Annotated[
+            Path | None, typer.Option("--json", help="Write all results, and everything left out, to this file.")
+        ] = None,
+    ) -> None:
+        outcome = score_predictions(benchmark, data, predictions, tuple(protocol or ()))
+        if json_file:
+            json_file.write_text(json.dumps(outcome.as_json(), indent=1) + "\n", encoding="utf-8")
+        show_outcome(outcome)
+        if not any(comparison.model.n for comparison in outcome.comparisons):
+            raise ConfigError(f"nothing in {str(predictions)!r} could be scored: what was left out, and why, is above")
+
+    return score
+
+
+for _name in BENCHMARKS:
+    app.command(_name, help=f"Score predictions for {_name}, without images or a model.")(_command(_name))
+
+
+def show_outcome(outcome: Outcome) -> None:
+    """The table on stdout; what was left out on stderr."""
+    notes = Console(stderr=True, highlight=False, soft_wrap=True)
+    for title, broken in (("rows of the data", outcome.broken), ("predictions", outcome.problems)):
+        if broken:
+            notes.print(f"{len(broken)} {title} left out:")
+        for each in broken[:SHOWN]:
+            notes.print(f"  {escape(each.where)}: {escape(each.why)}")
+        if len(broken) > SHOWN:
+            notes.print(f"  and {len(broken) - SHOWN} more; --json FILE writes them all")
+    for warning in outcome.warnings:
+        notes.print(f"warning: {escape(warning)}")
+    console = Console(highlight=False)
+    console.print(_outcome_table(outcome))
+    for comparison in outcome.comparisons:
+        for line in _details(comparison):
+            console.print(f"{comparison.rule.name}: {line}", soft_wrap=True)
+
+
+def _outcome_table(outcome: Outcome) -> Table:
+    blind = list(outcome.comparisons[0].baselines)
+    table = Table("protocol", "predictions", "95 % interval", "n", *blind, title=f"{outcome.benchmark}, {outcome.file}")
+    for comparison in outcome.comparisons:
+        table.add_row(
+            f"{comparison.rule.name} {comparison.rule.version}",
+            _percent(comparison.model.value),
+            _interval(comparison.model),
+            str(comparison.model.n),
+            *(_percent(comparison.baselines[name].value) for name in blind),
+        )
+    return table
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def _interval(result: Result) -> str:
+    return "-" if result.low is None or result.high is None else f"{result.low:.1%} to {result.high:.1%}"
+
+
+def _details(comparison: Comparison) -> Sequence[str]:
+    model = comparison.model
+    lines = []
+    if model.parts:
+        lines.append(", ".join(f"{name} {value:.3f}" for name, value in model.parts.items()))
+    if model.skipped:
+        lines.append("skipped " + ", ".join(f"{count} ({reason})" for reason, count in model.skipped.items()))
+    return lines

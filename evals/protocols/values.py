@@ -103,13 +103,16 @@ class Step:
 
     acts: the right answer; for grounding one click with its targets. polygon: the target, where it is no rectangle.
     refusal: nothing fits the instruction, and saying so is right. alternatives: other right answers. size: extent of
-    the coordinates, None where only the picture would tell. steps: of the whole episode, those that are not in the
-    data included; 0 if unknown. groups: names for breakdowns, as platform or subset. row: where it stands in the data.
+    the coordinates, None where only the picture would tell. image: file below the data's folder. steps: of the whole
+    episode, those that are not in the data included; 0 if unknown. groups: names for breakdowns, as platform or
+    subset. row: where it stands in the data.
     """
 
     id: str
     acts: tuple[Act, ...]
     size: tuple[float, float] | None = None
+    instruction: str = ""
+    image: str = ""
     polygon: tuple[Place, ...] = ()
     refusal: bool = False
     alternatives: tuple[tuple[Act, ...], ...] = ()

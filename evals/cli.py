@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
-from rich.table import Table
+from rich.table import Column, Table
 
 from action_space.errors import ConfigError
 from action_space.geometry import Size
 from agent.cli import Spec
-from agent.models import load_model
-from evals.benchmarks import BENCHMARKS, generated
+from evals.benchmarks import BENCHMARKS
 from evals.outcome import Outcome, score_predictions
 from evals.scoring import Comparison, Result
 
@@ -40,6 +40,10 @@ def generated_command(
     ] = None,
 ) -> None:
     """Grounding on generated pages of unseen words and fonts: the point lies in the target's box."""
+    # Draws pages in a browser, which scoring predictions has no use for.
+    from agent.models import load_model
+    from evals.benchmarks import generated
+
     width, _, height = size.partition("x")
     if not (width.isdecimal() and height.isdecimal()) or min(int(width), int(height)) < 200:
         raise ConfigError(f"the page size {size!r} is not WIDTHxHEIGHT of at least 200x200, as in 1280x720")
@@ -76,6 +80,9 @@ def generated_command(
 
 SHOWN = 20
 """Problems that are printed; the JSON file has them all."""
+
+WIDE = 140
+"""Columns where stdout is no terminal, so that nothing is cut."""
 
 
 def _command(benchmark: str) -> Callable[..., None]:
@@ -118,6 +125,8 @@ def show_outcome(outcome: Outcome) -> None:
     for warning in outcome.warnings:
         notes.print(f"warning: {escape(warning)}")
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WIDE
     console.print(_outcome_table(outcome))
     for comparison in outcome.comparisons:
         for line in _details(comparison):
@@ -126,7 +135,8 @@ def show_outcome(outcome: Outcome) -> None:
 
 def _outcome_table(outcome: Outcome) -> Table:
     blind = list(outcome.comparisons[0].baselines)
-    table = Table("protocol", "predictions", "95 % interval", "n", *blind, title=f"{outcome.benchmark}, {outcome.file}")
+    heads = [Column(head, no_wrap=True) for head in ("protocol", "score", "95 % interval", "n", *blind)]
+    table = Table(*heads, title=f"{outcome.benchmark}, {outcome.file}", box=SIMPLE_HEAD)
     for comparison in outcome.comparisons:
         table.add_row(
             f"{comparison.rule.name} {comparison.rule.version}",

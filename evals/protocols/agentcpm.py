@@ -75,14 +75,15 @@ def _exact(step: Step, want: Act, did: Act) -> tuple[bool, str]:
 def hits(step: Step, want: Act, right: Place, did: Place) -> bool:
     """Inside a box that counts, or near."""
     size, on_androidcontrol = size_of(step), step.groups.get("benchmark") == "androidcontrol"
+    if distance(right, did, size) <= (NEAR_ANDROIDCONTROL if on_androidcontrol else NEAR):
+        return True
     boxes = [_grow(box, size) for box in want.targets]
     place = fraction(right, size)
-    if on_androidcontrol:
-        boxes = sorted(boxes, key=lambda box: _square(box.center, place))[:NEAREST]
-    else:
+    if not on_androidcontrol:
         boxes = [box for box in boxes if box.holds(place)]
-    near = NEAR_ANDROIDCONTROL if on_androidcontrol else NEAR
-    return in_any(fraction(did, size), boxes) or distance(right, did, size) <= near
+    elif len(boxes) > NEAREST:
+        boxes = sorted(boxes, key=lambda box: _square(box.center, place))[:NEAREST]
+    return in_any(fraction(did, size), boxes)
 
 
 def _grow(box: Region, size: tuple[float, float]) -> Region:

@@ -11,6 +11,13 @@ BENCHMARKS: dict[str, str] = {
     "screenspot-pro": "evals.benchmarks.screenspot_pro:SOURCE",
     "osworld-g": "evals.benchmarks.osworld_g:SOURCE",
     "androidcontrol": "evals.benchmarks.android_control:SOURCE",
+    "androidcontrol-tfrecord": "evals.benchmarks.android_control_tfrecord:SOURCE",
+    "mind2web": "evals.benchmarks.mind2web:JSON",
+    "multimodal-mind2web": "evals.benchmarks.mind2web:PARQUET",
+    "aitw": "evals.benchmarks.aitw:SOURCE",
+    "gui-odyssey": "evals.benchmarks.gui_odyssey:SOURCE",
+    "agentnet": "evals.benchmarks.agentnet:SOURCE",
+    "omniact": "evals.benchmarks.omniact:SOURCE",
 }
 """Name -> module:attr of its Source."""
 

@@ -58,8 +58,10 @@ def constant(steps: Sequence[Step]) -> Predictor:
     words = Counter((act.text, act.direction, act.keys, act.button, act.count, act.status) for _, act in same)
     text, direction, keys, button, count, status = words.most_common(1)[0][0]
     plain = Act(kind, text=text, direction=direction, keys=keys, button=button, count=count, status=status)
-    place = _middle([(step, place) for step, act in same if (place := _place_of(act)) is not None])
-    end = _middle([(step, act.end) for step, act in same if act.end is not None])
+    places = [(step, place) for step, act in same if (place := _place_of(act)) is not None]
+    place, end = _middle(places), _middle([(step, act.end) for step, act in same if act.end is not None])
+    if places and place is None:
+        return lambda _step: None  # no screen has a known size
 
     def predict(step: Step) -> Sequence[Act] | None:
         if place is None:

@@ -1,13 +1,13 @@
 """A benchmark, a file of predictions and every rule that applies: what comes out, and what was left out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from action_space.errors import ConfigError
 from evals.benchmarks import load_source
-from evals.benchmarks.reading import Broken, read
-from evals.predictions import read_predictions
+from evals.benchmarks.reading import Broken, Source, read
+from evals.predictions import UNKNOWN_ID, Predictions, read_predictions
 from evals.protocols import rules_of
 from evals.protocols.values import Step
 from evals.scoring import Comparison, Result, compare
@@ -48,10 +48,10 @@ def _result_as_json(result: Result) -> dict[str, object]:
 
 def score_predictions(benchmark: str, data: Path, predictions: Path, protocols: tuple[str, ...] = ()) -> Outcome:
     """Raises ConfigError: unknown names, no data, no file."""
-    rules = rules_of(benchmark, protocols)
+    rules, source = rules_of(benchmark, protocols), load_source(benchmark)
     steps: list[Step] = []
     broken: list[Broken] = []
-    for each in read(load_source(benchmark), data):
+    for each in read(source, data):
         if isinstance(each, Step):
             steps.append(each)
         else:
@@ -60,6 +60,14 @@ def score_predictions(benchmark: str, data: Path, predictions: Path, protocols: 
         why = f": {broken[0].where}: {broken[0].why}" if broken else ""
         raise ConfigError(f"{str(data)!r} has no step of {benchmark} that can be read{why}")
     found = read_predictions(predictions, steps)
-    return Outcome(
-        benchmark, predictions.name, len(steps), compare(rules, steps, found), broken, found.problems, found.warnings
-    )
+    warnings = [*found.warnings, *_hints(source, found)]
+    comparisons = compare(rules, steps, found)
+    return Outcome(benchmark, predictions.name, len(steps), comparisons, broken, found.problems, warnings)
+
+
+def _hints(source: Source, found: Predictions) -> Iterator[str]:
+    """What would be right, where much looks wrong."""
+    if any(UNKNOWN_ID in each.why for each in found.problems):
+        yield f"ids of {source.name} are {source.ids}"
+    if found.warnings:
+        yield f"coordinates of {source.name} are {source.units}"

@@ -44,6 +44,8 @@ ALLOWED: dict[Kind, tuple[frozenset[str], frozenset[str]]] = {
 }
 """Kind -> the fields it must have, and those it may have. `place` is point or box."""
 
+UNKNOWN_ID = "is none of the benchmark's"
+
 PHONE_KEYS = {"device_home": "home", "recents": "recent"}
 """Our names of a phone's buttons -> those of the benchmarks."""
 
@@ -150,7 +152,7 @@ def read_predictions(path: Path, steps: Sequence[Step]) -> Predictions:
         try:
             line = Line.model_validate_json(raw)
             if line.id not in by_id:
-                raise ValueError(f"the id {line.id!r:.80} is none of the benchmark's")
+                raise ValueError(f"the id {line.id!r:.80} {UNKNOWN_ID}")
             if line.id in acts:
                 raise ValueError(
                     f"the id {line.id!r:.80} was predicted on line {lines[line.id]} already: that one counts"

@@ -101,7 +101,8 @@ def test_commands_and_options_exist() -> None:
     assert set(re.findall(r"`make ([a-z]+)", README)) <= targets
     commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
     assert set(re.findall(r"agent (run|ground|show|ask|[a-z]+ RUN)\b", README)) <= {*commands, *LATER, "show RUN"}
-    sources = [ROOT / "agent" / "cli.py", ROOT / "agent" / "ask.py", ROOT / "evals" / "online" / "demo.py"]
+    names = ("agent/cli.py", "agent/ask.py", "evals/cli.py", "evals/bench.py", "evals/online/demo.py")
+    sources = [ROOT / name for name in names]
     source = "".join(path.read_text() for path in sources)
     for option in set(re.findall(r"(?<![\w-])--([a-z][a-z-]+)", README)) - {"no-install-recommends"}:
         assert f"--{option}" in source or re.search(rf"\b{option.replace('-', '_')}: ", source), option

@@ -4,7 +4,7 @@ click, long_press: the same kind, inside the smallest element of the accessibili
 edges inside. type: the same text exactly, and, where the right answer has a place, a point in that element too.
 Everything else: every argument equal. A click where the app should be opened is right if the smallest element under
 it has a text or description that contains the app's name; a click where Back should be pressed, if it contains
-"back". Both are lower- cased. Reported beside the step accuracy: `grounding`, over the steps that the source counts
+"back". Both are lower-cased. Reported beside the step accuracy: `grounding`, over the steps that the source counts
 as grounding.
 
 Holes: where no element holds the right point every click is wrong. Opening an app where a click was right passes if

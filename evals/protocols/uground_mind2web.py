@@ -1,10 +1,9 @@
-"""Multimodal-Mind2Web as UGround scores it (offline_evaluation/Multimodal-Mind2Web/eval.py). Not comparable with
-SeeClick's.
+"""Multimodal-Mind2Web as UGround scores it (offline_evaluation/Multimodal-Mind2Web/eval.py).
 
-element: the point lies in any of the boxes, edges inside. op_f1: F1 of the sets of words of "operation value",
-lower-cased, without words that are punctuation. A step succeeds if op_f1 is 1 and the element is hit. A step without
-a prediction is a miss, and episodes are filled up with misses to their full number of steps, so skipping hurts. The
-result is the mean over steps; the mean over episodes stands beside it (`macro`).
+Not comparable with SeeClick's rule. element: the point lies in any of the boxes, edges inside. op_f1: F1 of the sets of
+words of "operation value", lower-cased, without words that are punctuation. A step succeeds if op_f1 is 1 and the
+element is hit. A step without a prediction is a miss, and episodes are filled up with misses to their full number of
+steps, so skipping hurts. The result is the mean over steps; the mean over episodes stands beside it (`macro`).
 
 Holes: punctuation goes only where it is a word of its own ("," but not "yes,"), and so does a run of it that stands
 in Python's own list of punctuation, such as "()". A predicted value "none" counts as no value. A reply without a point

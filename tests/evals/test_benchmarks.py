@@ -374,6 +374,7 @@ def test_aitw(tmp_path: Path) -> None:
     write_records(
         tmp_path / "google_apps" / "google_apps-00000-of-00010",
         aitw_step(0),
+        aitw_step(6, results__yx_lift=[0.75, 0.25], image__ui_annotations_positions=[]),
         aitw_step(1, results__action_type=[3], results__type_action=[b"hello"]),
         aitw_step(2, results__action_type=[6]),
         aitw_step(3, results__action_type=[11]),
@@ -381,9 +382,10 @@ def test_aitw(tmp_path: Path) -> None:
         aitw_step(5, image__ui_annotations_positions=[0.5]),
     )
     steps, broken = load("aitw", tmp_path)
-    assert [step.id for step in steps] == ["7-0", "7-1", "7-2", "7-3"]
+    assert [step.id for step in steps] == ["7-0", "7-6", "7-1", "7-2", "7-3"]
     assert [step.act for step in steps] == [
-        Act("drag", (0.25, 0.5), (0.25, 0.5), targets=(Region(0.5, 0.25, 0.5625, 0.375),)),
+        Act("click", (0.25, 0.5), targets=(Region(0.5, 0.25, 0.5625, 0.375),)),
+        Act("drag", (0.25, 0.5), (0.25, 0.75)),
         Act("type", text="hello"),
         Act("press", keys=("home",)),
         Act("finish", status="failure"),
@@ -633,7 +635,7 @@ def spoil(value: object, rng: random.Random, spoilt: object) -> object:
     return spoilt
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(spoilt=JSON_VALUES, seed=st.integers(0, 10_000))
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_spoilt_row_gives_steps_or_is_named(

@@ -1,11 +1,14 @@
 """What the rules compare with: texts, headings, boxes."""
 
+from typing import get_args
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evals.protocols import PROTOCOLS, load_rule
 from evals.protocols.comparing import bleu2, heading, indel_ratio, levenshtein, set_f1, similarity
-from evals.protocols.values import Act, Direction, Region
+from evals.protocols.values import Act, Direction, Kind, Node, Region, Step
 
 TEXT = st.text(alphabet="abcä ", max_size=12)
 
@@ -72,3 +75,32 @@ def test_heading(start: tuple[float, float], end: tuple[float, float], direction
 
 def test_a_box_grows_about_its_centre() -> None:
     assert Region(10, 10, 30, 50).grown(1.5) == Region(5, 0, 35, 60)
+
+
+NUMBER = st.floats(-1e9, 1e9)
+PLACE = st.none() | st.tuples(NUMBER, NUMBER)
+REGION = st.tuples(NUMBER, NUMBER, NUMBER, NUMBER).map(lambda sides: Region(*sides))
+
+
+def acts() -> st.SearchStrategy[Act]:
+    return st.builds(
+        Act,
+        kind=st.sampled_from(get_args(Kind)),
+        point=PLACE,
+        end=PLACE,
+        text=st.text(max_size=4),
+        direction=st.sampled_from([None, "up", "left"]),
+        keys=st.sampled_from([(), ("back",), ("ctrl", "c"), ("enter",)]),
+        targets=st.lists(REGION, max_size=3).map(tuple),
+    )
+
+
+@settings(max_examples=40)
+@given(want=acts(), done=st.lists(acts(), max_size=2))
+def test_no_rule_stumbles_over_what_was_done(want: Act, done: list[Act]) -> None:
+    step = Step("s", (want,), (1000, 2000), nodes=(Node(Region(0, 0, 9, 9), "Back"),))
+    for rule in map(load_rule, PROTOCOLS):
+        if rule.skips(step) or (rule.name == "seeclick-mind2web" and want.kind not in {"click", "type", "select"}):
+            continue
+        score = rule.score(step, done)
+        assert 0 <= score.value <= 1 and score.why and all(0 <= part <= 1 for part in score.parts.values())

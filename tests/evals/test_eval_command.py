@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import sys
 import time
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
+from evals.benchmarks import BENCHMARKS
+from evals.predictions import ALLOWED
+from evals.protocols import PROTOCOLS
 
 CLICK = {"action": "click", "coordinate": [540, 1200], "candidate_bbox": [[440, 1100, 640, 1300]]}
 
@@ -68,6 +72,7 @@ def test_protocols_side_by_side_with_baselines(data: Path, tmp_path: Path, capsy
     )
     assert "1 rows of the data left out:\n  std.jsonl:3: " in said.err
     assert "1 predictions left out:\n  p.jsonl:4: the id '9_9' is none of the benchmark's" in said.err
+    assert "warning: ids of androidcontrol are file name of the screenshot" in said.err
     out = json.loads((tmp_path / "out.json").read_text())
     assert out["steps"] == 5 and out["problems"][0]["where"] == "p.jsonl:4"
     qwen = out["protocols"]["qwen-androidcontrol"]
@@ -118,6 +123,14 @@ def test_scoring_starts_without_a_browser_or_torch() -> None:
     assert not {"torch", "playwright", "scipy", "pyarrow", "transformers"}.intersection(loaded)
 
 
+def test_the_manual_names_every_protocol_benchmark_and_kind(repository: Path) -> None:
+    manual = (repository / "docs" / "evaluation.md").read_text()
+    paragraphs = re.findall(r"^\*\*([a-z0-9-]+)\*\*", manual, re.MULTILINE)
+    assert paragraphs == list(PROTOCOLS)
+    assert all(f"| `{name}` |" in manual for name in BENCHMARKS)
+    assert set(re.findall(r"`([a-z_]+)`", manual)) >= set(ALLOWED)
+
+
 def draw_android_control(folder: Path, steps: int) -> Path:
     """An evaluation file of so many steps, kinds as frequent as in the real one, and predictions for it."""
     rng, lines, predicted, number = random.Random(0), [], [], 0
@@ -138,11 +151,11 @@ def draw_android_control(folder: Path, steps: int) -> Path:
 
 
 def test_many_steps_under_all_protocols(tmp_path: Path) -> None:
-    """A tenth of AndroidControl; the whole: `python tests/evals/test_eval_command.py`."""
+    """A twentieth of AndroidControl; the whole: `PYTHONPATH=. python tests/evals/test_eval_command.py`."""
     from evals.outcome import score_predictions
 
-    outcome = score_predictions("androidcontrol", tmp_path, draw_android_control(tmp_path, 844))
-    assert outcome.steps == 844 and {comparison.model.n for comparison in outcome.comparisons} == {844}
+    outcome = score_predictions("androidcontrol", tmp_path, draw_android_control(tmp_path, 422))
+    assert outcome.steps == 422 and {comparison.model.n for comparison in outcome.comparisons} == {422}
 
 
 if __name__ == "__main__":

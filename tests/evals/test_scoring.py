@@ -124,6 +124,7 @@ def test_the_constant_is_the_most_frequent_kind_with_its_most_frequent_words() -
     some = [Step(f"s{n}", (Act("scroll", direction="down"),)) for n in range(3)]
     assert baselines([*some, *CLICKS[:2]])["constant"](CLICKS[0]) == [Act("scroll", direction="down")]
     assert baselines([])["constant"](CLICKS[0]) is None
+    assert baselines([replace(step, size=None) for step in CLICKS])["constant"](CLICKS[0]) is None
 
 
 def test_the_model_and_the_baselines_side_by_side() -> None:

@@ -61,7 +61,7 @@ def generated_command(
         raise ConfigError(f"no page of {size} has a control to ask for: take a larger size or another seed")
     result = generated.summary(answers, viewport, seed)
     if json_file:
-        json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_json(json_file, result)
     table = Table(
         "control",
         "hits",
@@ -76,6 +76,14 @@ def generated_command(
             name, str(row["hits"]), str(row["n"]), f"{row['rate']:.1%}", f"{row['low']:.1%} to {row['high']:.1%}"
         )
     Console().print(table)
+
+
+def write_json(path: Path, result: dict[str, object]) -> None:
+    """Raises ConfigError if the file cannot be written."""
+    try:
+        path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot write --json {str(path)!r}: {error.strerror}") from error
 
 
 SHOWN = 20
@@ -100,7 +108,7 @@ def _command(benchmark: str) -> Callable[..., None]:
     ) -> None:
         outcome = score_predictions(benchmark, data, predictions, tuple(protocol or ()))
         if json_file:
-            json_file.write_text(json.dumps(outcome.as_json(), indent=1) + "\n", encoding="utf-8")
+            write_json(json_file, outcome.as_json())
         show_outcome(outcome)
         if not any(comparison.model.n for comparison in outcome.comparisons):
             raise ConfigError(f"nothing in {str(predictions)!r} could be scored: what was left out, and why, is above")

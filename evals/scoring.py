@@ -79,7 +79,7 @@ def evaluate(rule: Rule, steps: Sequence[Step], predict: Predictor) -> Result:
         n=len(scored),
         skipped=dict(skipped),
         parts=_parts(rule, scored) | (_episodes(scored) if rule.episodes else {}) | _macro(rule, scored),
-        groups=_groups(scored),
+        groups=_groups(rule, scored),
     )
 
 
@@ -156,9 +156,15 @@ def _by_episode(scored: Sequence[tuple[Step, Score]]) -> list[list[tuple[Step, S
     return list(found.values())
 
 
-def _groups(scored: Sequence[tuple[Step, Score]]) -> dict[str, tuple[float, int]]:
+def _groups(rule: Rule, scored: Sequence[tuple[Step, Score]]) -> dict[str, tuple[float, int]]:
+    """By every name that steps bear, by these and their type, and by the rule's own strata."""
     values: dict[str, list[float]] = defaultdict(list)
     for step, score in scored:
-        for key, name in step.groups.items():
-            values[f"{key}: {name}"].append(score.value)
+        names = [f"{key}: {name}" for key, name in step.groups.items()]
+        if kind := step.groups.get("type"):
+            names += [f"{name}, {kind}" for name in names if not name.startswith("type: ")]
+        if stratum := rule.strata(step):
+            names.append(stratum)
+        for name in names:
+            values[name].append(score.value)
     return {name: (sum(each) / len(each), len(each)) for name, each in sorted(values.items())}

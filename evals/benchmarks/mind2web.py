@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from pydantic import Field, FiniteFloat, Json
 
 from action_space.errors import ConfigError
@@ -193,7 +193,7 @@ def _encoded_size(screenshot: object) -> tuple[float, float] | None:
     try:
         with Image.open(io.BytesIO(data)) as picture:
             return float(picture.width), float(picture.height)
-    except (OSError, UnidentifiedImageError, ValueError):
+    except (OSError, ValueError, Image.DecompressionBombError):
         return None
 
 

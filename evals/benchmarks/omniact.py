@@ -60,6 +60,8 @@ def steps(row: Row, folder: Path) -> Iterator[Step]:
 
 
 def _read(folder: Path, name: str) -> str:
+    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"{name}: lies outside the data's folder")
     try:
         return (folder / name).read_text(encoding="utf-8")
     except OSError as error:

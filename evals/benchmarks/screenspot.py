@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from evals.benchmarks.reading import Broken, Corners, Record, Row, Source, groups, json_rows
 from evals.protocols.values import Act, Region, Step
@@ -80,7 +80,7 @@ def picture_size(path: Path) -> tuple[float, float] | None:
     try:
         with Image.open(path) as picture:
             return float(picture.width), float(picture.height)
-    except (OSError, UnidentifiedImageError, ValueError):
+    except (OSError, ValueError, Image.DecompressionBombError):
         return None
 
 

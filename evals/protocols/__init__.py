@@ -37,7 +37,9 @@ def load_rule(name: str) -> Rule:
 
 def rules_of(benchmark: str, names: tuple[str, ...] = ()) -> list[Rule]:
     """All rules of a benchmark, or the named ones. Raises ConfigError for one that does not apply."""
-    rules = [rule for rule in map(load_rule, names or PROTOCOLS) if names or benchmark in rule.benchmarks]
+    rules = [
+        rule for rule in map(load_rule, dict.fromkeys(names or PROTOCOLS)) if names or benchmark in rule.benchmarks
+    ]
     for rule in rules:
         if benchmark not in rule.benchmarks:
             valid = ", ".join(name for name in PROTOCOLS if benchmark in load_rule(name).benchmarks)

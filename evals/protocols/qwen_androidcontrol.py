@@ -9,6 +9,7 @@ progress up to the first miss are UI-S1's "semi-online" Success Rate and Average
 Holes: empty text passes every type step, and every open step; any swipe passes every swipe step, its direction check
 is commented out; candidate boxes may be containers as large as the screen, so taps at the centre pass one click in
 four. terminate, answer and key steps raise NotImplementedError in the source: they are skipped here, and said so.
+(The source's own replay takes an episode that reaches one for failed, with no progress.)
 """
 
 from collections.abc import Sequence

@@ -478,6 +478,7 @@ def test_omniact(tmp_path: Path) -> None:
         "1": {"task": "tasks/desktop/task_1.txt", "image": "none.png", "box": "box.json"},
         "2": {"task": "tasks/task_2.txt", "image": "", "box": "box.json"},
         "3": {"task": "tasks/missing.txt", "image": "", "box": "box.json"},
+        "4": {"task": "../secret.txt", "image": "", "box": "box.json"},
     }
     put(tmp_path / "test.json", index)
     (step,), broken = load("omniact", tmp_path)
@@ -492,6 +493,7 @@ def test_omniact(tmp_path: Path) -> None:
         Act("click", (1, 2), button="right", targets=box),
     )
     assert "no call with literal arguments" in broken[0].why and "tasks/missing.txt" in broken[1].why
+    assert "outside the data's folder" in broken[2].why
 
 
 def test_mind2web(tmp_path: Path) -> None:

@@ -96,6 +96,7 @@ def test_one_protocol_only(data: Path, tmp_path: Path, capsys: pytest.CaptureFix
         (["--protocol", "aitw"], "the protocol 'aitw' does not score 'androidcontrol'"),
         (["--protocol", "nope"], "the protocol 'nope' is unknown"),
         (["--data", "missing"], "--data 'missing' is no folder"),
+        (["--json", "missing/out.json"], "cannot write --json 'missing/out.json'"),
         (["--predictions", "missing.jsonl"], "cannot read the predictions 'missing.jsonl'"),
     ],
 )

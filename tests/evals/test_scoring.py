@@ -85,6 +85,19 @@ def test_breakdowns() -> None:
     assert evaluate(RULE, some, lambda _: right("a1")).groups == {"type: icon": (0.5, 2), "type: text": (0, 1)}
 
 
+def test_the_six_accuracies_of_screenspot() -> None:
+    from evals.protocols import load_rule
+
+    some = [
+        replace(step, groups={"platform": "web" if n < 3 else "mobile", "type": "icon" if n % 2 else "text"})
+        for n, step in enumerate(CLICKS)
+    ]
+    found = evaluate(load_rule("screenspot"), some, lambda step: [Act("click", (5 if step.id < "s3" else 35, 5))])
+    assert found.groups["web text"] == found.groups["platform: web, text"] == (0.5, 2)
+    assert found.groups["web icon"] == (0, 1) and found.groups["mobile icon"] == (1, 1)
+    assert found.value == pytest.approx((0.5 + 0 + 1 + 0) / 4)
+
+
 def test_bootstrap_of_single_steps_is_near_the_binomial() -> None:
     values = np.array([1.0] * 50 + [0.0] * 50)
     low, high = bootstrap([(values, np.ones(100))])

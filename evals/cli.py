@@ -117,7 +117,7 @@ def _command(benchmark: str) -> Callable[..., None]:
 
 
 for _name in BENCHMARKS:
-    app.command(_name, help=f"Score predictions for {_name}, without images or a model.")(_command(_name))
+    app.command(_name, help="Score a file of predictions.")(_command(_name))
 
 
 def show_outcome(outcome: Outcome) -> None:

@@ -1,19 +1,23 @@
-"""`agent eval`: how good a model is, by a named rule."""
+"""`agent eval`: how good a model is, by named rules."""
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
-from rich.table import Table
+from rich.table import Column, Table
 
 from action_space.errors import ConfigError
 from action_space.geometry import Size
 from agent.cli import Spec
-from agent.models import load_model
-from evals.benchmarks import generated
+from evals.benchmarks import BENCHMARKS
+from evals.outcome import Outcome, score_predictions
+from evals.scoring import Comparison, Result
 
 app = typer.Typer(
     name="eval", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -36,6 +40,10 @@ def generated_command(
     ] = None,
 ) -> None:
     """Grounding on generated pages of unseen words and fonts: the point lies in the target's box."""
+    # Draws pages in a browser, which scoring predictions has no use for.
+    from agent.models import load_model
+    from evals.benchmarks import generated
+
     width, _, height = size.partition("x")
     if not (width.isdecimal() and height.isdecimal()) or min(int(width), int(height)) < 200:
         raise ConfigError(f"the page size {size!r} is not WIDTHxHEIGHT of at least 200x200, as in 1280x720")
@@ -53,7 +61,7 @@ def generated_command(
         raise ConfigError(f"no page of {size} has a control to ask for: take a larger size or another seed")
     result = generated.summary(answers, viewport, seed)
     if json_file:
-        json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_json(json_file, result)
     table = Table(
         "control",
         "hits",
@@ -68,3 +76,99 @@ def generated_command(
             name, str(row["hits"]), str(row["n"]), f"{row['rate']:.1%}", f"{row['low']:.1%} to {row['high']:.1%}"
         )
     Console().print(table)
+
+
+def write_json(path: Path, result: dict[str, object]) -> None:
+    """Raises ConfigError if the file cannot be written."""
+    try:
+        path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot write --json {str(path)!r}: {error.strerror}") from error
+
+
+SHOWN = 20
+"""Problems that are printed; the JSON file has them all."""
+
+WIDE = 140
+"""Columns where stdout is no terminal, so that nothing is cut."""
+
+
+def _command(benchmark: str) -> Callable[..., None]:
+    def score(
+        data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder with the benchmark's own files.")],
+        predictions: Annotated[
+            Path, typer.Option("--predictions", metavar="FILE.jsonl", help="One prediction a line.")
+        ],
+        protocol: Annotated[
+            list[str] | None, typer.Option("--protocol", metavar="NAME", help="Only this rule; may be repeated.")
+        ] = None,
+        json_file: Annotated[
+            Path | None, typer.Option("--json", help="Write all results, and everything left out, to this file.")
+        ] = None,
+    ) -> None:
+        outcome = score_predictions(benchmark, data, predictions, tuple(protocol or ()))
+        if json_file:
+            write_json(json_file, outcome.as_json())
+        show_outcome(outcome)
+        if not any(comparison.model.n for comparison in outcome.comparisons):
+            raise ConfigError(f"nothing in {str(predictions)!r} could be scored: what was left out, and why, is above")
+
+    return score
+
+
+for _name in BENCHMARKS:
+    app.command(_name, help="Score a file of predictions.")(_command(_name))
+
+
+def show_outcome(outcome: Outcome) -> None:
+    """The table on stdout; what was left out on stderr."""
+    notes = Console(stderr=True, highlight=False, soft_wrap=True)
+    for title, broken in (("rows of the data", outcome.broken), ("predictions", outcome.problems)):
+        if broken:
+            notes.print(f"{len(broken)} {title} left out:")
+        for each in broken[:SHOWN]:
+            notes.print(f"  {escape(each.where)}: {escape(each.why)}")
+        if len(broken) > SHOWN:
+            notes.print(f"  and {len(broken) - SHOWN} more; --json FILE writes them all")
+    for warning in outcome.warnings:
+        notes.print(f"warning: {escape(warning)}")
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WIDE
+    console.print(_outcome_table(outcome))
+    for comparison in outcome.comparisons:
+        for line in _details(comparison):
+            console.print(f"{comparison.rule.name}: {line}", soft_wrap=True)
+
+
+def _outcome_table(outcome: Outcome) -> Table:
+    blind = list(outcome.comparisons[0].baselines)
+    heads = [Column(head, no_wrap=True) for head in ("protocol", "score", "95 % interval", "n", *blind)]
+    table = Table(*heads, title=f"{outcome.benchmark}, {outcome.file}", box=SIMPLE_HEAD)
+    for comparison in outcome.comparisons:
+        table.add_row(
+            f"{comparison.rule.name} {comparison.rule.version}",
+            _percent(comparison.model.value),
+            _interval(comparison.model),
+            str(comparison.model.n),
+            *(_percent(comparison.baselines[name].value) for name in blind),
+        )
+    return table
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def _interval(result: Result) -> str:
+    return "-" if result.low is None or result.high is None else f"{result.low:.1%} to {result.high:.1%}"
+
+
+def _details(comparison: Comparison) -> Sequence[str]:
+    model = comparison.model
+    lines = []
+    if model.parts:
+        lines.append(", ".join(f"{name} {value:.3f}" for name, value in model.parts.items()))
+    if model.skipped:
+        lines.append("skipped " + ", ".join(f"{count} ({reason})" for reason, count in model.skipped.items()))
+    return lines

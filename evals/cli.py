@@ -6,14 +6,18 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from action_space.errors import ConfigError
+from action_space.errors import ConfigError, DeviceError
 from action_space.geometry import Size
 from agent.cli import Spec
 from agent.models import load_model
+from agent.session import default_folder
+from environments.chromium import own_browser
 from evals.benchmarks import generated
+from evals.online.miniwob import attempts, oracle, report, tasks
 
 app = typer.Typer(
     name="eval", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -68,3 +72,60 @@ def generated_command(
             name, str(row["hits"]), str(row["n"]), f"{row['rate']:.1%}", f"{row['low']:.1%} to {row['high']:.1%}"
         )
     Console().print(table)
+
+
+@app.command("miniwob")
+def miniwob_command(
+    model: Spec = "bundled",
+    task_names: Annotated[
+        str, typer.Option("--tasks", metavar="NAME,...|train|heldout|all", help="What is played.")
+    ] = "all",
+    episodes: Annotated[int, typer.Option(min=1, help="Of each task.")] = 5,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of the first episode; 1000000 and above are for evaluation only.")
+    ] = tasks.FIRST_EVALUATION_SEED,
+    scale: Annotated[float, typer.Option(min=1, max=4, help="Screenshot pixels per CSS pixel.")] = attempts.SCALE,
+    max_steps: Annotated[int, typer.Option(min=1, help="Of an episode.")] = attempts.MAX_STEPS,
+    with_oracle: Annotated[bool, typer.Option("--oracle", help="Play with scripts that look at the page.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder of results and runs; by default a new one.")] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with the measurement in a folder.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
+) -> None:
+    """MiniWoB++ pages, live and by pixels only: solved is a raw reward of 1."""
+    if resume is not None:
+        folder, plan = resume, attempts.read_plan(resume)
+    else:
+        names = tasks.choose_tasks(task_names)
+        if with_oracle and task_names in ("all", "train", "heldout"):
+            names = tuple(name for name in names if name in oracle.ORACLES)
+        plan = attempts.Plan(
+            model=oracle.OracleModel.name if with_oracle else model,
+            tasks=names,
+            episodes=episodes,
+            seed=seed,
+            scale=scale,
+            max_steps=max_steps,
+        )
+        folder = out or default_folder("miniwob")
+    player = _player(plan)
+    if resume is None:
+        attempts.start_results(folder, plan)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"results: {folder / attempts.RESULTS}")
+    with own_browser() as browser:
+        for attempt in attempts.play_all(plan, player, folder, browser):
+            said = attempt.error or ("solved" if attempt.solved else f"not solved ({attempt.stopped})")
+            console.print(f"{attempt.task} {attempt.seed}: {escape(said)}, {attempt.steps} steps, {attempt.seconds} s")
+    results = attempts.read_results(folder)
+    if not results:
+        raise DeviceError(f"nothing was played: go on with --resume {folder}")
+    if json_file:
+        json_file.write_text(json.dumps(report.summary(plan, results), indent=1) + "\n", encoding="utf-8")
+    Console().print(report.table(plan, results))
+
+
+def _player(plan: attempts.Plan) -> attempts.Player:
+    if plan.model == oracle.OracleModel.name:
+        return oracle.play_by_oracle(plan)
+    loaded = load_model(plan.model)
+    return lambda _world: loaded

@@ -168,11 +168,11 @@ def play_all(plan: Plan, player: Player, folder: Path, browser: Browser) -> Iter
 
 
 def _append(path: Path, attempt: Attempt) -> None:
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    # A line that a crash cut short must not swallow the next one.
-    start = "" if not text or text.endswith("\n") else "\n"
-    with path.open("a", encoding="utf-8") as file:
-        file.write(start + attempt.model_dump_json() + "\n")
+    with path.open("ab+") as file:
+        file.seek(0)
+        # A line that a crash cut short is dropped, as it is when the results are read.
+        file.truncate(file.read().rfind(b"\n") + 1)
+        file.write(attempt.model_dump_json().encode() + b"\n")
 
 
 def _free(folder: Path) -> Path:

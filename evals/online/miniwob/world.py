@@ -69,7 +69,7 @@ class World:
     """The page of one task and seed, begun; implements `Environment`.
 
     scale: screenshot pixels for each CSS pixel. browser: one that is running already and stays so.
-    utterance: the page's instruction, read once.
+    task: the page's name. utterance: its instruction, read once.
     Raises ConfigError when the pages are not installed, DeviceError when this one does not begin.
     """
 
@@ -80,6 +80,7 @@ class World:
     def __init__(
         self, task: str, seed: int, *, scale: float = SCALE, browser: Browser | None = None, headless: bool = True
     ) -> None:
+        self.task = task
         self._seed = seed
         self._browser = BrowserEnvironment(
             (pages_folder() / f"{task}.html").as_uri(),
@@ -108,7 +109,9 @@ class World:
 
     def execute(self, action: Action) -> None:
         if action.kind not in self.actions:
-            raise UnsupportedAction(f"{action.kind!r} is not possible here: use one of {', '.join(sorted(self.actions))}")
+            raise UnsupportedAction(
+                f"{action.kind!r} is not possible here: use one of {', '.join(sorted(self.actions))}"
+            )
         self._browser.execute(action)
 
     def release(self) -> None:

@@ -17,7 +17,7 @@ from agent.models import load_model
 from agent.session import default_folder
 from environments.chromium import own_browser
 from evals.benchmarks import generated
-from evals.online.miniwob import attempts, oracle, report, tasks
+from evals.online.miniwob import attempts, oracle, report, tasks, world
 
 app = typer.Typer(
     name="eval", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -84,7 +84,7 @@ def miniwob_command(
     seed: Annotated[
         int, typer.Option(min=0, help="Of the first episode; 1000000 and above are for evaluation only.")
     ] = tasks.FIRST_EVALUATION_SEED,
-    scale: Annotated[float, typer.Option(min=1, max=4, help="Screenshot pixels per CSS pixel.")] = attempts.SCALE,
+    scale: Annotated[float, typer.Option(min=1, max=4, help="Screenshot pixels per CSS pixel.")] = world.SCALE,
     max_steps: Annotated[int, typer.Option(min=1, help="Of an episode.")] = attempts.MAX_STEPS,
     with_oracle: Annotated[bool, typer.Option("--oracle", help="Play with scripts that look at the page.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder of results and runs; by default a new one.")] = None,

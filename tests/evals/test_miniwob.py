@@ -156,7 +156,9 @@ def test_a_page_that_does_not_begin_is_an_error(
 # ------------------------------------------------------------------------------------------------------- episodes
 
 
-def run_script(task: str, folder: Path, chromium: Browser, *selectors: str, count: int = 1) -> tuple[Trajectory, Attempt]:
+def run_script(
+    task: str, folder: Path, chromium: Browser, *selectors: str, count: int = 1
+) -> tuple[Trajectory, Attempt]:
     """Click on elements of a page, then claim success."""
 
     def player(page: World) -> ScriptedModel:

@@ -68,7 +68,9 @@ def use_spinner(eyes: Eyes) -> Iterator[Deed]:
 def _type_color(eyes: Eyes, color: str) -> Iterator[Deed]:
     yield eyes.click(only("#col"), "color field")
     yield eyes.press("ctrl", "a")
-    yield eyes.type(color.lstrip("#").upper() + "\t")
+    yield eyes.type(color.lstrip("#").upper())
+    # The picker lies over the button until something else is clicked.
+    yield eyes.click(only("#query"), "Select")
     yield submit(eyes)
 
 

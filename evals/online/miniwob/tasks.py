@@ -53,8 +53,13 @@ def train_tasks() -> tuple[str, ...]:
 
 def choose_tasks(text: str) -> tuple[str, ...]:
     """The tasks that `train`, `heldout`, `all` or `NAME,NAME` stands for. Raises ConfigError naming a wrong one."""
-    if text in ("all", "train", "heldout"):
-        return {"all": all_tasks, "train": train_tasks, "heldout": lambda: HELD_OUT}[text]()
+    match text:
+        case "all":
+            return all_tasks()
+        case "train":
+            return train_tasks()
+        case "heldout":
+            return HELD_OUT
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     known = all_tasks()
     for name in names:

@@ -280,7 +280,6 @@ _FUNCTIONS = {
         "drag_shapes_2": "drag-shapes-2",
         "hot_cold": "hot-cold",
         "draw_line": "draw-line",
-        "circle_center": "circle-center",
     },
     "shops": {
         "order_food": "order-food",

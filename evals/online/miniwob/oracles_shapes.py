@@ -154,10 +154,3 @@ def draw_line(eyes: Eyes) -> Iterator[Deed]:
     right, down = (30, 0) if "horizontal" in eyes.task else (0, 30)
     yield eyes.drag((x - right, y - down), (x + right, y + down))
     yield eyes.click(only("#controls button"))
-
-
-def circle_center(eyes: Eyes) -> Iterator[Deed]:
-    x, y = eyes.read("(c => [+c.getAttribute('cx'), +c.getAttribute('cy')])(document.querySelector('.black-circle'))")
-    # The page counts a click's place from its own corner, not from the drawing's.
-    yield eyes.click_at(x + 0.5, y + 50.5, "center")
-    yield submit(eyes)

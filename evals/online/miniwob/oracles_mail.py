@@ -60,18 +60,32 @@ def _posts(user: str) -> str:
     )
 
 
+_MOST_CLICKS = 3
+"""An icon becomes another picture under the pointer. Until that is loaded it has no size, and misses the click."""
+
+
+def _click_until(eyes: Eyes, element: str, name: str, done: str) -> Iterator[Deed]:
+    """Click until a condition in JavaScript is true; "false" for a click that ends the episode."""
+    for _ in range(_MOST_CLICKS):
+        yield from eyes.reach(element, name)
+        if eyes.read(done):
+            break
+
+
 def social_media(eyes: Eyes) -> Iterator[Deed]:
     user, name = re.findall(r'user (\S+), click on the "(.+)" button', eyes.task)[0]
     button = eyes.read(f"Object.keys(ACTIONS).find(key => ACTIONS[key] === {name!r})")
     post = f"{_posts(user)}[0]"
     if button not in ("reply", "retweet", "like"):
-        yield from eyes.reach(f"{post}.querySelector('.more')", "more")
-    yield from eyes.reach(f"{post}.querySelector('.{button}')", name)
+        is_open = f"!{post}.querySelector('ul').classList.contains('hide')"
+        yield from _click_until(eyes, f"{post}.querySelector('.more')", "more", is_open)
+    yield from _click_until(eyes, f"{post}.querySelector('.{button}')", name, "false")
 
 
 def social_media_some(eyes: Eyes) -> Iterator[Deed]:
     button, count, user = re.findall(r'"(\w+)" button on (\d+|all) posts? by (\S+) and', eyes.task)[0]
     posts = _posts(user)
     for number in range(eyes.read(f"{posts}.length") if count == "all" else int(count)):
-        yield from eyes.reach(f"{posts}[{number}].querySelector('.{button.lower()}')", button)
+        icon = f"{posts}[{number}].querySelector('.{button.lower()}')"
+        yield from _click_until(eyes, icon, button, f"{icon}.classList.contains('active')")
     yield from eyes.reach(only("#submitRow button"))

@@ -49,19 +49,26 @@ def drag_box(eyes: Eyes) -> Iterator[Deed]:
     yield submit(eyes)
 
 
-def _item(name: str) -> str:
-    return f"{with_text('#sortable li div', name)}.parentElement"
-
-
-def _drag_item(eyes: Eyes, name: str, place: int) -> Deed:
-    """Drag an entry to a place, which counts from 0."""
-    return eyes.drag(
-        eyes.place(_item(name)), eyes.place(f"document.querySelectorAll('#sortable > li')[{place}]"), seconds=0.6
-    )
+_ITEMS = "document.querySelectorAll('#sortable > li')"
 
 
 def _place_of(eyes: Eyes, name: str) -> int:
-    return int(eyes.read(f"[...document.querySelectorAll('#sortable > li')].indexOf({_item(name)})"))
+    return int(eyes.read(f"[...{_ITEMS}].findIndex(e => e.textContent.trim() === {json.dumps(name)})"))
+
+
+def _drag_item(eyes: Eyes, start: int, end: int) -> Deed:
+    """Drag an entry onto another. Those two change places only when the middle is passed."""
+    left, top, right, bottom = eyes.box(f"{_ITEMS}[{end}]")
+    x, y = eyes.place(f"{_ITEMS}[{start}]")
+    to_x, to_y = (left + right) / 2, (top + bottom) / 2
+    return eyes.drag((x, y), (_past(x, to_x, right - left), _past(y, to_y, bottom - top)), seconds=0.6)
+
+
+def _past(start: float, end: float, size: float) -> float:
+    """A little further than `end`, as seen from `start`."""
+    if abs(end - start) < size / 2:
+        return end
+    return end + size / 5 if end > start else end - size / 5
 
 
 def drag_items(eyes: Eyes) -> Iterator[Deed]:
@@ -69,7 +76,7 @@ def drag_items(eyes: Eyes) -> Iterator[Deed]:
     now = _place_of(eyes, name)
     named = {"to the top": 0, "to the bottom": 4, "down by one position": now + 1, "up by one position": now - 1}
     number = re.findall(r"to the (\d)", where)
-    yield _drag_item(eyes, name, int(number[0]) - 1 if number else named[where])
+    yield _drag_item(eyes, now, int(number[0]) - 1 if number else named[where])
 
 
 _GRID = [
@@ -83,19 +90,18 @@ def drag_items_grid(eyes: Eyes) -> Iterator[Deed]:
     name, where = re.findall(r"Drag (\w+) (.+)\.$", eyes.task)[0]
     now = _place_of(eyes, name)
     ways = {"up by one": now - 3, "down by one": now + 3, "left by one": now - 1, "right by one": now + 1}
-    yield _drag_item(eyes, name, ways[where] if where in ways else _GRID.index(where.removeprefix("to the ")))
+    end = ways[where] if where in ways else _GRID.index(where.removeprefix("to the "))
+    # Who comes from the left is put behind what it is dropped on, also when it moves up.
+    up_and_right = end < now and end % 3 > now % 3
+    yield _drag_item(eyes, now, end - 1 if up_and_right else end)
 
 
 def drag_sort_numbers(eyes: Eyes) -> Iterator[Deed]:
-    read = "[...document.querySelectorAll('#sortable li div')].map(e => +e.textContent)"
-    for place in range(len(eyes.read(read)) - 1):
-        now = eyes.read(read)
+    for place in range(3):
+        now = eyes.read(f"[...{_ITEMS}].map(e => +e.textContent)")
         least = min(now[place:])
         if now[place] != least:
-            start = f"document.querySelectorAll('#sortable > li')[{place + now[place:].index(least)}]"
-            yield eyes.drag(
-                eyes.place(start), eyes.place(f"document.querySelectorAll('#sortable > li')[{place}]"), seconds=0.6
-            )
+            yield _drag_item(eyes, place + now[place:].index(least), place)
     yield submit(eyes)
 
 

@@ -10,9 +10,10 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from action_space.errors import ConfigError, DeviceError
+from action_space.errors import ConfigError
 from action_space.geometry import Size
 from agent.cli import Spec
+from agent.interrupt import INTERRUPTED_EXIT
 from agent.models import load_model
 from agent.session import default_folder
 from environments.chromium import own_browser
@@ -88,19 +89,21 @@ def miniwob_command(
     max_steps: Annotated[int, typer.Option(min=1, help="Of an episode.")] = attempts.MAX_STEPS,
     with_oracle: Annotated[bool, typer.Option("--oracle", help="Play with scripts that look at the page.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder of results and runs; by default a new one.")] = None,
-    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with the measurement in a folder.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Go on in a folder, with its own settings.")
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
 ) -> None:
     """MiniWoB++ pages, live and by pixels only: solved is a raw reward of 1."""
     if resume is not None:
         folder, plan = resume, attempts.read_plan(resume)
     else:
-        names = tasks.choose_tasks(task_names)
+        chosen = tasks.choose_tasks(task_names)
         if with_oracle and task_names in ("all", "train", "heldout"):
-            names = tuple(name for name in names if name in oracle.ORACLES)
+            chosen = tuple(name for name in chosen if name in oracle.ORACLES)
         plan = attempts.Plan(
             model=oracle.OracleModel.name if with_oracle else model,
-            tasks=names,
+            tasks=chosen,
             episodes=episodes,
             seed=seed,
             scale=scale,
@@ -110,18 +113,28 @@ def miniwob_command(
     player = _player(plan)
     if resume is None:
         attempts.start_results(folder, plan)
+    _play(plan, player, folder)
+    _report(plan, folder, json_file)
+
+
+def _play(plan: attempts.Plan, player: attempts.Player, folder: Path) -> None:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"results: {folder / attempts.RESULTS}")
     with own_browser() as browser:
         for attempt in attempts.play_all(plan, player, folder, browser):
             said = attempt.error or ("solved" if attempt.solved else f"not solved ({attempt.stopped})")
             console.print(f"{attempt.task} {attempt.seed}: {escape(said)}, {attempt.steps} steps, {attempt.seconds} s")
+
+
+def _report(plan: attempts.Plan, folder: Path, json_file: Path | None) -> None:
     results = attempts.read_results(folder)
-    if not results:
-        raise DeviceError(f"nothing was played: go on with --resume {folder}")
+    if results:
+        Console().print(report.table(plan, results))
     if json_file:
         json_file.write_text(json.dumps(report.summary(plan, results), indent=1) + "\n", encoding="utf-8")
-    Console().print(report.table(plan, results))
+    if len(results) < len(plan.tasks) * plan.episodes:
+        Console(stderr=True).print(f"interrupted: go on with --resume {folder}")
+        raise typer.Exit(INTERRUPTED_EXIT)
 
 
 def _player(plan: attempts.Plan) -> attempts.Player:

@@ -237,7 +237,7 @@ def text_editor(eyes: Eyes) -> Iterator[Deed]:
     else:
         yield eyes.click(only(".ql-color .ql-picker-label"), "color")
         color = eyes.read(f"COLOR_MAP.{style[1]}[0]")
-        yield eyes.click(only(f".ql-color .ql-picker-item[data-color='{color}']"), style[1])
+        yield eyes.click(only(f".ql-color .ql-picker-item[data-value='{color}']"), style[1])
     yield submit(eyes)
 
 

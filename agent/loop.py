@@ -27,7 +27,8 @@ from environments.effect import effect_of
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """All that takes part in a run. person: answers questions, None if nobody can. watch: sees every recorded step."""
+    """All that takes part in a run. person: answers questions, None if nobody can. watch: sees every recorded step,
+    and may raise Halt: the page itself can know that the task is over."""
 
     env: Environment
     planner: Planner

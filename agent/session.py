@@ -67,8 +67,8 @@ def run(
 
     model: a SPEC, or a model that is loaded already. env: a name, or a device that is open already and stays open.
     out: the folder of the run, by default a new one under `runs`. person: answers questions and confirms risky actions.
-    watch: is given every step once it is on disk. stop: its `request` ends the run from another thread; Ctrl-C always
-    does.
+    watch: is given every step once it is on disk; a `Halt` that it raises ends the run. stop: its `request` ends the
+    run from another thread; Ctrl-C always does.
     Raises ConfigError, DeviceError, ModelError.
     """
     if not task.strip():

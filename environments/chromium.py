@@ -119,14 +119,21 @@ def return_playwright() -> None:
 
 
 @contextmanager
-def drawing_tab() -> Iterator[Page]:
-    """A tab of a headless Chromium of its own, to draw pages in. Raises as `launch_chromium`."""
+def own_browser() -> Iterator[Browser]:
+    """A headless Chromium for several environments. Raises as `launch_chromium`."""
     playwright = borrow_playwright()
     try:
         with launch_chromium(playwright) as browser:
-            yield browser.new_page()
+            yield browser
     finally:
         return_playwright()
+
+
+@contextmanager
+def drawing_tab() -> Iterator[Page]:
+    """A tab of a headless Chromium of its own, to draw pages in. Raises as `launch_chromium`."""
+    with own_browser() as browser:
+        yield browser.new_page()
 
 
 def process_of(browser: Browser) -> int:

@@ -16,6 +16,7 @@ from action_space.errors import ConfigError
 from action_space.geometry import Size
 from agent.cli import Spec
 from evals.benchmarks import BENCHMARKS
+from evals.online.miniwob.tasks import FIRST_EVALUATION_SEED, MAX_STEPS, SCALE, choose_tasks
 from evals.outcome import Outcome, score_predictions
 from evals.scoring import Comparison, Result
 
@@ -76,6 +77,52 @@ def generated_command(
             name, str(row["hits"]), str(row["n"]), f"{row['rate']:.1%}", f"{row['low']:.1%} to {row['high']:.1%}"
         )
     Console().print(table)
+
+
+@app.command("miniwob")
+def miniwob_command(
+    model: Spec = "bundled",
+    task_names: Annotated[
+        str, typer.Option("--tasks", metavar="NAME,...|train|heldout|all", help="What is played.")
+    ] = "all",
+    episodes: Annotated[int, typer.Option(min=1, help="Of each task.")] = 5,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of the first episode; 1000000 and above are for evaluation only.")
+    ] = FIRST_EVALUATION_SEED,
+    scale: Annotated[float, typer.Option(min=1, max=4, help="Screenshot pixels per CSS pixel.")] = SCALE,
+    max_steps: Annotated[int, typer.Option(min=1, help="Of an episode.")] = MAX_STEPS,
+    with_oracle: Annotated[bool, typer.Option("--oracle", help="Play with scripts that look at the page.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder of results and runs; by default a new one.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Go on in a folder, with its own settings.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
+) -> None:
+    """MiniWoB++ pages, live and by pixels only: solved is a raw reward of 1."""
+    # Plays in a browser, which scoring predictions has no use for.
+    from agent.session import default_folder
+    from evals.online.miniwob import attempts, oracle, play
+
+    if resume is not None:
+        folder, plan = resume, attempts.read_plan(resume)
+    else:
+        chosen = choose_tasks(task_names)
+        if with_oracle and task_names in ("all", "train", "heldout"):
+            chosen = tuple(name for name in chosen if name in oracle.ORACLES)
+        plan = attempts.Plan(
+            model=oracle.OracleModel.name if with_oracle else model,
+            tasks=chosen,
+            episodes=episodes,
+            seed=seed,
+            scale=scale,
+            max_steps=max_steps,
+        )
+        folder = out or default_folder("miniwob")
+    player = play.player_of(plan)
+    if resume is None:
+        attempts.start_results(folder, plan)
+    play.play_episodes(plan, player, folder)
+    play.show(plan, folder, json_file)
 
 
 def write_json(path: Path, result: dict[str, object]) -> None:

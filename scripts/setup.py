@@ -143,6 +143,8 @@ def install_packages(torch: str) -> None:
     say("installing the other packages")
     # No build isolation: with setuptools in .venv this step needs no network when nothing else is missing.
     pip_install("the packages", "--no-build-isolation", "--editable", ".[dev]")
+    # Of it only the pages are used, not the Selenium driver that it would bring along.
+    pip_install("the benchmarks", "--no-deps", *read_project()["optional-dependencies"]["miniwob"])
 
 
 def read_project() -> dict[str, Any]:

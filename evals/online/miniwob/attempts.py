@@ -1,0 +1,183 @@
+"""Playing episodes: the ordinary run on a page, and the page's word on it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Browser
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from action_space.errors import ConfigError, DeviceError, ModelError
+from agent import session
+from agent.halt import Halt
+from agent.models import SpokenModel
+from agent.trajectory import Step, Trajectory, first_problem
+from evals.online.miniwob.tasks import FIRST_EVALUATION_SEED, HELD_OUT, MAX_STEPS, SCALE
+from evals.online.miniwob.world import Verdict, World
+
+PLAN = "eval.json"
+RESULTS = "results.jsonl"
+
+Player = Callable[[World], SpokenModel]
+"""Gives the model that plays on a page. An oracle looks at the page behind the picture; other models do not."""
+
+
+class Plan(BaseModel):
+    """What is measured. Episode number i of a task has the seed `seed + i`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    tasks: tuple[str, ...]
+    episodes: int = Field(default=1, ge=1)
+    seed: int = Field(default=FIRST_EVALUATION_SEED, ge=0)
+    scale: float = Field(default=SCALE, ge=1, le=4)
+    max_steps: int = Field(default=MAX_STEPS, ge=1)
+
+    def episodes_of_all(self) -> Iterator[tuple[str, int]]:
+        """Every task once before any of them comes again: a measurement that is cut short has seen them all."""
+        for number in range(self.episodes):
+            for task in self.tasks:
+                yield task, self.seed + number
+
+
+class Attempt(BaseModel):
+    """One episode. solved: raw reward 1. error: why it could not be played, "" if it was; then nothing else counts.
+
+    stopped: why the run ended. ended: whether the page had ended the episode by itself.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: str
+    seed: int
+    split: Literal["train", "heldout"]
+    utterance: str = ""
+    solved: bool = False
+    reward: float = 0.0
+    why: str = ""
+    ended: bool = False
+    stopped: str = ""
+    steps: int = 0
+    seconds: float = 0.0
+    run: str = ""
+    error: str = ""
+
+
+def play(task: str, seed: int, player: Player, folder: Path, plan: Plan, browser: Browser | None = None) -> Attempt:
+    """One episode, recorded in `folder`. Raises ModelError, ConfigError; a page that fails is in `error`."""
+    known = Attempt(task=task, seed=seed, split="heldout" if task in HELD_OUT else "train")
+    try:
+        with World(task, seed, scale=plan.scale, browser=browser) as world:
+            known = known.model_copy(update={"utterance": world.utterance})
+            trajectory = play_on(world, player(world), folder, plan.max_steps)
+            return _judged(known, trajectory, world.verdict())
+    except DeviceError as error:
+        return known.model_copy(update={"error": str(error)})
+
+
+def play_on(world: World, model: SpokenModel, folder: Path, max_steps: int = MAX_STEPS) -> Trajectory:
+    """The ordinary run, which ends with the page's episode at the latest."""
+
+    def watch(_: Step) -> None:
+        verdict = world.verdict()
+        if verdict.ended:
+            raise Halt("success" if verdict.solved else "failure", f"the page ended with reward {verdict.reward:g}")
+
+    return session.run(
+        world.utterance,
+        model=model,
+        env=world,
+        out=folder,
+        watch=watch,
+        max_steps=max_steps,
+        max_seconds=None,
+        confirm="none",  # the pages are toys: nothing is sold or deleted
+    )
+
+
+def _judged(known: Attempt, trajectory: Trajectory, verdict: Verdict) -> Attempt:
+    cause = trajectory.outcome.text if trajectory.outcome else ""
+    if trajectory.reason == "model":
+        raise ModelError(cause)
+    return known.model_copy(
+        update={
+            "solved": verdict.solved,
+            "reward": verdict.reward,
+            "why": verdict.reason,
+            "ended": verdict.ended,
+            "stopped": trajectory.reason,
+            "steps": len(trajectory.steps),
+            "seconds": round(trajectory.seconds, 3),
+            "run": str(trajectory.folder),
+            "error": cause if trajectory.reason == "device" else "",
+        }
+    )
+
+
+def start_results(folder: Path, plan: Plan) -> None:
+    """Write down what is measured in a new folder. Raises ConfigError when it is in use."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{str(folder)!r} exists and is not an empty folder: choose another, or --resume it")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PLAN).write_text(plan.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def read_plan(folder: Path) -> Plan:
+    """What is measured in `folder`. Raises ConfigError."""
+    path = folder / PLAN
+    try:
+        return Plan.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{str(folder)!r} holds no measurement: it has no {PLAN}") from error
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {first_problem(error)}") from error
+
+
+def read_results(folder: Path) -> list[Attempt]:
+    """The newest attempt at each episode; a last line that was cut short is left out. Raises ConfigError."""
+    path = folder / RESULTS
+    if not path.exists():
+        return []
+    whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")
+    found: dict[tuple[str, int], Attempt] = {}
+    for number, line in enumerate(whole.splitlines(), start=1):
+        try:
+            attempt = Attempt.model_validate_json(line)
+        except ValidationError as error:
+            raise ConfigError(f"{path}:{number}: {first_problem(error)}") from error
+        found[attempt.task, attempt.seed] = attempt
+    return list(found.values())
+
+
+def play_all(plan: Plan, player: Player, folder: Path, browser: Browser) -> Iterator[Attempt]:
+    """Play what `folder` has no result of yet, or only an error; each is on disk before it is given.
+
+    Ends early when the person interrupts. Raises ModelError and ConfigError.
+    """
+    done = {(attempt.task, attempt.seed) for attempt in read_results(folder) if not attempt.error}
+    for task, seed in plan.episodes_of_all():
+        if (task, seed) in done:
+            continue
+        attempt = play(task, seed, player, _free(folder / task / str(seed)), plan, browser)
+        if attempt.stopped == "interrupted":
+            return
+        _append(folder / RESULTS, attempt)
+        yield attempt
+
+
+def _append(path: Path, attempt: Attempt) -> None:
+    with path.open("ab+") as file:
+        file.seek(0)
+        # A line that a crash cut short is dropped, as it is when the results are read.
+        file.truncate(file.read().rfind(b"\n") + 1)
+        file.write(attempt.model_dump_json().encode() + b"\n")
+
+
+def _free(folder: Path) -> Path:
+    """The folder, or with a number behind it when an earlier try left something there."""
+    number, name = 1, folder.name
+    while folder.exists():
+        number += 1
+        folder = folder.with_name(f"{name}-{number}")
+    return folder

@@ -1,0 +1,238 @@
+"""MiniWoB++: what is fixed about it, and episodes on its real pages through the ordinary loop."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from action_space.actions import Action, Click, Finish, Open
+from action_space.dialects import load_dialect
+from action_space.errors import ConfigError, DeviceError, UnsupportedAction
+from action_space.geometry import Frame, Point, Size
+from agent.planner import model_frame
+from agent.trajectory import Trajectory, read_trajectory
+from environments.chromium import own_browser
+from evals.cli import app
+from evals.online.miniwob import tasks, world
+from evals.online.miniwob.attempts import Attempt, Plan, play, read_results
+from evals.online.miniwob.oracle import ORACLES, Eyes, OracleModel, load_oracle
+from evals.online.miniwob.report import rate
+from evals.online.miniwob.world import World
+from vlm.backends.scripted import ScriptedModel
+
+SCREEN = Size(320, 420)
+PLAN = Plan(model="oracle", tasks=("click-test",))
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with own_browser() as browser:
+        yield browser
+
+
+def scripted(*actions: Action) -> ScriptedModel:
+    dialect = load_dialect("computer_use")
+    frame = model_frame(Frame(SCREEN, SCREEN), dialect)
+    return ScriptedModel(dialect.render(action, frame) for action in actions)
+
+
+def middle_of(page_of: World, selector: str) -> Point:
+    x, y = Eyes(page_of).place(f"document.querySelector('{selector}')")
+    return Point(int(2 * x), int(2 * y))
+
+
+def play_oracle(task: str, seed: int, folder: Path, chromium: Browser) -> Attempt:
+    return play(task, seed, lambda shown: OracleModel(load_oracle(task), shown), folder, PLAN, chromium)
+
+
+# ------------------------------------------------------------------------------------------------- what is fixed
+
+
+def test_held_out_tasks_are_those_that_were_agreed() -> None:
+    agreed = (
+        "click-test-2, click-dialog-2, click-tab-2-easy, click-tab-2-medium, focus-text-2, enter-text-2, "
+        "login-user-popup, click-checkboxes-transfer, email-inbox-noscroll, form-sequence-2, social-media-some, "
+        "click-menu-2, read-table-2, use-autocomplete-nodelay, multi-layouts, search-engine, click-option, "
+        "navigate-tree"
+    )
+    assert set(tasks.HELD_OUT) == set(agreed.split(", "))
+    assert tasks.FIRST_EVALUATION_SEED == 1_000_000 == Plan(model="m", tasks=()).seed
+
+
+def test_every_task_is_on_one_side() -> None:
+    assert len(tasks.all_tasks()) >= 130
+    assert sorted(tasks.all_tasks()) == sorted({*tasks.train_tasks(), *tasks.HELD_OUT})
+    assert not set(tasks.train_tasks()) & set(tasks.HELD_OUT)
+
+
+def test_most_tasks_have_an_oracle() -> None:
+    assert set(ORACLES) <= set(tasks.all_tasks()) and set(tasks.HELD_OUT) <= set(ORACLES)
+    assert len({load_oracle(task) for task in ORACLES}) >= 80
+
+
+def test_tasks_are_chosen_by_name() -> None:
+    assert tasks.choose_tasks("click-test, focus-text,click-test") == ("click-test", "focus-text")
+    assert tasks.choose_tasks("heldout") == tasks.HELD_OUT
+    assert tasks.choose_tasks("train") == tasks.train_tasks()
+
+
+@pytest.mark.parametrize("wrong", ["click-tset", "click-test,all", "", " , "])
+def test_a_wrong_task_is_named(wrong: str) -> None:
+    with pytest.raises(ConfigError, match="choose"):
+        tasks.choose_tasks(wrong)
+
+
+def test_missing_pages_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "find_spec", lambda _name: None)
+    with pytest.raises(ConfigError, match="pip install --no-deps miniwob"):
+        tasks.all_tasks()
+
+
+def test_errors_are_no_failures() -> None:
+    def of(*, solved: bool = False, error: str = "") -> Attempt:
+        return Attempt(task="click-test", seed=1, split="train", solved=solved, error=error)
+
+    counted = rate([of(solved=True), of(), of(error="the page failed"), of(solved=True)])
+    assert (counted.solved, counted.n, counted.errors, counted.rate) == (2, 3, 1, 2 / 3)
+    assert 0 < counted.low < 2 / 3 < counted.high < 1
+    assert rate([of(error="the page failed")]).rate is None
+
+
+# ------------------------------------------------------------------------------------------------------ the pages
+
+
+@pytest.mark.browser
+def test_a_seed_is_a_page(chromium: Browser) -> None:
+    def told(seed: int) -> tuple[str, bytes]:
+        with World("click-checkboxes", seed, browser=chromium) as page:
+            return page.utterance, page.observe().image.tobytes()
+
+    assert (first := told(7)) == told(7)
+    assert told(8)[0] != first[0]
+
+
+@pytest.mark.browser
+def test_the_model_sees_the_screen_and_nothing_else(chromium: Browser) -> None:
+    with World("click-test", 0, browser=chromium) as page:
+        seen = page.observe()
+        assert (seen.image.size, seen.context) == ((320, 420), ())
+        assert seen.image.getpixel((2, 2)) == (255, 255, 0), "the instruction's yellow strip"
+        with pytest.raises(UnsupportedAction, match="'open' is not possible here: use one of click"):
+            page.execute(Open(target="about:blank"))
+
+
+@pytest.mark.browser
+def test_rewards_are_read_raw(chromium: Browser) -> None:
+    with World("click-test", 0, browser=chromium) as page:
+        assert page.page.evaluate("core.EPISODE_MAX_TIME") >= 3_600_000, "a slow model is not cut off"
+        assert page.verdict() == world.Verdict(ended=False, reward=0)
+        page.page.evaluate("core.ept0 -= 0.5 * core.EPISODE_MAX_TIME; core.endEpisode(0.9, true, 'almost')")
+        assert page.verdict() == world.Verdict(ended=True, reward=0.9, reason="almost")
+        assert not page.verdict().solved
+
+
+@pytest.mark.browser
+def test_a_page_that_was_left_is_lost(chromium: Browser) -> None:
+    with World("click-test", 0, browser=chromium) as page:
+        page.page.reload()
+        assert page.verdict() == world.LEFT and not world.LEFT.solved
+
+
+@pytest.mark.browser
+def test_a_page_that_does_not_begin_is_an_error(
+    chromium: Browser, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.html").write_text("<p>no script")
+    monkeypatch.setattr(world, "pages_folder", lambda: tmp_path)
+    monkeypatch.setattr(world, "_READY_MS", 200)
+    with pytest.raises(DeviceError, match="starting 'broken' failed"):
+        World("broken", 0, browser=chromium)
+    tried = play("broken", 0, lambda _world: scripted(), tmp_path / "run", PLAN, chromium)
+    assert tried.error and not tried.solved and rate([tried]).n == 0
+
+
+# ------------------------------------------------------------------------------------------------------- episodes
+
+
+def run_script(
+    task: str, folder: Path, chromium: Browser, *selectors: str, count: int = 1
+) -> tuple[Trajectory, Attempt]:
+    """Click on elements of a page, then claim success."""
+
+    def player(page: World) -> ScriptedModel:
+        clicks = [Click(point=middle_of(page, selector), count=count) for selector in selectors]
+        return scripted(*clicks, Finish(status="success"))
+
+    attempt = play(task, 3, player, folder, PLAN, chromium)
+    return read_trajectory(folder), attempt
+
+
+@pytest.mark.browser
+def test_the_end_of_the_page_is_the_end_of_the_run(chromium: Browser, tmp_path: Path) -> None:
+    run, attempt = run_script("click-test-2", tmp_path / "run", chromium, "#subbtn")
+    assert (attempt.solved, attempt.reward, attempt.ended, attempt.stopped) == (True, 1, True, "success")
+    assert len(run.steps) == 1 and run.header.task == attempt.utterance == "Click button ONE."
+    assert run.steps[0].context == ()
+
+
+@pytest.mark.browser
+def test_a_wrong_click_is_no_success(chromium: Browser, tmp_path: Path) -> None:
+    _, attempt = run_script("click-test-2", tmp_path / "run", chromium, "#subbtn2")
+    assert (attempt.solved, attempt.reward, attempt.stopped, attempt.error) == (False, -1, "failure", "")
+
+
+@pytest.mark.browser
+def test_a_claim_counts_for_nothing(chromium: Browser, tmp_path: Path) -> None:
+    _, attempt = run_script("click-test-2", tmp_path / "run", chromium)
+    assert (attempt.solved, attempt.reward, attempt.ended, attempt.stopped) == (False, 0, False, "success")
+
+
+@pytest.mark.browser
+def test_a_double_click_does_not_begin_another_page(chromium: Browser, tmp_path: Path) -> None:
+    _, attempt = run_script("click-test", tmp_path / "run", chromium, "#subbtn", count=2)
+    assert attempt.solved and attempt.ended
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("task", ["click-tab-2", "login-user", "use-slider", "email-inbox-noscroll", "drag-box"])
+def test_oracles_solve_their_tasks(task: str, chromium: Browser, tmp_path: Path) -> None:
+    attempt = play_oracle(task, 2, tmp_path / "run", chromium)
+    assert attempt.solved, attempt
+    steps = read_trajectory(tmp_path / "run").steps
+    assert all(step.plan and step.action for step in steps), "a demonstration says what it does"
+
+
+# --------------------------------------------------------------------------------------------------- command line
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(240)
+def test_command_measures_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, numbers = tmp_path / "out", tmp_path / "numbers.json"
+    arguments = ["miniwob", "--oracle", "--tasks", "click-test,focus-text-2", "--episodes", "1"]
+    app([*arguments, "--out", str(folder)], standalone_mode=False)
+    assert "focus-text-2 (held out)" in capsys.readouterr().out
+    first = read_results(folder)
+    assert [(a.task, a.seed, a.solved) for a in first] == [
+        ("click-test", 1_000_000, True),
+        ("focus-text-2", 1_000_000, True),
+    ]
+    results = folder / "results.jsonl"
+    lines = results.read_text().splitlines()
+    failed = first[1].model_copy(update={"error": "the page failed", "solved": False})
+    results.write_text(f"{lines[0]}\n{failed.model_dump_json()}\n{lines[1][:20]}")
+    app(["miniwob", "--resume", str(folder), "--json", str(numbers)], standalone_mode=False)
+    assert "click-test 1000000" not in capsys.readouterr().err, "what was played is not played again"
+    found = json.loads(numbers.read_text())
+    assert found["groups"]["all"] | {"low": 0} == {"solved": 2, "n": 2, "errors": 0, "rate": 1.0, "low": 0, "high": 1.0}
+    assert set(found["groups"]) == {"all", "train", "heldout"} and len(found["attempts"]) == 2
+
+
+def test_command_refuses_a_folder_in_use(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("")
+    with pytest.raises(ConfigError, match="--resume"):
+        app(["miniwob", "--oracle", "--tasks", "click-test", "--out", str(tmp_path)], standalone_mode=False)
+    with pytest.raises(ConfigError, match=r"holds no measurement: it has no eval\.json"):
+        app(["miniwob", "--resume", str(tmp_path)], standalone_mode=False)

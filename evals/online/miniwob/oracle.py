@@ -22,7 +22,7 @@ from agent.planner import model_frame
 from evals.online.miniwob.attempts import Plan, Player
 from evals.online.miniwob.tasks import SCALE
 from evals.online.miniwob.world import VIEWPORT, World
-from vlm.backends.base import Reply
+from vlm.backends.base import Hear, Reply
 
 _CENTRE = """e => {
   const box = e.getBoundingClientRect();
@@ -169,6 +169,7 @@ class OracleModel:
         constraint: str | None = None,  # noqa: ARG002
         max_new_tokens: int = 256,  # noqa: ARG002
         attempt: int = 0,  # noqa: ARG002
+        heard: Hear | None = None,  # noqa: ARG002 (words come whole)
     ) -> Reply:
         """The words of a deed; asked again, its call. Raises DeviceError when the oracle cannot read the page."""
         if self._deed is None:

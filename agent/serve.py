@@ -42,6 +42,9 @@ def serve(
             served, log_level="warning", access_log=False, ws="none", timeout_graceful_shutdown=_GRACE_S
         )
         uvicorn.Server(config).run(sockets=[listening])
+        # It ends by a signal only. Where SIGINT was ignored from the start, as in a background job of a shell, uvicorn
+        # gives it back to nobody.
+        raise KeyboardInterrupt
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -26,9 +26,8 @@ from vlm.training.questions import instruction, plan_question
 from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS, byte_tokenizer, token_id
 
 TOKENS = byte_tokenizer()
-IM_START, IM_END, VISION_START, VISION_END, IMAGE_PAD = (
-    token_id(TOKENS, token)
-    for token in ("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
+IM_END, VISION_START, VISION_END, IMAGE_PAD = (
+    token_id(TOKENS, token) for token in ("<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
 )
 FIRST_X, FIRST_Y = token_id(TOKENS, X_TOKENS[0]), token_id(TOKENS, Y_TOKENS[0])
 PLACED, ASKED, WRITTEN, FOUND = 2, 3, 4, 6

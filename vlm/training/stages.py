@@ -118,16 +118,15 @@ def teach(
     seed: int,
     amounts: Amounts = FULL,
     placing: float = PLACING,
-    rate: float = 1.0,
 ) -> Trainer:
     """Pointing and planning: first where on the screen each visual token stands, then points on parts of screens, which
     grow until they are whole; plans all the time.
 
-    placing: the share of the minutes for places alone. rate: of learning, in parts of what a new network takes.
+    placing: the share of the minutes for places alone.
     """
     torch.manual_seed(seed)
     trainer = Trainer(model).bfloat16()
-    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.01 * rate, other_lr=1.5e-3 * rate)
+    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.01, other_lr=1.5e-3)
     stage = Stage("teach", folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer, hold=0.3)
     if stage.done:
         return trainer

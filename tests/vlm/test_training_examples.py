@@ -24,7 +24,7 @@ from vlm.training.multimodal import (
     planning_example,
 )
 from vlm.training.pool import Control, Region
-from vlm.training.questions import NOUNS, instruction, plan_question
+from vlm.training.questions import NOTHING, NOUNS, instruction, plan_question
 from vlm.training.stages import BUNDLED
 from vlm.training.tokenizer import GRID, PHRASES
 
@@ -85,10 +85,12 @@ def test_the_answer_looks_at_the_target() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_a_copied_letter_looks_at_its_source(seed: int) -> None:
     example = planning_example(random.Random(seed), Words(random.Random(seed), held_out=False))
-    prompt = len(example.ids) - len(example.answer)
-    for look in example.looks[:-1]:
-        assert look.start + 1 >= prompt and int(look.at.max()) < prompt
-        assert {example.ids[at] for at in look.at.tolist()} == {example.ids[look.start + 1]}
+    asks = set(example.asks.tolist())
+    closing = {encode_text(end)[0] for end in ('"', '" button', '" field', '" checkbox')}
+    for look in example.looks:
+        assert look.start in asks and int(look.at.max()) < look.start
+        if example.ids[look.start + 1] not in closing:
+            assert {example.ids[at] for at in look.at.tolist()} == {example.ids[look.start + 1]}
 
 
 def test_target_cells_are_those_under_the_box() -> None:
@@ -102,17 +104,15 @@ def test_target_cells_are_those_under_the_box() -> None:
 def test_a_planning_example_is_the_prompt_of_the_dialect(seed: int) -> None:
     question = plan_question(random.Random(seed), Words(random.Random(seed), held_out=False))
     example = planning_example(random.Random(seed), Words(random.Random(seed), held_out=False))
-    task, *history, last = question.prompt.split("\n")
-    assert task.startswith("Task: ") and last == "Next?"
     dialect = load_dialect("compact")
-    steps = []
-    for number, line in enumerate(history, 1):
-        plan, _, note = line.removeprefix(f"{number}. ").partition(" (nothing changed)")
-        steps.append(PastStep(None, "", plan, "nothing changed" if line.endswith("(nothing changed)") else note))
-    turn = Turn(task.removeprefix("Task: "), Image.new("RGB", (28, 28)), FRAME, tuple(steps))
+    steps = tuple(PastStep(None, "", plan, note.strip(" ()")) for plan, note in question.behind)
+    turn = Turn(question.task.removeprefix("Task: ").strip(), Image.new("RGB", (28, 28)), FRAME, steps)
     messages = dialect.plan_prompt(turn)
     assert messages is not None
-    assert example.ids[: -len(example.answer)] == encode(messages, TOKENS, [])
+    assert example.ids[: -example.lengths[-1]] == encode(messages, TOKENS, [])
+    asked = torch.split(torch.tensor(example.ids)[example.asks + 1], example.lengths)
+    said = [TOKENS.decode(part.tolist(), skip_special_tokens=True) for part in asked]
+    assert said == [plan for plan, _ in question.behind] + [question.answer]
     action = dialect.plan_action(question.answer)
     assert (action is None) == question.answer.startswith("click")
 
@@ -123,11 +123,11 @@ def test_a_list_that_does_not_open_is_not_tried_for_ever() -> None:
     words, seen = Words(rng, held_out=False), []
     while len(seen) < 20:
         question = plan_question(rng, words)
-        *_, before, last = ["", "", *question.prompt.split("\n")[1:-1]]
-        if not last.endswith("(nothing changed)"):
+        *_, before, last = [("", ""), ("", ""), *question.behind]
+        plan, note = last
+        if note != NOTHING:
             continue
-        plan = last.partition(". ")[2].removesuffix(" (nothing changed)")
-        if not before.endswith(f"{plan} (nothing changed)"):
+        if before != last:
             assert question.answer == plan, "it is tried again"
         elif question.answer != plan:
             assert plan.endswith(" field") and question.answer.startswith("click")

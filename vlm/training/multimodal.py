@@ -60,6 +60,7 @@ class Example:
     """One sequence: ids, positions `[3, L]`, and the tokens whose successors are the answer.
 
     asks `[n]`: numbers of these tokens; answer `[n]`: what should follow them. region: what an instruction is about.
+    lengths: of the instructions that the answer of a planning prompt is made of.
     """
 
     ids: list[int]
@@ -68,6 +69,7 @@ class Example:
     answer: Tensor
     looks: tuple[Look, ...]
     region: Region | None = None
+    lengths: tuple[int, ...] = ()
 
 
 def grid_points(box: Box, axis: int) -> range:
@@ -108,23 +110,35 @@ def asked(rng: random.Random, kind: str, name: str) -> list[int]:
 
 
 def planning_example(rng: random.Random, words: Words, most: int = 5) -> Example:
-    """A task of at most `most` parts, what was done, and the next instruction."""
+    """A task of at most `most` parts, what was done, and the next instruction.
+
+    What was done is asked for too, line by line: every line is what the prompt before it calls for.
+    """
     question = plan_question(rng, words, most)
-    answer = [*encode(question.answer), IM_END]
-    prompt = HEAD + encode(question.prompt) + TAIL
-    ids = prompt + answer
-    asks = torch.arange(len(prompt) - 1, len(ids) - 1)
+    ids = HEAD + encode(question.task)
+    asks: list[int] = []
+    looks: list[Look] = []
+    lengths = []
+    for number, (plan, note) in enumerate((*question.behind, (question.answer, "")), start=1):
+        last = number > len(question.behind)
+        ids += encode("\nNext?") + TAIL if last else encode(f"\n{number}. ")
+        looks += _copies(ids, plan)
+        said = [*encode(plan), IM_END] if last else encode(plan)
+        asks += range(len(ids) - 1, len(ids) + len(said) - 1)
+        lengths.append(len(said))
+        ids += said if last else said + encode(note)
+    at = torch.tensor(asks)
     positions = torch.arange(len(ids)).expand(3, -1)
-    return Example(ids, positions, asks, torch.tensor(answer), _copies(prompt, question.answer))
+    return Example(ids, positions, at, torch.tensor(ids)[at + 1], tuple(looks), lengths=tuple(lengths))
 
 
-def _copies(prompt: list[int], answer: str) -> tuple[Look, ...]:
-    """Where each letter of the quoted part of an answer, and what ends it, stands in the prompt."""
-    quoted = re.search(r'"(.+)"', answer)
+def _copies(prompt: list[int], plan: str) -> tuple[Look, ...]:
+    """Where each letter of the quoted part of a plan that follows, and what ends it, stands in the prompt."""
+    quoted = re.search(r'"(.+)"', plan)
     if not quoted:
         return ()
     copied = encode(quoted[1])
-    first = len(prompt) + len(encode(answer[: quoted.start(1)]))
+    first = len(prompt) + len(encode(plan[: quoted.start(1)]))
     ends = range(1, len(prompt) - len(copied))
     starts = [i for i in ends if prompt[i : i + len(copied)] == copied]
     starts = [i for i in starts if not _is_letter(prompt[i - 1]) and not _is_letter(prompt[i + len(copied)])]
@@ -341,7 +355,7 @@ class Trainer(nn.Module):
         loss = F.nll_loss(answers, batch.answer)
         figures = {"plan": loss.item(), "copy": 0.0}
         said = answers.argmax(-1) == batch.answer
-        right = [bool(part.all()) for part in torch.split(said, [len(example.answer) for example in examples])]
+        right = [bool(part.all()) for part in torch.split(said, [n for example in examples for n in example.lengths])]
         figures["plans_right"] = sum(right) / len(right)
         if len(batch.look_from):
             look, looked = self.looking_loss(batch, states, COPYING)

@@ -97,7 +97,11 @@ class Pool:
         """
         rng = self.rng
         screen = rng.choice(self.screens)
-        control = rng.choice(screen.controls)
+        controls = screen.controls
+        if rng.random() < 0.5:  # kinds of which a screen has few count too
+            kind = rng.choice(sorted({control.element.kind for control in controls}))
+            controls = tuple(control for control in controls if control.element.kind == kind)
+        control = rng.choice(controls)
         rows, columns, _ = screen.tokens.shape
         needed = control.area | control.written
         ys, xs = (torch.nonzero(needed.any(axis)).flatten() for axis in (1, 0))

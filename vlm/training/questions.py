@@ -16,6 +16,7 @@ _PRESS = ("press", "click", "hit", "click on", "push", "press the button", "sele
 _TICK = ("tick", "check", "select", "enable", "mark", "turn on", "switch on", "activate")
 _CHOOSE = ("choose", "pick", "select", "set", "take")
 _OPEN = ("open", "go to", "click", "follow", "click on", "visit")
+_SMALL = ("of", "on", "in", "to", "for", "by", "with", "and", "or", "at", "from", "as", "per")
 _QUOTES = (('"', '"'),) * 6 + (("'", "'"), ("“", "”"), ("`", "`"), ("«", "»"))
 NOUNS = {
     "button": ("button",),
@@ -50,6 +51,10 @@ PLAN_NOUNS = {
 """The word that a plan puts behind a control's name, so far as the task tells what it is."""
 
 
+NOTHING = " (nothing changed)"
+"""What a prompt says behind a step that had no effect."""
+
+
 def quoted(text: str) -> str:
     """As a plan writes it: JSON string, letters of every language kept."""
     return json.dumps(text, ensure_ascii=False)
@@ -79,9 +84,13 @@ def instruction(rng: random.Random, kind: str, name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PlanQuestion:
-    """A planning prompt (the user's turn) and the instruction that is due."""
+    """A planning prompt (the user's turn) up to its question, and the instruction that is due.
 
-    prompt: str
+    task: the first line. behind: what was done, oldest first: an instruction, and what came of it ("" for nothing bad).
+    """
+
+    task: str
+    behind: tuple[tuple[str, str], ...]
     answer: str
 
 
@@ -106,28 +115,24 @@ def plan_question(rng: random.Random, words: Words, most: int = 5) -> PlanQuesti
     parts = rng.choices((1, 2, 3, 4, 5)[:most], weights=(3, 3, 5, 4, 2)[:most])[0]
     clauses = [_clause(rng, words) for _ in range(parts)]
     plans = [plan for clause in clauses for plan in clause.plans] + ["done"]
-    due = rng.randrange(len(plans))
-    lines = [f"Task: {_task(rng, [clause.words for clause in clauses])}"]
-    behind = plans[:due]
-    history = []
-    for number, plan in enumerate(behind):
+    # The more was done, the more of it is asked for too.
+    due = len(plans) - 1 if rng.random() < 0.25 else rng.randrange(len(plans))
+    task = f"Task: {_task(rng, [clause.words for clause in clauses])}"
+    behind: list[tuple[str, str]] = []
+    for number, plan in enumerate(plans[:due]):
         misses = rng.choices((0, 1, 2), weights=(92, 5, 3))[0] if plan.startswith("click") else 0
-        history += [f"{plan} (nothing changed)"] * misses
+        behind += [(plan, NOTHING)] * misses
         if misses == 2 and _opens(plan, plans[number + 1]):
             continue  # what there is to choose from may be on the screen already
-        if misses and number == len(behind) - 1:
-            return PlanQuestion(_prompt(lines[0], history), plan)
-        history.append(plan)
-    return PlanQuestion(_prompt(lines[0], history), plans[due])
+        if misses and number == due - 1:
+            return PlanQuestion(task, tuple(behind), plan)
+        behind.append((plan, ""))
+    return PlanQuestion(task, tuple(behind), plans[due])
 
 
 def _opens(plan: str, following: str) -> bool:
     """Whether a plan opens a list, from which the next one chooses."""
     return plan.endswith(" field") and following.startswith("click")
-
-
-def _prompt(task: str, history: list[str]) -> str:
-    return "\n".join([task, *(f"{number}. {line}" for number, line in enumerate(history, 1)), "Next?"])
 
 
 def _task(rng: random.Random, parts: list[str]) -> str:
@@ -150,19 +155,45 @@ def _task(rng: random.Random, parts: list[str]) -> str:
 
 
 def _clause(rng: random.Random, words: Words) -> _Clause:
-    opening, closing = rng.choice(_QUOTES) if rng.random() < 0.85 else ("", "")
+    opening, closing = rng.choice(_QUOTES) if rng.random() < 0.9 else ("", "")
 
     def said(text: str) -> str:
         return f"{opening}{text}{closing}"
 
-    name = words.label()
+    name = _name(rng, words)
     maker = rng.choices((_fill, _tick, _choose, _button, _link, _pick_from, _key), weights=(9, 5, 4, 8, 4, 3, 1))[0]
     return maker(_Topic(rng, words, name, said))
 
 
+def _name(rng: random.Random, words: Words) -> str:
+    """A label, or one of the kind that small words hold together: "Number of guests"."""
+    if rng.random() < 0.75:
+        return words.label()
+    small = rng.choice(_SMALL) + (f" {rng.choice(('a', 'the', 'my', 'your'))}" if rng.random() < 0.3 else "")
+    text = f"{words.word().lower()} {small} {words.word().lower()}"
+    return text[:1].upper() + text[1:]
+
+
+def _value(rng: random.Random, words: Words) -> str:
+    """What people type into forms."""
+    first, second = words.word().capitalize(), words.word().capitalize()
+    street = rng.choice(("Street", "Road", "Lane", "Avenue", "Square", "Way"))
+    return rng.choice(
+        (
+            lambda: str(rng.randint(1, 30)),
+            lambda: f"{first} {second}",
+            lambda: f"{first} {street} {rng.randint(1, 299)}",
+            lambda: f"{rng.randint(1, 299)} {first} {street}",
+            lambda: f"{rng.randint(100, 999)} {rng.randint(1000, 9999)}",
+            *(words.value,) * 7,
+            *(words.label,) * 4,
+        )
+    )()
+
+
 def _fill(topic: _Topic) -> _Clause:
     rng, words, name, said = topic.rng, topic.words, topic.name, topic.said
-    value = words.value() if rng.random() < 0.7 else words.label()
+    value = _value(rng, words)
     noun = rng.choice(("", "", " field", " box", " input", " text field"))
     the = rng.choice(("", "the ")) if noun else ""
     verb = rng.choice(_TYPE)

@@ -99,7 +99,9 @@ def peak_memory(folder: Path, kind: str, dtype: str, threads: int) -> int:
 
 def _one_step(kind: str, folder: Path, dtype: str, threads: int) -> int:
     use_threads(threads)
-    model: SpokenModel = Engine(folder, dtype=dtype) if kind == "ours" else TransformersModel(folder, dtype=dtype)
+    model: SpokenModel = (
+        Engine(folder, dtype=dtype, device="cpu") if kind == "ours" else TransformersModel(folder, dtype=dtype)
+    )
     dialect = load_dialect(model.dialect)
     play(model, episode(dialect, screens(1)), dialect)
     return _highest_resident_bytes()

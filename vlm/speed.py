@@ -108,7 +108,7 @@ def use_threads(count: int | None) -> int:
 
 def load_pair(folder: Path, dtype: str, *, library: bool) -> tuple[Engine, TransformersModel | None]:
     """The engine, and transformers on the same checkpoint; neither ends a reply before its length is reached."""
-    ours = Engine(folder, dtype=dtype)
+    ours = Engine(folder, dtype=dtype, device="cpu")
     ours.stop_ids = frozenset()
     if not library:
         return ours, None

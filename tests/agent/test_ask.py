@@ -3,13 +3,17 @@
 import json
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import av
 import pytest
 from PIL import Image
 
+from action_space.geometry import Frame, Size
 from agent.cli import main
+from agent.recorder import Recorder, claimed
+from agent.trajectory import Header, Settings, Step, Versions
 
 WHITE = (255, 255, 255)
 BOXES = '```json\n[{"bbox_2d": [56, 28, 112, 84], "label": "cat"}, {"bbox_2d": [0, 0, 280, 140], "label": "all"}]\n```'
@@ -106,6 +110,37 @@ def test_a_video_is_asked_about_in_its_own_time(ask: Ask, recording: Path) -> No
     assert ask("A red screen.", recording, "What is it?")[:2] == (0, "A red screen.\n")
     code, _, complained = ask("x", recording, "cats", "--task-format", "box")
     assert code == 2 and "is for pictures" in complained
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A recorded run: five screenshots, four seconds apart."""
+    versions = Versions(clickwright="1", model="m", dialect="compact", env="browser")
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    with claimed(tmp_path / "run") as folder:
+        recorder = Recorder.start(folder, Header(task="t", created=begun, versions=versions, settings=Settings()))
+    for number in range(5):
+        image = recorder.save_image(Image.new("RGB", (280, 140), (40 * number, 0, 0)))
+        started = begun + timedelta(seconds=4 * number)
+        frame = Frame(Size(280, 140), Size(280, 140))
+        recorder.write(Step(number=number + 1, started=started, image=image, frame=frame))
+    recorder.close()
+    return folder
+
+
+def test_a_run_is_asked_about_in_its_own_time(ask: Ask, run: Path) -> None:
+    options = ("--task-format", "span", "--from", 4, "--to", 12, "--json")
+    code, said, _ = ask("The given query happens in 0.0 - 4.0 seconds.", run, "it turns red", *options)
+    result = json.loads(said)
+    assert code == 0
+    assert result["answer"] == [{"start_s": 4.0, "end_s": 8.0, "label": ""}]
+    assert (result["frames"], result["from_s"]) == (4, 4.0)
+    assert ask("It turned red.", run, "What happened?")[:2] == (0, "It turned red.\n")
+    code, _, complained = ask("x", run, "What?", "--from", 99)
+    assert code == 2 and "fewer than two pictures" in complained and complained.count("\n") == 1
+    (run / "images" / next(iter(path.name for path in (run / "images").iterdir()))).write_bytes(b"")
+    code, _, complained = ask("x", run, "What?")
+    assert code == 2 and "not a picture that can be read" in complained
 
 
 def test_a_count_that_contradicts_itself_says_so(ask: Ask, picture: Path) -> None:
@@ -213,7 +248,7 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("none.png", "x"), "No such file"),
     (("text.png", "x"), "no video in it"),
     (("clip.mp4", "x"), "not a picture"),
-    (("folder", "x"), "Is a directory"),
+    (("folder", "x"), "is not a run: it has no run.json"),
     (("strip.png", "x"), "aspect ratio"),
     (("picture.png",), "prompt is empty"),
     (("picture.png", " ", "--task-format", "box"), "prompt is empty"),

@@ -34,7 +34,17 @@ from agent.planner import model_frame
 from vlm.backends.engine import Engine
 from vlm.backends.transformers import TransformersModel
 from vlm.shapes import SHAPES, write_random
-from vlm.speed import Limits, Pair, alternate, limits, load_pair, measure_parts, use_threads
+from vlm.speed import (
+    Forcing,
+    Limits,
+    Pair,
+    alternate,
+    limits,
+    load_pair,
+    measure_forcing,
+    measure_parts,
+    use_threads,
+)
 
 SCREEN = Size(1280, 720)
 STEPS, TOKENS_OUT = 5, 24
@@ -88,6 +98,13 @@ def measure_steps(ours: Engine, theirs: SpokenModel | None, pairs: int) -> Pair:
 
     my_s, their_s = alternate(pairs, mine, (lambda: play(theirs, prompts, dialect)) if theirs else None)
     return Pair("whole step", my_s / STEPS, their_s / STEPS if their_s else None)
+
+
+def measure_grammar(ours: Engine, pairs: int) -> Forcing | None:
+    """What the dialect's grammar saves in the reply of one step, None if it has none."""
+    dialect = load_dialect(ours.dialect)
+    grammar = dialect.grammar(model_frame(Frame(SCREEN, SCREEN), dialect))
+    return measure_forcing(ours, episode(dialect, screens(1))[0], grammar, pairs) if grammar else None
 
 
 def peak_memory(folder: Path, kind: str, dtype: str, threads: int) -> int:
@@ -159,10 +176,17 @@ def bench(
             machine = limits(ours, found)
         tell("whole steps")
         found.append(measure_steps(ours, theirs, pairs))
+        tell("grammar")
+        forcing = measure_grammar(ours, pairs)
         tell("memory")
         kinds = ["ours", "theirs"] if library else ["ours"]
         memory = {kind: peak_memory(folder, kind, dtype, count) for kind in kinds}
     _show(console, found, machine, memory)
+    if forcing:
+        console.print(
+            f"held to its grammar, {forcing.forced} of the {forcing.tokens} tokens of an action are not sampled: "
+            f"{forcing.held_s * 1000:.1f} ms, and {forcing.free_s * 1000:.1f} ms for as many free ones"
+        )
     if json_file:
         result = {
             "model": shape or model,
@@ -173,6 +197,7 @@ def bench(
             "pairs": pairs,
             "seconds": [asdict(pair) | {"ratio": pair.ratio} for pair in found],
             "limits": asdict(machine) if machine else None,
+            "grammar": asdict(forcing) if forcing else None,
             "peak_bytes": memory,
         }
         json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -65,6 +65,8 @@ def test_ours_and_transformers_are_measured_on_the_same(checkpoint: Path, tmp_pa
     assert [pair["name"] for pair in found["seconds"]] == ["vision encode", "prefill", "decode a token", "whole step"]
     assert all(pair["ours_s"] > 0 and pair["theirs_s"] > 0 and pair["ratio"] > 0 for pair in found["seconds"])
     assert found["limits"]["prefill_share"] > 0 and found["limits"]["decode_share"] > 0
+    grammar = found["grammar"]
+    assert 5 < grammar["forced"] < grammar["tokens"] and grammar["held_s"] > 0 and grammar["free_s"] > 0
     assert found["peak_bytes"]["ours"] > 50e6 and found["dtype"] == "float32"
 
 

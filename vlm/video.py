@@ -90,6 +90,8 @@ def read_video(path: Path, sampling: Sampling = Sampling()) -> Clip:
             if container.format.name in _NO_VIDEOS or not container.streams.video:
                 raise ConfigError(f"{str(path)!r} has no video in it")
             return _read(container, sampling)
+    except av.error.EOFError as error:
+        raise ConfigError(f"the video {str(path)!r} ends before its first frame") from error
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(f"cannot read the video {str(path)!r}: {reason}") from error

@@ -233,6 +233,21 @@ def test_what_else_can_be_drawn(
     assert (coloured(tmp_path / name) is None) == (reply == "[]")
 
 
+@pytest.mark.parametrize("mode", ["CMYK", "I;16", "RGBA", "LA", "P", "1"])
+def test_pictures_of_every_kind(ask: Ask, tmp_path: Path, mode: str) -> None:
+    grey = Image.new("L", (280, 140), 128)
+    kind = Image.new(mode, (280, 140), 128 * 257) if mode == "I;16" else grey.convert(mode)
+    kind.save(path := tmp_path / "picture.tiff")
+    assert ask("Grey.", path, "What?") == (0, "Grey.\n", "")
+
+
+def test_a_picture_of_one_pixel(ask: Ask, tmp_path: Path) -> None:
+    Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
+    boxes = '[{"bbox_2d": [0, 0, 56, 56], "label": "all"}]'
+    code, said, _ = ask(boxes, tmp_path / "dot.png", "it", "--task-format", "box", "--json")
+    assert (code, json.loads(said)["answer"]) == (0, [{"box": [0, 0, 1, 1], "label": "all"}])
+
+
 def test_a_photo_is_asked_about_upright(ask: Ask, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned right by a quarter
@@ -250,6 +265,11 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("clip.mp4", "x"), "not a picture"),
     (("folder", "x"), "is not a run: it has no run.json"),
     (("strip.png", "x"), "aspect ratio"),
+    (("cut.png", "x"), "cannot read the picture 'cut.png'"),
+    (("cut.jpg", "x"), "cannot read the picture 'cut.jpg'"),
+    (("cut.gif", "x"), "cannot read the picture 'cut.gif'"),
+    (("empty.png", "x"), "not a picture"),
+    (("none.mkv", "x"), "ends before its first frame"),
     (("picture.png",), "prompt is empty"),
     (("picture.png", " ", "--task-format", "box"), "prompt is empty"),
     (("picture.png", " , ", "--task-format", "keys"), "keys"),
@@ -276,6 +296,13 @@ def test_wrong_usage_is_one_line_and_2(
     Path("clip.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(99))
     Path("folder").mkdir()
     Image.new("RGB", (1, 900)).save("strip.png")
+    Path("empty.png").touch()
+    for name in ("cut.png", "cut.jpg", "cut.gif"):
+        Image.effect_noise((90, 90), 80).convert("RGB").save(name)
+        Path(name).write_bytes(Path(name).read_bytes()[:-900])
+    with av.open("none.mkv", "w") as container:
+        container.add_stream("mpeg4", rate=5).width = 280
+        container.start_encoding()
     code, said, complained = ask(None, *arguments, "--json")
     assert code == 2, complained
     assert complained.startswith("agent: ") and complained.count("\n") == 1 and complaint in complained

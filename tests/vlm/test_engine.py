@@ -399,6 +399,7 @@ def test_a_prompt_beyond_the_context(engine: Engine) -> None:
 def test_a_picture_of_impossible_shape(engine: Engine) -> None:
     with pytest.raises(ModelError, match="aspect ratio"):
         engine.generate(asking(Image.new("RGB", (1000, 2))))
+    assert engine.generate(asking(Image.new("RGB", (1, 1))), max_new_tokens=1).tokens_out == 1
 
 
 def test_a_grammar_is_followed_and_what_it_forces_is_fed_in_one_piece(engine: Engine) -> None:

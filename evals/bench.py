@@ -61,7 +61,8 @@ def screens(count: int) -> list[Image.Image]:
         pen = ImageDraw.Draw(picture)
         for row in range(12):
             pen.rectangle((40, 30 + 55 * row, 900, 70 + 55 * row), fill="white", outline="#888")
-            pen.text((52, 42 + 55 * row), f"Row {row}: item {row * 37 % 101} of step {number if row < number else 0}")
+            words = f"Row {row}: item {row * 37 % 101} of step {number if row < number else 0}"
+            pen.text((52, 42 + 55 * row), words, fill="black")
         found.append(picture)
     return found
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import av
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
 from action_space.geometry import Frame, Size
 from agent.cli import main
@@ -219,6 +219,25 @@ def test_a_point_is_not_covered_by_its_label(ask: Ask, picture: Path, tmp_path: 
         assert drawn.getpixel((abs(x - 3), y)) != WHITE, "its ring"
     left, top, right, bottom = coloured(out) or (0, 0, 0, 0)
     assert right - left > 120 and 0 <= left < right <= 280 and 0 <= top < bottom <= 140, "the whole label is there"
+
+
+def has_font(name: str) -> bool:
+    try:
+        return bool(ImageFont.truetype(name, 12))
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(("label", "font"), [("Größe", "DejaVuSans.ttf"), ("漢字", "NotoSansCJK-Regular.ttc")])
+def test_labels_in_other_letters_can_be_read(ask: Ask, picture: Path, tmp_path: Path, label: str, font: str) -> None:
+    if not has_font(font):
+        pytest.skip("no font of this machine has these letters")
+    drawn = []
+    for text in (label, "".join(letter if letter.isascii() else "\U0010fffe" for letter in label)):
+        reply = json.dumps({"point_2d": [40, 70], "label": text})
+        assert ask(reply, picture, "x", "--task-format", "point", "--draw", tmp_path / "out.png")[0] == 0
+        drawn.append((tmp_path / "out.png").read_bytes())
+    assert drawn[0] != drawn[1], "not the box that stands for a letter that is not there"
 
 
 @pytest.mark.parametrize("name", ["out.jpg", "out.webp"])

@@ -55,6 +55,12 @@ def test_an_episode_asks_about_one_screen_more_each_step() -> None:
     assert pictures == [1, 2, 3]
 
 
+def test_no_two_screens_are_the_same() -> None:
+    """A picture that was seen before is not encoded again: an episode of equal ones would measure next to nothing."""
+    shown = bench.screens(bench.STEPS)
+    assert len({picture.tobytes() for picture in shown}) == bench.STEPS
+
+
 @pytest.mark.slow
 def test_ours_and_transformers_are_measured_on_the_same(checkpoint: Path, tmp_path: Path) -> None:
     out = tmp_path / "bench.json"

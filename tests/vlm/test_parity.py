@@ -12,6 +12,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 from tiny import END, IMAGE, START, VIDEO, hf_model, save_hf
 
+from vlm import layers
 from vlm.checkpoint import load_checkpoint
 from vlm.config import RopeCompat
 from vlm.language import KVCache
@@ -214,6 +215,17 @@ def test_logits_with_cache_and_without(pair: tuple[Any, Qwen25VL]) -> None:
             whole = torch.cat((whole, token), dim=1)
             logits = ours(token, position_ids=position, cache=cache).logits
             assert_close(ours(whole, **inputs).logits[:, -1:], logits)
+
+
+@pytest.mark.parametrize("kind", ["full", "causal", "masked"])
+def test_attention_is_the_same_with_many_scores(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a number of scores on it is computed in another way, which needs less memory."""
+    torch.manual_seed(0)
+    q, k, v = torch.randn(2, 4, 9, 8), torch.randn(2, 2, 9, 8), torch.randn(2, 2, 9, 8)
+    mask = torch.ones(9, 9, dtype=torch.bool).tril(2) if kind == "masked" else None
+    few = layers.attention(q, k, v, mask, causal=kind == "causal")
+    monkeypatch.setattr(layers, "MOST_SCORES", 2 * 4 * 9 * 9 - 1)
+    torch.testing.assert_close(layers.attention(q, k, v, mask, causal=kind == "causal"), few)
 
 
 def test_chunked_prefill_equals_one_pass(pair: tuple[Any, Qwen25VL]) -> None:

@@ -21,6 +21,7 @@ LATER: dict[str, tuple[str, str]] = {
     "model": ("agent.model:app", "List, inspect, convert and quantize models."),
     "train": ("agent.train:app", "Make the bundled model: draw screens, train, export."),
     "eval": ("evals.cli:app", "Measure a model on a benchmark."),
+    "replay": ("evals.replay_cli:app", "Ask a model again on recorded runs, without a device."),
     "serve": ("agent.serve:app", "Serve a model behind an OpenAI-compatible address."),
     "bench": ("evals.bench:app", "Measure speed and memory, against transformers or a server."),
 }

@@ -1,16 +1,14 @@
 """`agent eval`: how good a model is, by named rules."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import track
-from rich.table import Column, Table
+from rich.table import Table
 
 from action_space.errors import ConfigError
 from action_space.geometry import Size
@@ -18,7 +16,7 @@ from agent.cli import Spec
 from evals.benchmarks import BENCHMARKS
 from evals.online.miniwob.tasks import FIRST_EVALUATION_SEED, MAX_STEPS, SCALE, choose_tasks
 from evals.outcome import Outcome, score_predictions
-from evals.scoring import Comparison, Result
+from evals.tables import details, notes_console, protocol_table, results_console, tell_left_out, tell_warnings
 
 app = typer.Typer(
     name="eval", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -133,13 +131,6 @@ def write_json(path: Path, result: dict[str, object]) -> None:
         raise ConfigError(f"cannot write --json {str(path)!r}: {error.strerror}") from error
 
 
-SHOWN = 20
-"""Problems that are printed; the JSON file has them all."""
-
-WIDE = 140
-"""Columns where stdout is no terminal, so that nothing is cut."""
-
-
 def _command(benchmark: str) -> Callable[..., None]:
     def score(
         data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder with the benchmark's own files.")],
@@ -169,53 +160,12 @@ for _name in BENCHMARKS:
 
 def show_outcome(outcome: Outcome) -> None:
     """The table on stdout; what was left out on stderr."""
-    notes = Console(stderr=True, highlight=False, soft_wrap=True)
-    for title, broken in (("rows of the data", outcome.broken), ("predictions", outcome.problems)):
-        if broken:
-            notes.print(f"{len(broken)} {title} left out:")
-        for each in broken[:SHOWN]:
-            notes.print(f"  {escape(each.where)}: {escape(each.why)}")
-        if len(broken) > SHOWN:
-            notes.print(f"  and {len(broken) - SHOWN} more; --json FILE writes them all")
-    for warning in outcome.warnings:
-        notes.print(f"warning: {escape(warning)}")
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = WIDE
-    console.print(_outcome_table(outcome))
+    notes = notes_console()
+    tell_left_out(notes, "rows of the data", outcome.broken)
+    tell_left_out(notes, "predictions", outcome.problems)
+    tell_warnings(notes, outcome.warnings)
+    console = results_console()
+    console.print(protocol_table(f"{outcome.benchmark}, {outcome.file}", outcome.comparisons))
     for comparison in outcome.comparisons:
-        for line in _details(comparison):
+        for line in details(comparison):
             console.print(f"{comparison.rule.name}: {line}", soft_wrap=True)
-
-
-def _outcome_table(outcome: Outcome) -> Table:
-    blind = list(outcome.comparisons[0].baselines)
-    heads = [Column(head, no_wrap=True) for head in ("protocol", "score", "95 % interval", "n", *blind)]
-    table = Table(*heads, title=f"{outcome.benchmark}, {outcome.file}", box=SIMPLE_HEAD)
-    for comparison in outcome.comparisons:
-        table.add_row(
-            f"{comparison.rule.name} {comparison.rule.version}",
-            _percent(comparison.model.value),
-            _interval(comparison.model),
-            str(comparison.model.n),
-            *(_percent(comparison.baselines[name].value) for name in blind),
-        )
-    return table
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"
-
-
-def _interval(result: Result) -> str:
-    return "-" if result.low is None or result.high is None else f"{result.low:.1%} to {result.high:.1%}"
-
-
-def _details(comparison: Comparison) -> Sequence[str]:
-    model = comparison.model
-    lines = []
-    if model.parts:
-        lines.append(", ".join(f"{name} {value:.3f}" for name, value in model.parts.items()))
-    if model.skipped:
-        lines.append("skipped " + ", ".join(f"{count} ({reason})" for reason, count in model.skipped.items()))
-    return lines

@@ -30,14 +30,14 @@ class Outcome:
             "benchmark": self.benchmark,
             "predictions": self.file,
             "steps": self.steps,
-            "protocols": {each.rule.name: _comparison_as_json(each) for each in self.comparisons},
+            "protocols": {each.rule.name: comparison_as_json(each) for each in self.comparisons},
             "broken_rows": [asdict(each) for each in self.broken],
             "problems": [asdict(each) for each in self.problems],
             "warnings": list(self.warnings),
         }
 
 
-def _comparison_as_json(comparison: Comparison) -> Mapping[str, object]:
+def comparison_as_json(comparison: Comparison) -> Mapping[str, object]:
     baselines = {name: _result_as_json(each) for name, each in comparison.baselines.items()}
     return {"version": comparison.rule.version, **_result_as_json(comparison.model), "baselines": baselines}
 

@@ -1,0 +1,78 @@
+"""What a replay prints: the numbers of every model, the rules, the differences, the bars."""
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Column, Table
+
+from evals.bars import Bar, is_met, reached
+from evals.difference import Difference
+from evals.standing import METRICS, Standing
+from evals.tables import details, percent, protocol_table, results_console
+
+LISTED = 10
+"""Steps that a difference names; the JSON has them all."""
+
+
+def show(standings: Sequence[Standing], differences: Sequence[Difference], bars: Sequence[Bar]) -> None:
+    """All of it on stdout, nothing of which changes from replay to replay."""
+    console = results_console()
+    console.print(numbers_table(standings))
+    for standing in standings:
+        console.print(protocol_table(standing.label, standing.comparisons))
+        for comparison in standing.comparisons:
+            for line in details(comparison):
+                console.print(f"{comparison.rule.name}: {line}", soft_wrap=True)
+    for difference in differences:
+        console.print(difference_table(difference))
+        for line in _changed(difference):
+            console.print(escape(line), soft_wrap=True)
+    for bar in bars:
+        for standing in standings:
+            verdict = "met" if is_met(bar, standing) else "missed"
+            value = percent(reached(bar, standing))
+            console.print(f"bar {bar.name} {bar.least:.1%}: {verdict}, {value} ({escape(standing.label)})")
+
+
+def numbers_table(standings: Sequence[Standing]) -> Table:
+    """A row for each model."""
+    heads = ["model", "dialect", "asked", *(name.replace("_", " ") for name in METRICS), "tokens in", "out"]
+    table = Table(*(Column(head, no_wrap=True) for head in heads), box=SIMPLE_HEAD)
+    for standing in standings:
+        tokens = (f"{count:,}" for count in standing.tokens)
+        numbers = (percent(value) for value in standing.metrics.values())
+        table.add_row(escape(standing.label), standing.dialect, str(len(standing.answers)), *numbers, *tokens)
+    return table
+
+
+def difference_table(difference: Difference) -> Table:
+    """The numbers of both, and what lies between."""
+    one, other = difference.one, difference.other
+    table = Table("", escape(one.label), escape(other.label), "difference", "95 % interval", box=SIMPLE_HEAD)
+    for name, change in difference.changes.items():
+        within = f"{difference.low:+.1%} to {difference.high:+.1%}" if name == "step_success" else ""
+        table.add_row(
+            name.replace("_", " "),
+            percent(one.metrics.get(name)),
+            percent(other.metrics.get(name)),
+            "-" if change is None else f"{change:+.1%}",
+            within,
+        )
+    return table
+
+
+def _changed(difference: Difference) -> list[str]:
+    only_one, only_other = difference.only_one, difference.only_other
+    counts = (
+        f"right in both {difference.both}, only in {difference.one.label} {len(only_one)}, "
+        f"only in {difference.other.label} {len(only_other)}, in neither {difference.neither}"
+    )
+    return [counts, *_named("no longer right", only_one), *_named("newly right", only_other)]
+
+
+def _named(title: str, names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return [f"{title}: {', '.join(names[:LISTED])}{more}"]

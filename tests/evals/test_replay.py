@@ -12,10 +12,12 @@ from PIL import Image
 from action_space.actions import Action, Ask, Click, Finish, Scroll, Type, Wait
 from action_space.geometry import Point
 from agent.cli import main
+from evals.replay import Mode
 
 CLICK, TYPE, DONE = Click(point=Point(200, 100)), Type(text="Ada"), Finish(status="success")
 NEAR, FAR = Click(point=Point(210, 110)), Click(point=Point(500, 300))
 
+Runs = Any  # of conftest.py, which no test can import
 Said = Callable[..., str]
 Speak = Callable[..., str]
 
@@ -36,7 +38,7 @@ def replay(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, Any, 
 Replay = Callable[..., tuple[int, Any, str]]
 
 
-def test_every_step_is_compared_with_what_was_done(runs: Any, script: Said, replay: Replay) -> None:
+def test_every_step_is_compared_with_what_was_done(runs: Runs, script: Said, replay: Replay) -> None:
     run = runs.make("form", [CLICK, TYPE, CLICK, DONE])
     code, found, notes = replay(run, "--model", script(NEAR, "Type(text='Bob')", FAR, DONE))
     assert code == 0 and found["questions"] == 4
@@ -59,7 +61,7 @@ def test_every_step_is_compared_with_what_was_done(runs: Any, script: Said, repl
     assert "4 steps asked in" in notes
 
 
-def test_history_is_the_recorded_one_or_the_models_own(runs: Any, script: Said, speak: Speak) -> None:
+def test_history_is_the_recorded_one_or_the_models_own(runs: Runs, script: Said, speak: Speak) -> None:
     from agent.models import load_model
     from evals.protocols import load_rule
     from evals.recordings import acts_of, read_recordings
@@ -68,7 +70,7 @@ def test_history_is_the_recorded_one_or_the_models_own(runs: Any, script: Said, 
     run = runs.make("form", [CLICK, TYPE, DONE])
     (recording,) = read_recordings([run]).runs
 
-    def last_prompt(mode: Any) -> str:
+    def last_prompt(mode: Mode) -> str:
         model: Any = load_model(script(NEAR, TYPE, DONE))
         rule = load_rule("recorded")
         list(ask_again(model, recording, mode, lambda q, a: rule.score(q.scored, acts_of(a)).value == 1, Choices()))
@@ -83,7 +85,7 @@ def test_history_is_the_recorded_one_or_the_models_own(runs: Any, script: Said, 
     assert own in last_prompt("semi-online") and recorded not in last_prompt("semi-online")
 
 
-def test_semi_online_stops_at_the_first_miss(runs: Any, script: Said, replay: Replay) -> None:
+def test_semi_online_stops_at_the_first_miss(runs: Runs, script: Said, replay: Replay) -> None:
     runs.make("a", [CLICK, TYPE, DONE])
     runs.make("b", [TYPE, DONE])
     said = script(NEAR, FAR, TYPE, DONE)
@@ -101,7 +103,7 @@ def test_semi_online_stops_at_the_first_miss(runs: Any, script: Said, replay: Re
     assert model["metrics"]["progress"] == pytest.approx((1 / 3 + 1) / 2)
 
 
-def test_what_holds_no_right_answer_is_left_out_and_said(runs: Any, script: Said, replay: Replay) -> None:
+def test_what_holds_no_right_answer_is_left_out_and_said(runs: Runs, script: Said, replay: Replay) -> None:
     runs.make("good", [CLICK, None, Ask(question="which?"), DONE])
     runs.make("bad", [CLICK, CLICK], reason="failure")
     runs.make("dull", [CLICK, Wait()], effect="none")
@@ -120,16 +122,14 @@ def test_what_holds_no_right_answer_is_left_out_and_said(runs: Any, script: Said
     assert found["models"][0]["metrics"]["step_success"] == 1
 
 
-def test_target_boxes_decide_where_they_are_known(runs: Any, script: Said, replay: Replay) -> None:
+def test_target_boxes_decide_where_they_are_known(runs: Runs, script: Said, replay: Replay) -> None:
     run = runs.make("boxed", [CLICK, CLICK], targets=({"left": 100, "top": 80, "right": 400, "bottom": 121},))
     wide, beside = Click(point=Point(399, 120)), Click(point=Point(200, 121))
     _, found, _ = replay(run, "--model", script(wide, beside))
     assert [step["value"] for step in found["models"][0]["steps"]] == [1, 0]
 
 
-def test_two_replays_are_the_same_bytes(
-    runs: Any, script: Said, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_two_replays_are_the_same_bytes(runs: Runs, script: Said, capsys: pytest.CaptureFixture[str]) -> None:
     for name in "abc":
         runs.make(name, [CLICK, TYPE, DONE])
     said = script(NEAR, TYPE, DONE, FAR, TYPE)
@@ -144,7 +144,7 @@ def test_two_replays_are_the_same_bytes(
     assert '"seconds"' not in printed("--json") and '"seconds"' in printed("--json", "--times")
 
 
-def test_differences_between_two_models(runs: Any, script: Said, replay: Replay, tmp_path: Path) -> None:
+def test_differences_between_two_models(runs: Runs, script: Said, replay: Replay, tmp_path: Path) -> None:
     for name in "ab":
         runs.make(name, [CLICK, TYPE])
     good, worse = script(CLICK, TYPE, CLICK, TYPE), script(CLICK, TYPE, FAR, Type(text="Bob"))
@@ -161,7 +161,7 @@ def test_differences_between_two_models(runs: Any, script: Said, replay: Replay,
     assert again["differences"][0]["one"].endswith("(earlier.json)")
 
 
-def test_the_table_of_differences(runs: Any, script: Said, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_of_differences(runs: Runs, script: Said, capsys: pytest.CaptureFixture[str]) -> None:
     run = runs.make("a", [CLICK, TYPE])
     with pytest.raises(SystemExit):
         main(["replay", str(run), "--model", script(CLICK, TYPE), "--model", script(CLICK, FAR)])
@@ -170,19 +170,19 @@ def test_the_table_of_differences(runs: Any, script: Said, capsys: pytest.Captur
 
 
 @pytest.mark.parametrize(("bar", "code"), [("step_success=0.5", 0), ("step_success=0.51", 1), ("osatlas-14=1", 1)])
-def test_a_missed_bar_ends_with_1(bar: str, code: int, runs: Any, script: Said, replay: Replay) -> None:
+def test_a_missed_bar_ends_with_1(bar: str, code: int, runs: Runs, script: Said, replay: Replay) -> None:
     run = runs.make("a", [CLICK, TYPE])
     ended, found, _ = replay(run, "--model", script(CLICK, FAR), "--bar", bar)
     assert ended == found["exit_code"] == code and found["bars"][0]["met"] is (code == 0)
 
 
-def test_a_number_that_no_step_has_meets_no_bar(runs: Any, script: Said, replay: Replay) -> None:
+def test_a_number_that_no_step_has_meets_no_bar(runs: Runs, script: Said, replay: Replay) -> None:
     run = runs.make("a", [TYPE])
     code, found, _ = replay(run, "--model", script(TYPE), "--bar", "grounding=0")
     assert code == 1 and found["bars"][0]["value"] is None
 
 
-def test_broken_runs_and_pictures_are_named_and_the_rest_is_asked(runs: Any, script: Said, replay: Replay) -> None:
+def test_broken_runs_and_pictures_are_named_and_the_rest_is_asked(runs: Runs, script: Said, replay: Replay) -> None:
     runs.make("good", [CLICK])
     gone = runs.make("gone", [CLICK, TYPE])
     steps = (gone / "steps.jsonl").read_text().splitlines()
@@ -199,7 +199,7 @@ def test_broken_runs_and_pictures_are_named_and_the_rest_is_asked(runs: Any, scr
     assert "is 10x10, and the step says 640x360" in notes and "steps.jsonl:1: number: " in notes
 
 
-def test_a_model_that_fails_in_between_leaves_what_it_said(runs: Any, script: Said, replay: Replay) -> None:
+def test_a_model_that_fails_in_between_leaves_what_it_said(runs: Runs, script: Said, replay: Replay) -> None:
     run = runs.make("a", [CLICK, TYPE, DONE])
     code, found, notes = replay(run, "--model", script(CLICK), "--model", script(CLICK), "--bar", "type=0")
     assert code == found["exit_code"] == 4 and len(found["models"]) == 1
@@ -222,20 +222,20 @@ def test_a_model_that_fails_in_between_leaves_what_it_said(runs: Any, script: Sa
         (["BAD"], "nothing can be asked again: 1 steps of a run that ended with failure; --any-outcome takes"),
     ],
 )
-def test_what_is_wrong_is_one_line(arguments: list[str], words: str, runs: Any, replay: Replay) -> None:
+def test_what_is_wrong_is_one_line(arguments: list[str], words: str, runs: Runs, replay: Replay) -> None:
     places = {"RUN": str(runs.make("a", [CLICK])), "BAD": str(runs.make("bad", [CLICK], reason="failure"))}
     code, found, notes = replay(*(places.get(a, a.replace("RUN", places["RUN"])) for a in arguments))
     assert code == 2 and words in found["error"]["text"] and len(notes.splitlines()) == 1
 
 
-def test_history_of_one_dialect_is_told_in_another(runs: Any, script: Said, replay: Replay, speak: Speak) -> None:
+def test_history_of_one_dialect_is_told_in_another(runs: Runs, script: Said, replay: Replay, speak: Speak) -> None:
     run = runs.make("a", [CLICK, Scroll(point=Point(1, 2), direction="down"), DONE])
     said = [speak(action, "ui_tars") for action in (CLICK, Scroll(point=Point(9, 9), direction="down"), DONE)]
     _, found, _ = replay(run, "--model", script(*said), "--dialect", "ui_tars")
     assert found["models"][0]["metrics"]["step_success"] == 1 and found["models"][0]["dialect"] == "ui_tars"
 
 
-def test_a_run_that_moved_is_still_a_run(runs: Any, script: Said, replay: Replay, tmp_path: Path) -> None:
+def test_a_run_that_moved_is_still_a_run(runs: Runs, script: Said, replay: Replay, tmp_path: Path) -> None:
     shutil.move(runs.make("a", [CLICK]), tmp_path / "elsewhere")
     _, found, _ = replay(tmp_path / "elsewhere", "--model", script(CLICK))
     assert found["models"][0]["metrics"]["step_success"] == 1
@@ -260,7 +260,7 @@ def kinds() -> list[Action]:
     ]
 
 
-def test_every_rule_takes_every_pair_of_kinds(runs: Any) -> None:
+def test_every_rule_takes_every_pair_of_kinds(runs: Runs) -> None:
     from evals.protocols import rules_of
     from evals.recordings import acts_of, read_recordings
 

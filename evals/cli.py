@@ -143,8 +143,11 @@ def _command(benchmark: str) -> Callable[..., None]:
         json_file: Annotated[
             Path | None, typer.Option("--json", help="Write all results, and everything left out, to this file.")
         ] = None,
+        report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a report for people.")] = None,
     ) -> None:
         outcome = score_predictions(benchmark, data, predictions, tuple(protocol or ()))
+        if report:
+            write_report(outcome, data, report)
         if json_file:
             write_json(json_file, outcome.as_json())
         show_outcome(outcome)
@@ -156,6 +159,16 @@ def _command(benchmark: str) -> Callable[..., None]:
 
 for _name in BENCHMARKS:
     app.command(_name, help="Score a file of predictions.")(_command(_name))
+
+
+def write_report(outcome: Outcome, data: Path, path: Path) -> None:
+    """The HTML report; what is wrong with the data's pictures is named. Raises ConfigError."""
+    # Templates and pictures, which a table has no use for.
+    from evals.report.build import write_sheet
+    from evals.report.sheets import outcome_sheet
+
+    broken = write_sheet(outcome_sheet(outcome, data), path)
+    tell_left_out(notes_console(), "pictures", broken)
 
 
 def show_outcome(outcome: Outcome) -> None:

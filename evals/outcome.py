@@ -15,7 +15,10 @@ from evals.scoring import Comparison, Result, compare
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """broken: rows of the data that could not be read. problems: predictions that were left out."""
+    """broken: rows of the data that could not be read. problems: predictions that were left out.
+
+    data: the steps themselves; predict: what was done there.
+    """
 
     benchmark: str
     file: str
@@ -24,6 +27,8 @@ class Outcome:
     broken: Sequence[Broken]
     problems: Sequence[Broken]
     warnings: Sequence[str]
+    data: Sequence[Step]
+    predict: Predictions
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -62,7 +67,7 @@ def score_predictions(benchmark: str, data: Path, predictions: Path, protocols: 
     found = read_predictions(predictions, steps)
     warnings = [*found.warnings, *_hints(source, found)]
     comparisons = compare(rules, steps, found)
-    return Outcome(benchmark, predictions.name, len(steps), comparisons, broken, found.problems, warnings)
+    return Outcome(benchmark, predictions.name, len(steps), comparisons, broken, found.problems, warnings, steps, found)
 
 
 def _hints(source: Source, found: Predictions) -> Iterator[str]:

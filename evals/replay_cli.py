@@ -76,7 +76,9 @@ def replay(
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Exit with 1 below it, as step_success=0.8.")
     ] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a report for people.")] = None,
-    times: Annotated[bool, typer.Option("--times", help="Put seconds into the JSON, which differ each time.")] = False,
+    times: Annotated[
+        bool, typer.Option("--times", help="Say seconds in the JSON and the report, which differ each time.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Ask a model again at every step of recorded runs, and compare with what was done."""
@@ -103,6 +105,8 @@ def replay(
         differences = [differ(sides[0], other) for other in sides[1:]]
         code = done.code or (0 if all(is_met(each, one) for each in bars for one in done.standings) else MISSED)
         tell(done)
+        if report:
+            write_report(done, differences, report, times=times)
         if not as_json:
             show(done.standings, differences, bars)
         if as_json:
@@ -200,3 +204,13 @@ def tell(done: Replay) -> None:
         notes.print(f"{escape(standing.label)}: {asked} steps asked in {standing.seconds:.1f} s{each}")
     if done.stopped:
         notes.print(f"agent: stopped early, the numbers are of what was asked until then: {escape(done.stopped)}")
+
+
+def write_report(done: Replay, differences: Sequence[Difference], path: Path, *, times: bool) -> None:
+    """Raises ConfigError if the file cannot be written."""
+    # Templates, which a table has no use for.
+    from evals.report.build import write_sheet
+    from evals.report.sheets import replay_sheet
+
+    sheet = replay_sheet(done.recordings, done.mode, done.standings, differences, done.broken, path, times=times)
+    write_sheet(sheet, path)

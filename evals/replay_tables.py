@@ -50,25 +50,32 @@ def difference_table(difference: Difference) -> Table:
     """The numbers of both, and what lies between."""
     one, other = difference.one, difference.other
     table = Table("", escape(one.label), escape(other.label), "difference", "95 % interval", box=SIMPLE_HEAD)
-    for name, change in difference.changes.items():
-        within = f"{difference.low:+.1%} to {difference.high:+.1%}" if name == "step_success" else ""
-        table.add_row(
-            name.replace("_", " "),
-            percent(one.metrics.get(name)),
-            percent(other.metrics.get(name)),
-            "-" if change is None else f"{change:+.1%}",
-            within,
-        )
+    for row in difference_rows(difference):
+        table.add_row(*row)
     return table
 
 
-def _changed(difference: Difference) -> list[str]:
-    only_one, only_other = difference.only_one, difference.only_other
-    counts = (
-        f"right in both {difference.both}, only in {difference.one.label} {len(only_one)}, "
-        f"only in {difference.other.label} {len(only_other)}, in neither {difference.neither}"
+def difference_rows(difference: Difference) -> list[tuple[str, ...]]:
+    """Name, one, other, difference, its interval."""
+    rows: list[tuple[str, ...]] = []
+    for name, change in difference.changes.items():
+        within = f"{difference.low:+.1%} to {difference.high:+.1%}" if name == "step_success" else ""
+        values = percent(difference.one.metrics.get(name)), percent(difference.other.metrics.get(name))
+        rows.append((name.replace("_", " "), *values, "-" if change is None else f"{change:+.1%}", within))
+    return rows
+
+
+def difference_counts(difference: Difference) -> str:
+    """How many steps changed."""
+    return (
+        f"right in both {difference.both}, only in {difference.one.label} {len(difference.only_one)}, "
+        f"only in {difference.other.label} {len(difference.only_other)}, in neither {difference.neither}"
     )
-    return [counts, *_named("no longer right", only_one), *_named("newly right", only_other)]
+
+
+def _changed(difference: Difference) -> list[str]:
+    gone, new = difference.only_one, difference.only_other
+    return [difference_counts(difference), *_named("no longer right", gone), *_named("newly right", new)]
 
 
 def _named(title: str, names: Sequence[str]) -> list[str]:

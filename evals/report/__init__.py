@@ -1,0 +1,1 @@
+"""An evaluation as one HTML file that opens from disk, with no network."""

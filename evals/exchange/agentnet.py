@@ -23,8 +23,8 @@ from action_space.errors import ConfigError
 from action_space.geometry import Box, Point, Size
 from agent.trajectory import StepError, StopReason
 from evals.benchmarks.agentnet import CLICKS, GivenAction, RecordedStep
-from evals.benchmarks.reading import Broken, Record, load_json, problem
-from evals.exchange.foreign import Foreign, Importer, Taken, pixel, pointer_after, read_picture, steps_of
+from evals.benchmarks.reading import Broken, Record, problem
+from evals.exchange.foreign import Foreign, Importer, Taken, load_document, pixel, pointer_after, read_picture, steps_of
 from evals.exchange.pyautogui_code import merged, read_code
 
 NOTCHES = 3
@@ -73,7 +73,7 @@ def runs(path: Path, task: str) -> Iterator[Foreign | Broken]:
     for file in files:
         for where, raw in _documents(file):
             try:
-                yield _run(file.parent, where, Data.model_validate(load_json(raw)), task)
+                yield _run(file.parent, where, Data.model_validate(load_document(raw)), task)
             except ValueError as error:
                 yield Broken(where, problem(error))
 

@@ -24,8 +24,18 @@ from action_space.errors import ConfigError
 from action_space.geometry import Box, Point, Size
 from action_space.keys import chord
 from agent.trajectory import StepError, StopReason
-from evals.benchmarks.reading import Broken, Record, load_json, problem
-from evals.exchange.foreign import Foreign, Importer, Taken, at_time, decode_base64, one_line, read_picture, steps_of
+from evals.benchmarks.reading import Broken, Record, problem
+from evals.exchange.foreign import (
+    Foreign,
+    Importer,
+    Taken,
+    at_time,
+    decode_base64,
+    load_document,
+    one_line,
+    read_picture,
+    steps_of,
+)
 
 CLICKS = frozenset({"click", "click_element", "click_element_by_index"})
 INPUTS = frozenset({"input", "input_text"})
@@ -109,7 +119,7 @@ def runs(path: Path, task: str) -> Iterator[Foreign | Broken]:
         raise ConfigError("histories of browser-use do not say their task: give it with --task")
     for file in files:
         try:
-            yield _run(file, Data.model_validate(load_json(file.read_bytes())), task)
+            yield _run(file, Data.model_validate(load_document(file.read_bytes())), task)
         except OSError as error:
             yield Broken(str(file), f"cannot be read: {error.strerror}")
         except ValueError as error:

@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from PIL import Image
 
@@ -24,7 +24,7 @@ from action_space.geometry import Box, Frame, Point, Size
 from agent.recorder import Recorder, claimed
 from agent.session import own_version
 from agent.trajectory import Header, Outcome, Settings, Step, StepError, StopReason, Versions
-from evals.benchmarks.reading import Broken, problem
+from evals.benchmarks.reading import Broken, load_json, problem
 
 Row = TypeVar("Row")
 
@@ -228,6 +228,24 @@ def decoded(data: bytes) -> Image.Image:
                 return picture.convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(f"the screenshot is no picture: {one_line(str(error))}") from error
+
+
+def load_document(text: bytes) -> Any:  # noqa: ANN401 (parsed by the caller's model)
+    """JSON whose texts can be written again: half of a surrogate pair becomes a question mark. Raises ValueError."""
+    try:
+        return _writable(load_json(text))
+    except RecursionError as error:
+        raise ValueError("no JSON: nested too deeply") from error
+
+
+def _writable(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_writable(part) for part in value]
+    if isinstance(value, dict):
+        return {_writable(key): _writable(part) for key, part in value.items()}
+    return value
 
 
 def one_line(text: str) -> str:

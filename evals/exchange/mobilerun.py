@@ -21,8 +21,8 @@ from action_space.errors import ConfigError
 from action_space.geometry import Box, Point, Size
 from action_space.keys import canonical_key
 from agent.trajectory import StopReason
-from evals.benchmarks.reading import Broken, Record, load_json, problem
-from evals.exchange.foreign import Foreign, Importer, Taken, read_picture, steps_of
+from evals.benchmarks.reading import Broken, Record, problem
+from evals.exchange.foreign import Foreign, Importer, Taken, load_document, read_picture, steps_of
 
 MACRO, EVENTS, LOOKS = "macro.json", "trajectory.json", "screenshots"
 
@@ -93,7 +93,7 @@ def runs(path: Path, task: str) -> Iterator[Foreign | Broken]:
 
 
 def _run(folder: Path, task: str) -> Foreign:
-    macro = Macro.model_validate(load_json((folder / MACRO).read_bytes()))
+    macro = Macro.model_validate(load_document((folder / MACRO).read_bytes()))
     task = task or macro.description
     if not task:
         raise ValueError("description: it does not say its task: give one with --task")
@@ -109,7 +109,7 @@ def _run(folder: Path, task: str) -> Foreign:
 
 def _ending(path: Path) -> tuple[StopReason, str]:
     try:
-        events = load_json(path.read_bytes())
+        events = load_document(path.read_bytes())
     except (OSError, ValueError):
         return "interrupted", "the run does not say how it ended"
     for raw in reversed(events if isinstance(events, list) else []):

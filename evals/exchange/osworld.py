@@ -16,8 +16,8 @@ from pathlib import Path
 from action_space.errors import ConfigError
 from action_space.geometry import Point
 from agent.trajectory import StopReason
-from evals.benchmarks.reading import Broken, Record, load_json
-from evals.exchange.foreign import Foreign, Importer, Taken, pointer_after, read_picture, steps_of
+from evals.benchmarks.reading import Broken, Record
+from evals.exchange.foreign import Foreign, Importer, Taken, load_document, pointer_after, read_picture, steps_of
 from evals.exchange.pyautogui_code import read_code
 
 ROWS = "traj.jsonl"
@@ -88,7 +88,7 @@ def _steps(folder: Path, rows: Sequence[tuple[str, bytes]]) -> Iterator[Taken | 
     def read(where: str, raw: bytes) -> Taken:
         nonlocal before, pointer
         seen, before = before, ""
-        line = Line.model_validate(load_json(raw))
+        line = Line.model_validate(load_document(raw))
         if line.Error:
             raise ValueError(f"OSWorld failed here: {line.Error}")
         before = line.screenshot_file

@@ -20,8 +20,18 @@ from action_space.dialects.ui_tars import COMPUTER
 from action_space.errors import ConfigError
 from action_space.geometry import Frame, Point, Size
 from agent.trajectory import StopReason
-from evals.benchmarks.reading import Broken, Record, load_json, problem
-from evals.exchange.foreign import Foreign, Importer, Taken, at_time, decode_base64, pixel, pointer_after, steps_of
+from evals.benchmarks.reading import Broken, Record, problem
+from evals.exchange.foreign import (
+    Foreign,
+    Importer,
+    Taken,
+    at_time,
+    decode_base64,
+    load_document,
+    pixel,
+    pointer_after,
+    steps_of,
+)
 
 STATUS: dict[str, StopReason] = {"max_loop": "steps", "user_stopped": "interrupted", "error": "model"}
 """The source's ends that are no claim."""
@@ -70,7 +80,7 @@ def runs(path: Path, task: str) -> Iterator[Foreign | Broken]:
         )
     for file in files:
         try:
-            yield _run(file, Data.model_validate(load_json(file.read_bytes())), task)
+            yield _run(file, Data.model_validate(load_document(file.read_bytes())), task)
         except OSError as error:
             yield Broken(str(file), f"cannot be read: {error.strerror}")
         except ValueError as error:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from action_space.actions import Click, Drag, Finish, LongPress, Open, Press, Scroll, Type, Wait
+from action_space.errors import ConfigError
 from action_space.geometry import Box, Point
 from agent.cli import main
 from agent.trajectory import Trajectory, read_trajectory
@@ -20,6 +21,8 @@ from evals.exchange import IMPORTERS, load_importer
 from evals.exchange.cli import bring_in
 
 Bring = Callable[..., tuple[list[Trajectory], list[str]]]
+
+Document = Any  # of JSON
 
 WIDE, HIGH = 200, 100
 
@@ -45,8 +48,8 @@ def actions(run: Trajectory) -> list[object]:
     return [step.action for step in run.steps]
 
 
-def at(x: int, y: int, **more: Any) -> Click:
-    return Click(point=Point(x, y), **more)
+def at(x: int, y: int, count: int = 1) -> Click:
+    return Click(point=Point(x, y), count=count)
 
 
 # ------------------------------------------------------------------------------------------------------- osworld
@@ -247,7 +250,9 @@ def history(folder: Path, *items: dict[str, object]) -> Path:
     return path
 
 
-def item(*named: dict[str, object], elements: object = None, url: str = "http://a/", **more: object) -> dict[str, object]:
+def item(
+    *named: dict[str, object], elements: object = None, url: str = "http://a/", **more: object
+) -> dict[str, object]:
     state = {"url": url, "title": "A", "tabs": [], "interacted_element": elements or [None] * len(named)}
     return {
         "model_output": {"next_goal": "go on", "action": list(named)},
@@ -373,107 +378,162 @@ def test_browser_use_needs_a_task(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert end.value.code == 2 and "give it with --task" in capsys.readouterr().err
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
 PICTURE = base64.b64encode(png(size=(20, 10))).decode()
-PLAUSIBLE = JSON | st.sampled_from(
-    [PICTURE, "0.png", "[0.5,0.5]", "pyautogui.click(0.5, 0.5)", "DONE", "click", "tap", "human", "gpt", 0.5, 1e308]
-)
-
-
-def record(*names: str) -> st.SearchStrategy[Any]:
-    """Objects with some of these fields, holding anything."""
-    return st.dictionaries(st.sampled_from(names), PLAUSIBLE, max_size=len(names)) | PLAUSIBLE
-
-
-def holding(strategy: st.SearchStrategy[Any], *names: str, **known: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    fields = {name: strategy for name in names} | known
-    return st.fixed_dictionaries({}, optional=fields) | PLAUSIBLE
-
-
-def many(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.lists(strategy, max_size=3) | PLAUSIBLE
-
-
-NAMED = st.dictionaries(
-    st.sampled_from(["click", "input", "scroll", "wait", "done", "navigate", "send_keys"]),
-    record("index", "text", "coordinate_x", "coordinate_y", "url", "pages", "keys", "seconds"),
-    max_size=2,
-)
-ELEMENT = holding(record("x", "y", "width", "height"), "bounds")
-STATE = holding(PLAUSIBLE, "url", "screenshot", screenshot=st.just(PICTURE), interacted_element=many(ELEMENT))
-GIVEN = record("type", "params", "metadata")
-ROWS: dict[str, tuple[str, st.SearchStrategy[Any]]] = {
-    "osworld": ("traj.jsonl", record("step_num", "action", "screenshot_file", "action_timestamp", "response", "Error")),
+POINT = {"x": 0.5, "y": 0.5}
+SOUND: dict[str, tuple[str, Any]] = {
+    "osworld": (
+        "traj.jsonl",
+        {"step_num": 1, "action": "pyautogui.click(5, 5)", "screenshot_file": "step_0.png", "response": "I think"},
+    ),
     "agentnet": (
         "data.json",
-        holding(
-            PLAUSIBLE,
-            "task_id",
-            "instruction",
-            traj=many(holding(record("code", "action", "thought"), "value", image=st.just("0.png"))),
-            steps=many(holding(many(GIVEN), "ground_truth_actions", image=st.just("0.png"))),
-        ),
+        {
+            "task_id": "t",
+            "instruction": "x",
+            "task_completed": True,
+            "traj": [
+                {"index": 0, "image": "0.png", "value": {"code": "pyautogui.click(x=0.5, y=0.5)", "thought": "hm"}},
+                {"index": 1, "image": "0.png", "value": {"code": "pyautogui.dragTo(x=0.5, y=0.5)", "action": "drag"}},
+            ],
+        },
     ),
     "mobilerun": (
         "macro.json",
-        holding(PLAUSIBLE, "description", actions=many(record("action_type", "x", "y", "text", "keycode", "pre_state"))),
+        {
+            "description": "pay",
+            "actions": [{"action_type": "tap", "x": 5, "y": 5, "pre_state": {"nodes": [{"bounds": "0,0,20,10"}]}}],
+        },
     ),
     "browser-use": (
         "history.json",
-        holding(
-            many(holding(many(NAMED), "x", model_output=holding(many(NAMED), "action"), state=STATE)),
-            "history",
-        ),
+        {
+            "history": [
+                item(
+                    {"click": {"index": 3}},
+                    {"input": {"index": 4, "text": "hi", "coordinate_x": 5, "coordinate_y": 5}},
+                    {"scroll": {"down": True, "pages": 1.0}},
+                    elements=[{"bounds": {"x": 1, "y": 2, "width": 4, "height": 1}}],
+                ),
+                item({"done": {"text": "7", "success": True}}, result=[{"is_done": True, "success": True}]),
+            ]
+        },
     ),
     "ui-tars": (
         "share.json",
-        holding(
-            PLAUSIBLE,
-            "instruction",
-            "status",
-            instruction=st.just("do"),
-            conversations=many(
-                holding(
-                    PLAUSIBLE,
-                    "value",
-                    "timing",
-                    **{
-                        "from": st.sampled_from(["human", "gpt"]),
-                        "screenshotBase64": st.just(PICTURE),
-                        "predictionParsed": many(record("action_type", "action_inputs")),
-                    },
-                )
-            ),
-        ),
+        {
+            "instruction": "do",
+            "modelName": "m",
+            "status": "end",
+            "logTime": 7000,
+            "conversations": [
+                {"from": "human", "value": "<image>", "screenshotBase64": PICTURE},
+                {
+                    "from": "gpt",
+                    "value": "Thought: t",
+                    "timing": {"start": 5000, "cost": 1500},
+                    "predictionParsed": [
+                        {
+                            "action_type": "drag",
+                            "action_inputs": {"start_box": "[0,0]", "end_box": "[0.1,0.1,0.3,0.3]"},
+                        },
+                        {"action_type": "type", "action_inputs": {"content": "a"}},
+                    ],
+                },
+            ],
+        },
     ),
 }
+"""A file that can be read whole, for each format."""
+
+JUNK = (
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+        max_leaves=5,
+    )
+    | st.sampled_from(
+        [PICTURE, "0.png", "../0.png", "[0.5,1e400]", "pyautogui.click(1e999, 5)", "DONE", 0.5, 1e308, 10**400]
+    )
+    | st.sampled_from(["swipe", "scroll", "finished", "moveTo(", "[" * 3000, "x\x00y", "keyDown('ctrl')", "\ud800", -1])
+)
+
+
+def places(value: Document, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where something stands in a document."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, part in inside for place in places(part, (*path, key)))]
+
+
+def spoiled(document: Document, data: st.DataObject) -> Document:
+    """A document with something else in one to three places."""
+    document = json.loads(json.dumps(document))
+    for _ in range(data.draw(st.integers(1, 3))):
+        path = data.draw(st.sampled_from(places(document)))
+        if not path:
+            return data.draw(JUNK)
+        holder = document
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] = data.draw(JUNK)
+    return document
 
 
 @pytest.mark.parametrize("form", IMPORTERS)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_whatever_a_file_holds_nothing_but_an_error_for_people_comes_out(
     form: str, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    from action_space.errors import ConfigError
-
     folder = tmp_path_factory.mktemp("fuzz")
-    name, rows = ROWS[form]
-    (folder / "0.png").write_bytes(png(size=(20, 10)))
-    (folder / "step_0.png").write_bytes(png(size=(20, 10)))
-    (folder / "screenshots").mkdir()
-    (folder / "screenshots" / "0000.png").write_bytes(png(size=(20, 10)))
-    content = json.dumps(data.draw(rows)).encode() if data.draw(st.integers(0, 9)) else data.draw(st.binary())
-    (folder / name).write_bytes(content)
+    name, document = SOUND[form]
+    for picture in ("0.png", "step_0.png", "step_1.png", "screenshots/0000.png"):
+        (folder / picture).parent.mkdir(exist_ok=True)
+        (folder / picture).write_bytes(png(size=(20, 10)))
+    sound, broken = json.dumps(document), json.dumps(spoiled(document, data))
+    (folder / name).write_text("\n".join([sound, broken, sound]) if form == "osworld" else broken)
     try:
-        done, broken = bring_in(load_importer(form), folder, folder / "out", "a task")
+        done, left_out = bring_in(load_importer(form), folder, folder / "out", "a task")
     except ConfigError as error:
         assert str(error)
         return
-    assert all(each.where and each.why and "\n" not in each.why for each in broken)
+    assert all(each.where and each.why and "\n" not in each.why for each in left_out)
     for each in done:
         assert read_trajectory(each.folder).steps
+    if form == "osworld":
+        assert done  # the sound rows around it
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=200))
+@pytest.mark.parametrize("form", IMPORTERS)
+def test_bytes_that_are_no_json(form: str, tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    folder = tmp_path_factory.mktemp("fuzz")
+    (folder / SOUND[form][0]).write_bytes(content)
+    done, left_out = bring_in(load_importer(form), folder, folder / "out", "a task")
+    assert not done and left_out
+
+
+@pytest.mark.parametrize("form", IMPORTERS)
+def test_the_sound_files_are_read_whole(form: str, tmp_path: Path, bring: Bring) -> None:
+    name, document = SOUND[form]
+    for picture in ("0.png", "step_0.png", "screenshots/0000.png", "screenshots/step_1.png"):
+        (tmp_path / "d" / picture).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "d" / picture).write_bytes(png(size=(20, 10)))
+    if form == "mobilerun":
+        (tmp_path / "d" / "screenshots" / "step_1.png").unlink()
+    (tmp_path / "d" / name).write_text(json.dumps(document))
+    (run,), left_out = bring(form, tmp_path / "d", "a task")
+    assert run.steps and not left_out
+
+
+@given(code=st.text(max_size=60) | st.from_regex(r"pyautogui\.[a-zA-Z]{2,9}\([xy=0-9.,' ctrl\[\]-]{0,20}\)"))
+def test_any_code_is_actions_or_an_error_for_people(code: str) -> None:
+    from action_space.errors import InvalidAction
+    from evals.exchange.pyautogui_code import read_code
+
+    try:
+        found = read_code(code, lambda x, y: Point(int(x), int(y)))
+    except (ValueError, InvalidAction) as error:
+        assert str(error)
+    else:
+        assert all(each.kind for each in found)

@@ -9,7 +9,7 @@ from rich.table import Column, Table
 from evals.bars import Bar, is_met, reached
 from evals.difference import Difference
 from evals.standing import METRICS, Standing
-from evals.tables import details, percent, protocol_table, results_console
+from evals.tables import details, percent, protocol_table, results_console, short
 
 LISTED = 10
 """Steps that a difference names; the JSON has them all."""
@@ -42,14 +42,16 @@ def numbers_table(standings: Sequence[Standing]) -> Table:
     for standing in standings:
         tokens = (f"{count:,}" for count in standing.tokens)
         numbers = (percent(value) for value in standing.metrics.values())
-        table.add_row(escape(standing.label), standing.dialect, str(len(standing.answers)), *numbers, *tokens)
+        table.add_row(escape(short(standing.label)), standing.dialect, str(len(standing.answers)), *numbers, *tokens)
     return table
 
 
 def difference_table(difference: Difference) -> Table:
     """The numbers of both, and what lies between."""
     one, other = difference.one, difference.other
-    table = Table("", escape(one.label), escape(other.label), "difference", "95 % interval", box=SIMPLE_HEAD)
+    table = Table(
+        "", escape(short(one.label)), escape(short(other.label)), "difference", "95 % interval", box=SIMPLE_HEAD
+    )
     for row in difference_rows(difference):
         table.add_row(*row)
     return table
@@ -68,8 +70,8 @@ def difference_rows(difference: Difference) -> list[tuple[str, ...]]:
 def difference_counts(difference: Difference) -> str:
     """How many steps changed."""
     return (
-        f"right in both {difference.both}, only in {difference.one.label} {len(difference.only_one)}, "
-        f"only in {difference.other.label} {len(difference.only_other)}, in neither {difference.neither}"
+        f"right in both {difference.both}, only in {short(difference.one.label)} {len(difference.only_one)}, "
+        f"only in {short(difference.other.label)} {len(difference.only_other)}, in neither {difference.neither}"
     )
 
 

@@ -13,6 +13,8 @@ from evals.scoring import Comparison, Result
 SHOWN = 20
 """Problems that are printed; the JSON has them all."""
 
+LONGEST_LABEL = 36
+
 WIDE = 140
 """Columns where stdout is no terminal, so that nothing is cut."""
 
@@ -59,6 +61,11 @@ def protocol_table(title: str, comparisons: Sequence[Comparison]) -> Table:
             *(percent(comparison.baselines[name].value) for name in blind),
         )
     return table
+
+
+def short(label: str) -> str:
+    """A model's name that leaves room for its numbers: of a long path the end says most."""
+    return label if len(label) <= LONGEST_LABEL else f"{label[:9]}…{label[10 - LONGEST_LABEL :]}"
 
 
 def percent(value: float | None) -> str:

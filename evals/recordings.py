@@ -102,11 +102,11 @@ def drawn(runs: Sequence[tuple[str, Trajectory]], limit: int | None, seed: int) 
 
 
 def run_folders(path: Path) -> Iterator[Path]:
-    """A run, or the runs in a folder, by name. Raises ConfigError if there is none."""
+    """A run, or the runs in a folder at any depth, by name. Raises ConfigError if there is none."""
     if (path / HEADER).exists():
         yield path
         return
-    inside = sorted(folder.parent for folder in path.glob(f"*/{HEADER}"))
+    inside = sorted(folder.parent for folder in path.rglob(HEADER))
     if not inside:
         raise ConfigError(f"{str(path)!r} is neither a run (it has no {HEADER}) nor a folder of runs")
     yield from inside

@@ -153,7 +153,8 @@ def _asked(done: Replay, model: SpokenModel, label: str) -> Iterator[Answer | No
     def is_right(question: Question, action: Action | None) -> bool:
         return done.rules[0].score(question.scored, acts_of(action)).value == 1
 
-    with Progress(console=notes_console(), transient=True) as progress:
+    console = notes_console()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(escape(label), total=len(done.recordings.questions))
         for run in done.recordings.runs:
             for found in ask_again(model, run, done.mode, is_right, done.choices):

@@ -115,7 +115,7 @@ def choose_runs(
     broken: list[Broken] = []
     left_out: Counter[str] = Counter()
     names: Counter[str] = Counter()
-    for folder in dict.fromkeys(folder for path in paths for folder in run_folders(path)):
+    for folder, name in {folder: _name(folder, path) for path in paths for folder in run_folders(path)}.items():
         try:
             trajectory = read_trajectory(folder)
         except ConfigError as error:
@@ -124,10 +124,15 @@ def choose_runs(
         if exporter.only_successful and trajectory.reason != "success" and not any_outcome:
             left_out[trajectory.reason] += 1
             continue
-        names[folder.name] += 1
-        chosen.append((folder.name if names[folder.name] == 1 else f"{folder.name}-{names[folder.name]}", trajectory))
+        names[name] += 1
+        chosen.append((name if names[name] == 1 else f"{name}-{names[name]}", trajectory))
     if not chosen:
         ended = ", ".join(f"{count} ended with {reason}" for reason, count in left_out.items())
         advice = f"{ended}; --any-outcome takes them" if ended else f"{broken[0].where}: {broken[0].why}"
         raise ConfigError(f"there is no run to export: {advice}")
     return chosen, broken, dict(left_out)
+
+
+def _name(folder: Path, given: Path) -> str:
+    """A run's folder, with the folders between it and the one that was given."""
+    return "-".join(folder.relative_to(given).parts) or folder.absolute().name

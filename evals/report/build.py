@@ -133,12 +133,13 @@ def _at(result: Result) -> int:
 
 
 def grouped(result: Result) -> dict[str, list[tuple[str, float, int]]]:
-    """A result's breakdown by heading: from "platform: web" and the like; names without a heading come last."""
+    """A result's breakdown by heading: from "platform: web" and the like; names without one are
+    groups that the rule averages. A heading with a single name says nothing new."""
     found: dict[str, list[tuple[str, float, int]]] = {}
     for name, (mean, count) in result.groups.items():
         heading, colon, rest = name.partition(": ")
-        found.setdefault(heading if colon else "other", []).append((rest if colon else name, mean, count))
-    return {heading: rows for heading, rows in found.items() if len(rows) > 1 or heading == "other"}
+        found.setdefault(heading if colon else "averaged", []).append((rest if colon else name, mean, count))
+    return {heading: rows for heading, rows in found.items() if len(rows) > 1}
 
 
 def _file(package: str, name: str) -> str:

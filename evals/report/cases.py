@@ -96,7 +96,7 @@ def card_of(case: Case) -> tuple[Card, list[Broken]]:
     width, height = picture.size if picture else _blank(case.step)
     step = case.step
     shapes = Markup("")
-    if (size := step.size or (picture and picture.size)) is not None:
+    if (size := step.size or (picture.size if picture else None)) is not None:
         scale = width / size[0], height / size[1]
         shapes = draw_right(step, scale, max(width, height)) + Markup("").join(
             draw_done(did.acts or (), scale, max(width, height), colour) for colour, did in enumerate(case.did)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -18,9 +18,17 @@ from evals.online.miniwob.tasks import FIRST_EVALUATION_SEED, MAX_STEPS, SCALE, 
 from evals.outcome import Outcome, score_predictions
 from evals.tables import details, notes_console, protocol_table, results_console, tell_left_out, tell_warnings
 
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from evals.report.build import Sheet
+
 app = typer.Typer(
     name="eval", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
 )
+
+
+Report = Annotated[Path | None, typer.Option("--report", metavar="FILE.html", help="Write a report for people.")]
 
 
 @app.callback()
@@ -37,6 +45,7 @@ def generated_command(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write every answer and the table to this file.")
     ] = None,
+    report: Report = None,
 ) -> None:
     """Grounding on generated pages of unseen words and fonts: the point lies in the target's box."""
     # Draws pages in a browser, which scoring predictions has no use for.
@@ -48,9 +57,11 @@ def generated_command(
         raise ConfigError(f"the page size {size!r} is not WIDTHxHEIGHT of at least 200x200, as in 1280x720")
     viewport = Size(int(width), int(height))
     console = Console(stderr=True)
+    pictures: dict[int, Image.Image] = {}
+    keep = pictures.__setitem__ if report else lambda _page, _picture: None
     answers = list(
         track(
-            generated.ask_about_pages(load_model(model), pages=pages, seed=seed, size=viewport),
+            generated.ask_about_pages(load_model(model), pages=pages, seed=seed, size=viewport, keep=keep),
             "asking",
             console=console,
             total=None,
@@ -61,6 +72,10 @@ def generated_command(
     result = generated.summary(answers, viewport, seed)
     if json_file:
         write_json(json_file, result)
+    if report:
+        from evals.report.live import generated_sheet
+
+        write_report(generated_sheet(answers, pictures, result, model), report)
     table = Table(
         "control",
         "hits",
@@ -95,6 +110,7 @@ def miniwob_command(
         Path | None, typer.Option(metavar="DIR", help="Go on in a folder, with its own settings.")
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
+    report: Report = None,
 ) -> None:
     """MiniWoB++ pages, live and by pixels only: solved is a raw reward of 1."""
     # Plays in a browser, which scoring predictions has no use for.
@@ -120,6 +136,10 @@ def miniwob_command(
     if resume is None:
         attempts.start_results(folder, plan)
     play.play_episodes(plan, player, folder)
+    if report:
+        from evals.report.live import miniwob_sheet
+
+        write_report(miniwob_sheet(plan, attempts.read_results(folder), report), report)
     play.show(plan, folder, json_file)
 
 
@@ -143,11 +163,13 @@ def _command(benchmark: str) -> Callable[..., None]:
         json_file: Annotated[
             Path | None, typer.Option("--json", help="Write all results, and everything left out, to this file.")
         ] = None,
-        report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a report for people.")] = None,
+        report: Report = None,
     ) -> None:
         outcome = score_predictions(benchmark, data, predictions, tuple(protocol or ()))
         if report:
-            write_report(outcome, data, report)
+            from evals.report.sheets import outcome_sheet
+
+            write_report(outcome_sheet(outcome, data), report)
         if json_file:
             write_json(json_file, outcome.as_json())
         show_outcome(outcome)
@@ -161,14 +183,12 @@ for _name in BENCHMARKS:
     app.command(_name, help="Score a file of predictions.")(_command(_name))
 
 
-def write_report(outcome: Outcome, data: Path, path: Path) -> None:
-    """The HTML report; what is wrong with the data's pictures is named. Raises ConfigError."""
-    # Templates and pictures, which a table has no use for.
+def write_report(sheet: "Sheet", path: Path) -> None:
+    """The HTML report; what is wrong with pictures is named. Raises ConfigError if it cannot be written."""
+    # Templates, which a table has no use for.
     from evals.report.build import write_sheet
-    from evals.report.sheets import outcome_sheet
 
-    broken = write_sheet(outcome_sheet(outcome, data), path)
-    tell_left_out(notes_console(), "pictures", broken)
+    tell_left_out(notes_console(), "pictures", write_sheet(sheet, path))
 
 
 def show_outcome(outcome: Outcome) -> None:

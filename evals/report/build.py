@@ -24,12 +24,16 @@ LISTED = 200
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A model, or a file of predictions. numbers: name -> value, shown large; facts: name -> text."""
+    """A model, or a file of predictions. numbers: name -> value, shown large; facts: name -> text.
+
+    rates: heading -> its rows (name, rate, n), for measurements that are no rule on recorded steps.
+    """
 
     label: str
-    comparisons: Sequence[Comparison]
+    comparisons: Sequence[Comparison] = ()
     numbers: Mapping[str, float | None] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
+    rates: Mapping[str, Sequence[tuple[str, float, int]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +48,21 @@ class Versus:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One run. link: to its own report, or "". right: for each contender its steps that were right. steps: of all."""
+    """One run. link: to its own report, or "". right: for each contender what it got right, of how much in `whole`."""
 
     name: str
     task: str
     link: str
     right: Sequence[int]
-    steps: int
+    whole: int
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """All that a report shows. cases: every step that was scored; only failures are drawn. left_out: title -> what."""
+    """All that a report shows. cases: everything that was scored; only failures are drawn. left_out: title -> what.
+
+    unit: what a case is.
+    """
 
     title: str
     facts: Mapping[str, str]
@@ -65,6 +72,7 @@ class Sheet:
     versus: Sequence[Versus] = ()
     left_out: Mapping[str, Sequence[Broken]] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    unit: str = "steps"
 
 
 def write_sheet(sheet: Sheet, path: Path) -> list[Broken]:

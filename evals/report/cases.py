@@ -35,10 +35,12 @@ class Did:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A step at which somebody failed. picture: None where there is none. link: to the episode's report, or ""."""
+    """Something that was scored. picture: its file, or itself; None where there is none. link: to the episode's report,
+    or "".
+    """
 
     step: Step
-    picture: Path | None
+    picture: Path | Image.Image | None
     did: Sequence[Did]
     link: str = ""
 
@@ -105,7 +107,7 @@ def card_of(case: Case) -> tuple[Card, list[Broken]]:
         Line(did.label, colour, did.score.value == 1, _said(did), did.score.why) for colour, did in enumerate(case.did)
     ]
     note = broken[0].why if broken else "" if picture else "no picture"
-    right = "say that nothing fits" if step.refusal else ", ".join(words_of(act) for act in step.acts) or "nothing"
+    right = "say that nothing fits" if step.refusal else ", ".join(words_of(act) for act in step.acts)
     uri = _embedded(picture) if picture else ""
     card = Card(step.id, step.instruction, case.link, width, height, uri, shapes, right, lines, note)
     return card, broken
@@ -118,8 +120,8 @@ def _said(did: Did) -> str:
 
 
 def _picture(case: Case) -> tuple[Image.Image | None, list[Broken]]:
-    if case.picture is None:
-        return None, []
+    if not isinstance(case.picture, Path):
+        return case.picture, []
     where = case.step.row or case.step.id
     try:
         picture = read_picture(case.picture)

@@ -69,17 +69,19 @@ def _case(question: Question, standings: Sequence[Standing], path: Path) -> Case
     if not did:
         return None
     picture = Path(question.scored.image)
-    link = _link(picture.parent.parent / REPORT, path)
+    link = link_to(picture.parent.parent / REPORT, path)
     return Case(question.scored, picture, did, f"{link}#step-{question.step.number}" if link else "")
 
 
 def _episode(run: Recording, standings: Sequence[Standing], path: Path) -> Episode:
     names = [question.scored.id for question in run.questions]
     right = [sum(each.verdicts[name].value == 1 for name in names if name in each.verdicts) for each in standings]
-    return Episode(run.name, run.trajectory.header.task, _link(run.trajectory.folder / REPORT, path), right, len(names))
+    return Episode(
+        run.name, run.trajectory.header.task, link_to(run.trajectory.folder / REPORT, path), right, len(names)
+    )
 
 
-def _link(report: Path, path: Path) -> str:
+def link_to(report: Path, path: Path) -> str:
     """To a run's own report, from the folder of ours; "" where there is none."""
     if not report.is_file():
         return ""

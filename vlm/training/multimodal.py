@@ -360,5 +360,5 @@ class Trainer(nn.Module):
         figures["plans_right"] = sum(right) / len(right)
         if len(batch.look_from):
             look, looked = self.looking_loss(batch, states, COPYING)
-            loss, figures["copy"] = loss + look, looked.item()
+            loss, figures["copy"] = loss + look * len(batch.look_from) / len(lengths), looked.item()
         return loss, figures

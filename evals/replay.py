@@ -89,11 +89,12 @@ def ask_again(
 
 def _planner(model: SpokenModel, trajectory: Trajectory, choices: Choices) -> Planner:
     settings = trajectory.header.settings
+    held = [choices.constrained, settings.constrained, model.constrained]
     return Planner(
         model,
         load_dialect(choices.dialect or model.dialect),
         choices.screenshots or settings.screenshots,
-        constrained=settings.constrained if choices.constrained is None else choices.constrained,
+        constrained=next(each for each in held if each is not None),
     )
 
 

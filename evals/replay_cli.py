@@ -62,7 +62,7 @@ def replay(
     dialect: Annotated[str, typer.Option(help="How the model is asked, if not as it prefers.")] = "",
     screenshots: Annotated[int | None, typer.Option(min=1, help="Pictures in a prompt; default as recorded.")] = None,
     constrained: Annotated[
-        bool | None, typer.Option("--constrained/--unconstrained", help="By grammar or not; default as recorded.")
+        bool | None, typer.Option("--constrained/--free", help="By grammar or not; default as recorded.")
     ] = None,
     any_outcome: Annotated[
         bool, typer.Option("--any-outcome", help="Take what unsuccessful runs did for right, too.")

@@ -172,3 +172,44 @@ def test_disputed_failures_come_first_and_many_are_spread_evenly() -> None:
 )
 def test_acts_in_words(act: Act, words: str) -> None:
     assert words_of(act) == words
+
+
+def test_a_report_of_played_episodes(runs: Runs, tmp_path: Path, browser_page: Page) -> None:
+    from evals.online.miniwob.attempts import Attempt, Plan
+    from evals.report.build import write_sheet
+    from evals.report.live import miniwob_sheet
+
+    run = runs.make("click-test-2", [CLICK, FAR], reason="failure")
+    write_run_report(read_trajectory(run))
+    known = {"split": "heldout", "utterance": "Click button ONE.", "run": str(run), "steps": 2}
+    attempts = [
+        Attempt(task="click-test-2", seed=1, stopped="steps", **known),
+        Attempt(task="click-test-2", seed=2, solved=True, reward=1, **known),
+        Attempt(task="focus-text-2", seed=1, split="heldout", error="the page did not load"),
+        Attempt(task="enter-text-2", seed=1, split="heldout", run=str(tmp_path / "gone"), why="wrong text"),
+    ]
+    plan = Plan(model="m", tasks=("click-test-2", "focus-text-2", "enter-text-2"), episodes=2, seed=1)
+    report = tmp_path / "report.html"
+    assert write_sheet(miniwob_sheet(plan, attempts, report), report) == []
+    browser_page.goto(report.as_uri())
+    numbers = browser_page.locator(".numbers").inner_text().split()
+    assert numbers == ["all", "33.3%", "heldout", "33.3%"]
+    cards = browser_page.locator(".card")
+    assert cards.count() == 2 and cards.locator("g.did circle").count() == 1
+    assert "step 2: click (500, 300)" in (cards.nth(0).text_content() or "")
+    assert "wrong text" in (cards.nth(1).text_content() or "")
+    text = browser_page.locator("main").text_content() or ""
+    assert "1 episodes that could not be played" in text and "2 of 3 episodes" in " ".join(text.split())
+
+
+def test_a_report_of_generated_pages() -> None:
+    from evals.benchmarks.generated import Answer
+    from evals.report.live import generated_sheet
+
+    page = Image.new("RGB", (100, 50), "white")
+    answers = [
+        Answer(0, "button", 'click "A"', (10, 10, 30, 20), (15, 15), True, 0.1),
+        Answer(0, "field", 'click "B"', (40, 10, 60, 20), None, False, 0.1),
+    ]
+    html, broken = render(generated_sheet(answers, {0: page}, {"size": "100x50", "seed": 3}, "m"))
+    assert not broken and html.count('class="card"') == 1 and "50.0%" in html and "no point" in html

@@ -16,6 +16,7 @@ from agent.cli import Spec
 from evals.benchmarks import BENCHMARKS
 from evals.online.miniwob.tasks import FIRST_EVALUATION_SEED, MAX_STEPS, SCALE, choose_tasks
 from evals.outcome import Outcome, score_predictions
+from evals.report import require_writable
 from evals.tables import details, notes_console, protocol_table, results_console, tell_left_out, tell_warnings
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def generated_command(
     if not (width.isdecimal() and height.isdecimal()) or min(int(width), int(height)) < 200:
         raise ConfigError(f"the page size {size!r} is not WIDTHxHEIGHT of at least 200x200, as in 1280x720")
     viewport = Size(int(width), int(height))
+    if report:
+        require_writable(report)
     console = Console(stderr=True)
     pictures: dict[int, Image.Image] = {}
     keep = pictures.__setitem__ if report else lambda _page, _picture: None
@@ -117,6 +120,8 @@ def miniwob_command(
     from agent.session import default_folder
     from evals.online.miniwob import attempts, oracle, play
 
+    if report:
+        require_writable(report)
     if resume is not None:
         folder, plan = resume, attempts.read_plan(resume)
     else:

@@ -24,6 +24,7 @@ from evals.protocols.values import Rule
 from evals.recordings import BENCHMARK, Question, Recordings, acts_of, read_recordings
 from evals.replay import Answer, Choices, Mode, NotReached, ask_again
 from evals.replay_tables import show
+from evals.report import require_writable
 from evals.standing import Standing, stand, standing_as_json
 from evals.tables import notes_console, tell_left_out
 
@@ -92,6 +93,8 @@ def replay(
     if dialect:
         load_dialect(dialect)
     before = read_side(against) if against else None
+    if report:
+        require_writable(report)
     with results_only(as_json) as give:
         recordings = read_recordings(runs, any_outcome=any_outcome, limit=limit, seed=seed)
         done = Replay(

@@ -10,6 +10,7 @@ from agent.describe import describe
 from agent.trajectory import REPORT, Trajectory, read_trajectory
 from evals.benchmarks.generated import PROTOCOL, Answer
 from evals.benchmarks.reading import Broken
+from evals.intervals import wilson
 from evals.online.miniwob import report as rates
 from evals.online.miniwob.attempts import Attempt, Plan
 from evals.protocols.values import Act, Region, Score, Step
@@ -22,7 +23,7 @@ from evals.report.sheets import link_to
 def miniwob_sheet(plan: Plan, attempts: Sequence[Attempt], path: Path) -> Sheet:
     """path: where the report will lie, which links start from."""
     played = [attempt for attempt in attempts if not attempt.error]
-    groups = {name: row.rate for name, row in rates.groups(attempts).items()}
+    groups = {_headline(name, row.low, row.high): row.rate for name, row in rates.groups(attempts).items()}
     tasks = [(name, row.rate, row.n) for name, row in rates.tasks(attempts).items() if row.rate is not None]
     facts = {"Benchmark": "MiniWoB++", "Protocol": "raw reward 1, pixels only", "Episodes": f"{len(played)}"}
     facts |= {"Seeds": f"{plan.seed} to {plan.seed + plan.episodes - 1}", "Steps at most": str(plan.max_steps)}
@@ -36,6 +37,11 @@ def miniwob_sheet(plan: Plan, attempts: Sequence[Attempt], path: Path) -> Sheet:
         left_out={"episodes that could not be played": failed} if failed else {},
         unit="episodes",
     )
+
+
+def _headline(name: str, low: float, high: float) -> str:
+    """A number's name with its 95 % interval."""
+    return f"{name} ({low:.1%} to {high:.1%})"
 
 
 def _episode(attempt: Attempt, path: Path) -> Episode:
@@ -76,7 +82,11 @@ def generated_sheet(
     facts["Seed"] = str(summary["seed"])
     rows = [(kind, sum(each) / len(each), len(each)) for kind, each in by_kind.items()]
     cases = [_case(number, answer, pages[answer.page], model) for number, answer in enumerate(answers)]
-    contender = Contender(model, numbers={"hits": sum(hits) / len(hits)}, rates={"control": rows})
+    contender = Contender(
+        model,
+        numbers={_headline("hits", *wilson(sum(hits), len(hits))): sum(hits) / len(hits)},
+        rates={"control": rows},
+    )
     return Sheet(f"Generated pages: {model}", facts, [contender], cases, unit="questions")
 
 

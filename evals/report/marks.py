@@ -12,7 +12,7 @@ Scale = tuple[float, float]
 _ARROWS: dict[Direction, Place] = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
 _TIMES = {1: "", 2: "double ", 3: "triple "}
 
-SIDE = 700
+SIDE = 900
 """Marks are as large as they are on a picture of this side: they have to be seen on a small card."""
 
 COLOURS = 4

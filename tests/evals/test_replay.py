@@ -7,15 +7,32 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from action_space.actions import Action, Ask, Click, Finish, Scroll, Type, Wait
+from action_space.errors import ConfigError
 from action_space.geometry import Point
 from agent.cli import main
+from evals.difference import read_side
 from evals.replay import Mode
 
 CLICK, TYPE, DONE = Click(point=Point(200, 100)), Type(text="Ada"), Finish(status="success")
 NEAR, FAR = Click(point=Point(210, 110)), Click(point=Point(500, 300))
+
+STEP = {"id": "a#1", "value": 1}
+SPOILED: list[object] = [
+    {"models": [{"model": "m", "metrics": {}, "steps": [STEP]}]},
+    {"models": [{"model": "m", "metrics": {}, "steps": [STEP | {"value": 2}]}]},
+    {"models": [{"model": "m", "metrics": {"type": float("nan")}, "steps": [STEP]}]},
+    {"models": [{"model": "m", "metrics": {"type": None}, "steps": [{"id": 7}]}]},
+    {"models": []},
+    {"models": [None]},
+    [],
+    None,
+]
+"""Files for --against; the first is sound."""
 
 Runs = Any  # of conftest.py, which no test can import
 Said = Callable[..., str]
@@ -276,3 +293,23 @@ def test_every_rule_takes_every_pair_of_kinds(runs: Runs) -> None:
             # AgentNet's rule has no score for waiting and opening, right or wrong.
             nothing_to_score = rule.name == "agentnet" and question.scored.act.kind in {"wait", "open", "long_press"}
             assert rule.score(question.scored, acts_of(question.step.action)).value == (0 if nothing_to_score else 1)
+
+
+def test_runs_are_found_at_any_depth(runs: Runs, script: Said, replay: Replay) -> None:
+    runs.make("task a/1", [CLICK])
+    runs.make("task b/1", [TYPE])
+    _, found, _ = replay(runs.folder, "--model", script(CLICK, TYPE))
+    assert [step["id"].partition("runs/")[2] for step in found["models"][0]["steps"]] == ["task a/1#1", "task b/1#1"]
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=80) | st.sampled_from(SPOILED).map(lambda value: json.dumps(value).encode()))
+def test_whatever_is_compared_with_is_a_replay_or_an_error_for_people(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "before.json"
+    path.write_bytes(content)
+    try:
+        side = read_side(path)
+    except ConfigError as error:
+        assert "is not the JSON of a replay" in str(error) and "\n" not in str(error)
+    else:
+        assert side.verdicts == {"a#1": 1.0}

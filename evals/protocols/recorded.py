@@ -1,4 +1,5 @@
-"""A recorded run as the right answer: the model should do what was done, step by step. Our own rule, for replays.
+"""A recorded run as the right answer: the model should do what was done, step by step. Our own rule, for replays:
+what `RecordedEnvironment` takes for the recorded action, and besides it target boxes and the ends of tasks.
 
 type: the kind is the same; a chord is a press. grounding: of steps that point (click, long press, move, drag), the
 share at which the model points at the right place, whatever it does there. A step succeeds if all of it is right:
@@ -17,10 +18,9 @@ are of different kinds. Without target boxes a point can be right beside a small
 import unicodedata
 from collections.abc import Sequence
 
-from evals.protocols.comparing import fraction, needs_size, size_of
+from environments.recorded import TOLERANCE
+from evals.protocols.comparing import needs_size, size_of
 from evals.protocols.values import POINTING, Act, Place, Rule, Score, Step
-
-TOLERANCE = 0.05
 
 
 def score(step: Step, acts: Sequence[Act]) -> Score:
@@ -73,8 +73,8 @@ def _hits(step: Step, did: Act) -> bool:
 def _near(step: Step, one: Place | None, other: Place | None) -> bool:
     if one is None or other is None:
         return False
-    (x, y), (other_x, other_y) = fraction(one, size_of(step)), fraction(other, size_of(step))
-    return abs(x - other_x) <= TOLERANCE and abs(y - other_y) <= TOLERANCE
+    far_x, far_y = (TOLERANCE * side for side in size_of(step))
+    return abs(one[0] - other[0]) <= far_x and abs(one[1] - other[1]) <= far_y
 
 
 def _plain(text: str) -> str:

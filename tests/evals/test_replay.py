@@ -11,12 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from action_space.actions import Action, Ask, Click, Finish, Scroll, Type, Wait
+from action_space.actions import Action, Ask, Click, Drag, Finish, LongPress, Move, Open, Press, Scroll, Type, Wait
 from action_space.errors import ConfigError
-from action_space.geometry import Point
+from action_space.geometry import Frame, Point, Size
+from agent import session
 from agent.cli import main
+from agent.models import load_model
+from environments.recorded import TOLERANCE, matches
 from evals.difference import read_side
-from evals.replay import Mode
+from evals.protocols import load_rule, rules_of
+from evals.protocols.values import Step as Scored
+from evals.recordings import acts_of, read_recordings
+from evals.replay import Choices, Mode, ask_again
 
 CLICK, TYPE, DONE = Click(point=Point(200, 100)), Type(text="Ada"), Finish(status="success")
 NEAR, FAR = Click(point=Point(210, 110)), Click(point=Point(500, 300))
@@ -79,11 +85,6 @@ def test_every_step_is_compared_with_what_was_done(runs: Runs, script: Said, rep
 
 
 def test_history_is_the_recorded_one_or_the_models_own(runs: Runs, script: Said, speak: Speak) -> None:
-    from agent.models import load_model
-    from evals.protocols import load_rule
-    from evals.recordings import acts_of, read_recordings
-    from evals.replay import Choices, ask_again
-
     run = runs.make("form", [CLICK, TYPE, DONE])
     (recording,) = read_recordings([run]).runs
 
@@ -259,8 +260,6 @@ def test_a_run_that_moved_is_still_a_run(runs: Runs, script: Said, replay: Repla
 
 
 def kinds() -> list[Action]:
-    from action_space.actions import Drag, LongPress, Move, Open, Press
-
     return [
         CLICK,
         Move(point=Point(1, 1)),
@@ -277,10 +276,37 @@ def kinds() -> list[Action]:
     ]
 
 
-def test_every_rule_takes_every_pair_of_kinds(runs: Runs) -> None:
-    from evals.protocols import rules_of
-    from evals.recordings import acts_of, read_recordings
+PLACES = st.builds(Point, st.integers(150, 260), st.integers(80, 130))
+DEEDS: st.SearchStrategy[Action] = st.one_of(
+    st.builds(Click, point=PLACES, count=st.integers(1, 2), modifiers=st.sampled_from([(), ("ctrl",)])),
+    st.builds(Drag, start=PLACES, end=PLACES),
+    st.builds(Scroll, point=PLACES, direction=st.sampled_from(["up", "down"])),
+    st.builds(Type, text=st.sampled_from(["a", " a\n", "b", "\u00e9", "e\u0301"])),
+    st.builds(Press, keys=st.sampled_from([("ctrl", "c"), ("c", "ctrl"), ("a",), ("home",), ("device_home",)])),
+    st.builds(Open, target=st.sampled_from(["Clock", "clock/", "x"])),
+    st.builds(LongPress, point=PLACES),
+)
 
+
+@settings(max_examples=300)
+@given(recorded=DEEDS, did=DEEDS)
+def test_the_rule_and_the_recorded_environment_agree(recorded: Action, did: Action) -> None:
+    """Both say whether an action does what was recorded; a difference would be one by accident."""
+    step = Scored("s", acts_of(recorded), (640, 360))
+    same = matches(did, recorded, Size(640, 360), TOLERANCE)
+    assert load_rule("recorded").score(step, acts_of(did)).value == same
+
+
+def test_places_at_the_edge_of_what_is_near() -> None:
+    step = Scored("s", acts_of(CLICK), (640, 360))
+    values = [
+        load_rule("recorded").score(step, acts_of(Click(point=Point(200 + x, 100 + y)))).value
+        for x, y in ((32, 18), (-32, -18), (33, 0), (0, 19))
+    ]
+    assert values == [1, 1, 0, 0]
+
+
+def test_every_rule_takes_every_pair_of_kinds(runs: Runs) -> None:
     questions = read_recordings([runs.make("all", kinds())]).questions
     assert len(questions) == len(kinds()) - 1
     for rule in rules_of("recording"):
@@ -313,3 +339,30 @@ def test_whatever_is_compared_with_is_a_replay_or_an_error_for_people(tmp_path: 
         assert "is not the JSON of a replay" in str(error) and "\n" not in str(error)
     else:
         assert side.verdicts == {"a#1": 1.0}
+
+
+PAGE = """<!doctype html><body style="margin:0">
+<button style="position:absolute;left:50px;top:30px;width:200px;height:40px" onclick="this.textContent='sent'">Send</button>"""
+
+
+def test_a_run_in_a_real_browser_is_answered_alike(tmp_path: Path, script: Said, replay: Replay) -> None:
+    (tmp_path / "page.html").write_text(PAGE)  # CLICK is at (100, 50) of the page
+    said = script(CLICK, Wait(seconds=0.1), DONE)
+    url, folder = (tmp_path / "page.html").as_uri(), tmp_path / "run"
+    run = session.run("press Send", model=said, url=url, out=folder, viewport=Size(640, 360), device_scale=2.0)
+    assert run.reason == "success" and run.steps[0].frame.screen == Size(1280, 720)
+    _, found, _ = replay(folder, "--model", said)
+    (model,) = found["models"]
+    assert [step["action"] for step in model["steps"]] == [step["recorded"] for step in model["steps"]]
+    assert model["metrics"]["step_success"] == model["metrics"]["episode_success"] == 1 and model["asked"] == 3
+
+
+def test_a_phone_and_a_second_monitor(runs: Runs, script: Said, replay: Replay, speak: Speak) -> None:
+    """Frames with an origin and a scale, and a touch dialect: points are those of the screenshot all the same."""
+    screen = Size(640, 360)
+    frame = Frame(screen, screen, device_scale=2.0, origin=Point(-1280, -40))
+    deeds = [LongPress(point=Point(0, 359)), Drag(start=Point(1, 300), end=Point(1, 20)), Press(keys=("back",)), DONE]
+    run = runs.make("phone", deeds, frame=frame)
+    said = script(*(speak(each, "mobile_use") for each in deeds))
+    _, found, _ = replay(run, "--model", said, "--dialect", "mobile_use")
+    assert found["models"][0]["metrics"]["step_success"] == 1

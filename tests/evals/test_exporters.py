@@ -15,7 +15,7 @@ from action_space.geometry import Frame, Point, Size
 from action_space.keys import KEYS
 from agent.cli import main
 from agent.trajectory import read_trajectory
-from evals.exchange import EXPORTERS, load_importer
+from evals.exchange import EXPORTERS, IMPORTERS, load_importer
 from evals.exchange.agentnet_rows import fraction
 from evals.exchange.cli import bring_in
 from evals.exchange.foreign import pixel
@@ -223,3 +223,8 @@ def test_every_pixel_survives_being_a_fraction(size: Size, data: st.DataObject) 
     point = Point(data.draw(st.integers(0, size.width - 1)), data.draw(st.integers(0, size.height - 1)))
     x, y = fraction(point, size)
     assert pixel(x, y, size) == point and pixel(float(f"{x:g}"), float(f"{y:g}"), size) == point
+
+
+def test_the_manual_names_every_format(repository: Path) -> None:
+    manual = (repository / "docs" / "trajectories.md").read_text()
+    assert all(f"| `{name}` |" in manual for name in (*IMPORTERS, *EXPORTERS))

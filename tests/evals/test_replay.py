@@ -23,6 +23,7 @@ from evals.protocols import load_rule, rules_of
 from evals.protocols.values import Step as Scored
 from evals.recordings import acts_of, read_recordings
 from evals.replay import Choices, Mode, ask_again
+from evals.standing import METRICS
 
 CLICK, TYPE, DONE = Click(point=Point(200, 100)), Type(text="Ada"), Finish(status="success")
 NEAR, FAR = Click(point=Point(210, 110)), Click(point=Point(500, 300))
@@ -342,7 +343,8 @@ def test_whatever_is_compared_with_is_a_replay_or_an_error_for_people(tmp_path: 
 
 
 PAGE = """<!doctype html><body style="margin:0">
-<button style="position:absolute;left:50px;top:30px;width:200px;height:40px" onclick="this.textContent='sent'">Send</button>"""
+<button style="position:absolute;left:50px;top:30px;width:200px;height:40px"
+onclick="this.textContent='sent'">Send</button>"""
 
 
 def test_a_run_in_a_real_browser_is_answered_alike(tmp_path: Path, script: Said, replay: Replay) -> None:
@@ -366,3 +368,9 @@ def test_a_phone_and_a_second_monitor(runs: Runs, script: Said, replay: Replay, 
     said = script(*(speak(each, "mobile_use") for each in deeds))
     _, found, _ = replay(run, "--model", said, "--dialect", "mobile_use")
     assert found["models"][0]["metrics"]["step_success"] == 1
+
+
+def test_the_manual_names_every_number_and_rule(repository: Path) -> None:
+    manual, rules = (repository / "docs" / "replay.md").read_text(), rules_of("recording")
+    assert all(f"| {name.replace('_', ' ')} |" in manual and f"`{name}`" in manual for name in METRICS)
+    assert [rule.name for rule in rules] == ["recorded", "qwen-androidcontrol", "agentcpm", "osatlas-14", "agentnet"]

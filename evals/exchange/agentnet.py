@@ -2,7 +2,7 @@
 
 Both published forms are read. The training data: `{task_id, instruction, task_completed, traj [{index, image, value
 {code, observation, thought, action, ...}}]}`, where code is PyAutoGUI with coordinates from 0 to 1 and action is the
-instruction in words. The benchmark: `{task_id, high_level_task_description, steps [{step_num, image,
+instruction in words. The benchmark: `{task_id, high_level_task_description, steps [{step_num, image, action,
 ground_truth_actions, inner_monologue}]}` (see `evals.benchmarks.agentnet`), whose boxes become targets.
 
 Pictures are looked for beside the file, in `images/` beside it and in `images/` beside its folder. The training data's
@@ -22,9 +22,19 @@ from action_space.dialects.tool_call import build
 from action_space.errors import ConfigError
 from action_space.geometry import Box, Point, Size
 from agent.trajectory import StepError, StopReason
-from evals.benchmarks.agentnet import CLICKS, GivenAction, RecordedStep
+from evals.benchmarks.agentnet import CLICKS, GivenAction
 from evals.benchmarks.reading import Broken, Record, problem
-from evals.exchange.foreign import Foreign, Importer, Taken, load_document, pixel, pointer_after, read_picture, steps_of
+from evals.exchange.foreign import (
+    Foreign,
+    Importer,
+    Taken,
+    first_file,
+    load_document,
+    pixel,
+    pointer_after,
+    read_picture,
+    steps_of,
+)
 from evals.exchange.pyautogui_code import merged, read_code
 
 NOTCHES = 3
@@ -48,7 +58,10 @@ class Monologue(Record):
     low_level_instruction: str | None = ""
 
 
-class BenchRow(RecordedStep):
+class BenchRow(Record):
+    image: str = Field(min_length=1)
+    action: str = ""
+    ground_truth_actions: list[GivenAction] = Field(default_factory=list)
     inner_monologue: Monologue = Monologue()
 
 
@@ -143,8 +156,11 @@ def _bench_steps(folder: Path, rows: Sequence[tuple[str, object]]) -> Iterator[T
             actions.append(_action(given, size, pointer))
             targets = targets or _targets(given, size)
             pointer = pointer_after(actions, pointer)
-        words = row.inner_monologue
-        return Taken(where, image, merged(actions), targets, words.low_level_instruction or "", words.thought or "")
+        if not actions:  # then its code is all there is
+            actions = read_code(row.action, lambda x, y: pixel(x, y, size), pointer)
+            pointer = pointer_after(actions, pointer)
+        plan, thought = row.inner_monologue.low_level_instruction, row.inner_monologue.thought
+        return Taken(where, image, merged(actions), targets, plan or "", _reply(thought, row.action))
 
     return steps_of(rows, read)
 
@@ -202,10 +218,10 @@ def _targets(given: GivenAction, size: Size) -> tuple[Box, ...]:
 def _find(folder: Path, name: str) -> Path:
     """Where a picture lies. Raises ValueError."""
     plain = Path(name).name
-    for place in (folder / plain, folder / "images" / plain, folder.parent / "images" / plain):
-        if place.is_file():
-            return place
-    raise ValueError(f"image: {plain!r} is neither beside the file nor in a folder images")
+    found = first_file((folder / plain, folder / "images" / plain, folder.parent / "images" / plain))
+    if found is None:
+        raise ValueError(f"image: {plain!r:.200} is neither beside the file nor in a folder images")
+    return found
 
 
 IMPORTER = Importer("agentnet", "a .jsonl or .json file of AgentNet, or their folder", runs)

@@ -31,6 +31,7 @@ from evals.exchange.foreign import (
     Taken,
     at_time,
     decode_base64,
+    first_file,
     load_document,
     one_line,
     read_picture,
@@ -202,7 +203,7 @@ def _picture(folder: Path, state: State) -> Image.Image:
         raise ValueError("state: it has no screenshot")
     path = folder / state.screenshot_path
     beside = (folder / path.name, folder / "screenshots" / path.name)
-    return read_picture(next((each for each in beside if each.is_file()), path))
+    return read_picture(first_file(beside) or path)
 
 
 def _box(element: Element | None, size: Size, *, scrolled: bool) -> Box | None:

@@ -10,7 +10,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -203,12 +203,23 @@ def pixel(x: float, y: float, size: Size) -> Point:
     return Point(min(int(x * size.width), size.width - 1), min(int(y * size.height), size.height - 1))
 
 
+def first_file(places: Sequence[Path]) -> Path | None:
+    """The first that is a file. Names come from other programs, and may be none that a disk could have."""
+    for place in places:
+        with suppress(OSError):
+            if place.is_file():
+                return place
+    return None
+
+
 def read_picture(path: Path) -> Image.Image:
     """A screenshot as RGB. Raises ValueError."""
     try:
-        return decoded(path.read_bytes())
-    except OSError as error:
-        raise ValueError(f"the screenshot {str(path)!r} cannot be read: {error.strerror or error}") from error
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ValueError(f"the screenshot {str(path)!r:.300} cannot be read: {reason}") from error
+    return decoded(data)
 
 
 def decode_base64(text: str) -> Image.Image:

@@ -79,6 +79,8 @@ def read_code(code: str, locate: Locate, pointer: Point | None = None) -> list[A
 def _calls(code: str) -> list[tuple[str, dict[str, Value]]]:
     if len(code) > LONGEST:
         raise ValueError(f"the code has {len(code):,} characters, more than {LONGEST:,}")
+    if not code.strip():
+        raise ValueError("there is no code, and no action")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about backslashes in other people's strings

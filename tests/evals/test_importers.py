@@ -158,6 +158,8 @@ def test_agentnet_benchmark_with_targets(bring: Bring, tmp_path: Path) -> None:
         step(1, {"type": "write", "params": {"content": "hello"}}, {"type": "press", "params": {"keys": "enter"}}),
         step(2, {"type": "dragTo", "params": place}),
         step(3, {"type": "fly", "params": {}}),
+        step(3) | {"action": "pyautogui.press('a')", "inner_monologue": {"thought": "hm"}},
+        step(3),
     ]
     path = agentnet(tmp_path / "d", {"task_id": "b", "high_level_task_description": "do", "steps": steps})
     (run,), broken = bring("agentnet", path)
@@ -165,9 +167,14 @@ def test_agentnet_benchmark_with_targets(bring: Bring, tmp_path: Path) -> None:
         at(100, 50),
         Type(text="hello\n"),
         Drag(start=Point(100, 50), end=Point(100, 50)),
+        Press(keys=("a",)),
     ]
     assert run.steps[0].targets == (Box(80, 40, 120, 60),) and run.reason == "success"
-    assert broken == [f"{path}:1 step 3: type: 'fly' is no action of AgentNet"]
+    assert run.steps[3].reply == "Thought: hm\nAction: pyautogui.press('a')"
+    assert broken == [
+        f"{path}:1 step 3: type: 'fly' is no action of AgentNet",
+        f"{path}:1 step 5: there is no code, and no action",
+    ]
 
 
 def test_steps_that_the_data_calls_wrong_are_history_and_no_answer(bring: Bring, tmp_path: Path) -> None:

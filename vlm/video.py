@@ -133,7 +133,7 @@ def clip_of(
     times = [time for time in times_s if sampling.start_s <= time <= end]
     gaps = [after - before for before, after in pairwise(times) if after > before]
     if not gaps:
-        raise ValueError("there are fewer than two pictures in this part of it")
+        raise ValueError("there are fewer than two pictures of different times in this part of it")
     length = times[-1] - times[0]
     # One for the last picture, which is there for a moment at least; and an even number.
     wanted = round(length * min(sampling.fps, 1 / min(gaps)), 6) + 1

@@ -33,6 +33,14 @@ _EDITING = {
 _LETTERS = {f"KEYCODE_{letter}": f"Key{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 _DIGITS = {f"KEYCODE_{digit}": f"Digit{digit}" for digit in "0123456789"}
 _KEYS = _EDITING | _LETTERS | _DIGITS
+_IDLE = frozenset(
+    f"KEYCODE_{name}"
+    for name in (
+        *("MENU", "CAMERA", "CLEAR", "FORWARD", "VOLUME_MUTE", "SYSRQ", "BREAK", "CAPS_LOCK", "NUM_LOCK"),
+        *("SCROLL_LOCK", "INSERT", *(f"F{number}" for number in range(1, 13))),
+    )
+)
+"""Keys that exist and do nothing here."""
 _NUMBERS = {
     3: "KEYCODE_HOME",
     4: "KEYCODE_BACK",
@@ -87,7 +95,7 @@ def _text(phone: Phone, text: str) -> Result:
 def _key(phone: Phone, name: str) -> None:
     if name in _KEYS:
         phone.touch(lambda screen: screen.press(_KEYS[name]))
-    else:
+    elif name in _SYSTEM:
         _SYSTEM[name](phone)
 
 
@@ -127,7 +135,7 @@ _SYSTEM: dict[str, Callable[[Phone], None]] = {
 def _name(key: str) -> str:
     """`KEYCODE_BACK` of itself, `BACK` or `4`. Raises ValueError."""
     name = _NUMBERS.get(int(key), "") if key.isdecimal() else f"KEYCODE_{key.upper().removeprefix('KEYCODE_')}"
-    if name not in _KEYS and name not in _SYSTEM:
+    if name not in _KEYS and name not in _SYSTEM and name not in _IDLE:
         raise ValueError(f"unknown key {key!r}")
     return name
 

@@ -1,0 +1,64 @@
+"""Which Android devices an adb server knows, and what their states mean."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from action_space.errors import DeviceError
+from environments.adb_server import adb_program, ensure_server, server_port
+
+_NETWORK = re.compile(r"[^:\s]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
+_STATES = {
+    "absent": "it is not connected: check the cable or the network, and that USB debugging is on",
+    "offline": "it is offline: unlock its screen, or pull the cable and plug it in again",
+    "unauthorized": "it does not trust this computer yet: accept the question on its screen",
+    "authorizing": "it has not answered yet whether it trusts this computer: look at its screen",
+    "connecting": "it has not finished connecting: try again in a moment",
+    "no": "this user may not use the USB device: set up udev rules, or run as another user",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AdbDevice:
+    """state: "device" when it can be used, else adb's own word ("offline", "unauthorized"). model: "" if not known."""
+
+    serial: str
+    state: str
+    model: str
+
+
+def devices(port: int | None = None) -> list[AdbDevice]:
+    """All devices of the server, which is started if need be. Raises ConfigError (no adb), DeviceError (no server)."""
+    port = port or server_port()
+    adb_program()
+    from adbutils import AdbError
+
+    ensure_server(port)
+    try:
+        return [
+            AdbDevice(found.serial, found.state, str(found.tags.get("model", "")))
+            for found in new_client(port, 10.0).list(extended=True)
+        ]
+    except (AdbError, OSError, ValueError) as error:
+        raise DeviceError(f"the adb server on port {port} does not answer: {error}") from error
+
+
+def is_ready(device: AdbDevice) -> bool:
+    return device.state == "device"
+
+
+def is_network(serial: str) -> bool:
+    """Whether a serial is an address that can be connected to."""
+    return _NETWORK.fullmatch(serial) is not None
+
+
+def explain(state: str) -> str:
+    """What a state means and what to do, in words."""
+    return _STATES.get(state, f"adb says {state!r}")
+
+
+def new_client(port: int, timeout_s: float) -> Any:  # noqa: ANN401 (adbutils has no types)
+    """adbutils' client of a server on this machine."""
+    from adbutils import AdbClient
+
+    return AdbClient(host="127.0.0.1", port=port, socket_timeout=timeout_s)

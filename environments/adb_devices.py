@@ -1,6 +1,7 @@
 """Which Android devices an adb server knows, and what their states mean."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,30 @@ def devices(port: int | None = None) -> list[AdbDevice]:
         ]
     except (AdbError, OSError, ValueError) as error:
         raise DeviceError(f"the adb server on port {port} does not answer: {error}") from error
+
+
+def connect(serial: str) -> None:
+    """`adb connect`. Raises ConfigError (no adb), DeviceError (no server, or it is not there)."""
+    port = server_port()
+    adb_program()
+    from adbutils import AdbError
+
+    ensure_server(port)
+    try:
+        said = str(new_client(port, 10.0).connect(serial))
+    except (AdbError, OSError, ValueError) as error:
+        raise DeviceError(f"the adb server on port {port} does not answer: {error}") from error
+    if "connected to" not in said:
+        raise DeviceError(f"adb cannot connect to {serial!r}: {said}")
+
+
+def forget(serial: str) -> None:
+    """`adb disconnect`; a server that does not answer knows it no more either."""
+    with suppress(ImportError):
+        from adbutils import AdbError
+
+        with suppress(AdbError, OSError, ValueError):
+            new_client(server_port(), 10.0).disconnect(serial)
 
 
 def is_ready(device: AdbDevice) -> bool:

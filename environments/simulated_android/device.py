@@ -59,6 +59,14 @@ class SimulatedAndroid:
         """Pull the cable: every connection ends, and none can be made."""
         self._endpoint.unplug()
 
+    def renew(self) -> None:
+        """As new: plugged in, upright, awake, nothing saved, nothing broken."""
+        self.faults.reset()
+        self.alarms.clear()
+        self.phone.renew()
+        self.unplug()
+        self.plug()
+
     def consent(self, answer: Consent) -> None:
         """What the person says from now on when a computer wants to debug the device."""
         if self._keyring is not None:

@@ -80,8 +80,14 @@ class Phone:
         self.screen.show(f"{package}/")
         return True
 
-    def reset(self) -> None:
-        """As new: nothing is saved, and the home screen is shown."""
+    def renew(self) -> None:
+        """As it was at first, with the home screen shown."""
+        first = Phone(self.screen, self.store)
+        for name in ("awake", "wakes", "secure", "keyboards", "keyboard", "clipboard", "volume", "settings"):
+            setattr(self, name, getattr(first, name))
+        if (self.size, self.rotation) != (first.size, first.rotation):
+            self.rotation = first.rotation
+            self.resize(first.size)
         self.store.clear()
         self.start(LAUNCHER)
 

@@ -51,6 +51,9 @@ class Faults:
     deaf: bool = False
     next_cut: Fault | None = None
 
+    def reset(self) -> None:
+        self.mute, self.deaf, self.next_cut = False, False, None
+
 
 class Stream:
     """A service that the host has opened."""

@@ -57,7 +57,9 @@ class Screen:
 
     def path(self) -> str:
         """Which page is shown: the apps' own links are followed too."""
-        return urlsplit(str(self.ask("location.href"))).path.lstrip("/")
+        # Asked of the browser: a page that is just being replaced could not answer.
+        history = self._do(lambda: self._session.send("Page.getNavigationHistory"))
+        return urlsplit(str(history["entries"][history["currentIndex"]]["url"])).path.lstrip("/")
 
     def ask(self, expression: str) -> Any:  # noqa: ANN401 (whatever the page's own expression gives)
         """What an expression of the page's script gives."""

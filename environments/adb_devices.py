@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from action_space.errors import DeviceError
-from environments.adb_server import adb_program, ensure_server, server_port
+from action_space.errors import ConfigError, DeviceError
+from environments.adb_server import adbutils, ensure_server, failures, server_port
 
 _NETWORK = re.compile(r"[^:\s]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
 _STATES = {
@@ -31,29 +31,25 @@ class AdbDevice:
 def devices(port: int | None = None) -> list[AdbDevice]:
     """All devices of the server, which is started if need be. Raises ConfigError (no adb), DeviceError (no server)."""
     port = port or server_port()
-    adb_program()
-    from adbutils import AdbError
-
+    client = new_client(port, 10.0)
     ensure_server(port)
     try:
         return [
             AdbDevice(found.serial, found.state, str(found.tags.get("model", "")))
-            for found in new_client(port, 10.0).list(extended=True)
+            for found in client.list(extended=True)
         ]
-    except (AdbError, OSError, ValueError) as error:
+    except failures() as error:
         raise DeviceError(f"the adb server on port {port} does not answer: {error}") from error
 
 
 def connect(serial: str) -> None:
     """`adb connect`. Raises ConfigError (no adb), DeviceError (no server, or it is not there)."""
     port = server_port()
-    adb_program()
-    from adbutils import AdbError
-
+    client = new_client(port, 10.0)
     ensure_server(port)
     try:
-        said = str(new_client(port, 10.0).connect(serial))
-    except (AdbError, OSError, ValueError) as error:
+        said = str(client.connect(serial))
+    except failures() as error:
         raise DeviceError(f"the adb server on port {port} does not answer: {error}") from error
     if "connected to" not in said:
         raise DeviceError(f"adb cannot connect to {serial!r}: {said}")
@@ -61,11 +57,8 @@ def connect(serial: str) -> None:
 
 def forget(serial: str) -> None:
     """`adb disconnect`; a server that does not answer knows it no more either."""
-    with suppress(ImportError):
-        from adbutils import AdbError
-
-        with suppress(AdbError, OSError, ValueError):
-            new_client(server_port(), 10.0).disconnect(serial)
+    with suppress(ConfigError, *failures()):
+        new_client(server_port(), 10.0).disconnect(serial)
 
 
 def is_ready(device: AdbDevice) -> bool:
@@ -83,7 +76,5 @@ def explain(state: str) -> str:
 
 
 def new_client(port: int, timeout_s: float) -> Any:  # noqa: ANN401 (adbutils has no types)
-    """adbutils' client of a server on this machine."""
-    from adbutils import AdbClient
-
-    return AdbClient(host="127.0.0.1", port=port, socket_timeout=timeout_s)
+    """adbutils' client of a server on this machine. Raises ConfigError when adbutils is not installed."""
+    return adbutils().AdbClient(host="127.0.0.1", port=port, socket_timeout=timeout_s)

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from action_space.errors import ConfigError, DeviceError
 
@@ -25,18 +26,28 @@ def server_port() -> int:
 def adb_program() -> str:
     """The adb of ADBUTILS_ADB_PATH, of the PATH, or of the adbutils package. Raises ConfigError when there is none."""
     try:
-        from adbutils import AdbError, adb_path
+        return str(adbutils().adb_path())
+    except (adbutils().AdbError, OSError) as error:
+        raise ConfigError(f"no adb was found ({error}): install Android's platform tools, or adbutils' wheel") from None
+
+
+def adbutils() -> Any:  # noqa: ANN401 (it has no types)
+    """The package adbutils, imported when it is needed. Raises ConfigError when it is not installed."""
+    try:
+        import adbutils
     except ModuleNotFoundError as error:
         raise ConfigError(f"Android devices need {error.name}: pip install 'clickwright[android]'") from None
-    try:
-        return str(adb_path())
-    except (AdbError, OSError) as error:
-        raise ConfigError(f"no adb was found ({error}): install Android's platform tools, or adbutils' wheel") from None
+    return adbutils
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """What adbutils raises when a server or a device does not do as it should."""
+    return (adbutils().AdbError, OSError, EOFError, ValueError)
 
 
 def ensure_server(port: int) -> None:
     """Start the server of this machine unless one is running. Raises ConfigError, DeviceError."""
-    if _answers(port):
+    if answers(port):
         return
     program = adb_program()
     try:
@@ -70,13 +81,14 @@ def own_server() -> Iterator[int]:
 
 def _wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
     end = time.monotonic() + _START_S
-    while not _answers(port):
+    while not answers(port):
         if server.poll() is not None or time.monotonic() > end:
             raise DeviceError(f"an adb server of its own does not start on port {port}")
         time.sleep(0.05)
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
+    """Whether something listens there."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=2):
             return True

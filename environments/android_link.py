@@ -14,7 +14,7 @@ from typing import Any
 
 from action_space.errors import ConfigError, DeviceError, InvalidAction
 from environments.adb_devices import AdbDevice, devices, explain, is_network, is_ready, new_client
-from environments.adb_server import ensure_server
+from environments.adb_server import answers, ensure_server, failures
 
 Words = Sequence[str]
 
@@ -75,8 +75,8 @@ class Link:
         self._timeout_s = timeout_s
         self._reconnect_s = reconnect_s
         self._has_status = True
-        ensure_server(port)
         self._client = new_client(port, timeout_s)
+        ensure_server(port)
         self.serial = serial or _only_one(devices(port))
         self._device = self._client.device(self.serial)
         problem = self._find_again(min(reconnect_s, _FIRST_PATIENCE_S))
@@ -150,12 +150,15 @@ class Link:
         """Call adbutils, whose failures are many. Raises Lost."""
         try:
             return call()
-        except _failures() as error:
+        except failures() as error:
             raise Lost(_reason(error), begun=False) from error
 
     def _ask(self, line: str, timeout_s: float) -> Output:
         """Run one line. Raises Lost."""
         begun = False
+        if not answers(self._port):
+            # adbutils would start a server of its own, on another port.
+            raise Lost("the adb server is gone", begun=False)
         try:
             with closing(self._device.open_transport(timeout=timeout_s)) as connection:
                 begun = True
@@ -166,7 +169,7 @@ class Link:
                 connection.send_command(f"shell:{line}; echo {_STATUS_MARK.decode()}$?")
                 connection.check_okay()
                 return _read_marked(connection.read_until_close(encoding=None))
-        except _failures() as error:
+        except failures() as error:
             raise Lost(_reason(error), begun=begun) from error
 
 
@@ -190,12 +193,6 @@ def _read_marked(output: bytes) -> Output:
     if not mark or not status.strip().isdigit():
         raise EOFError("the connection ended in the middle of an answer")
     return Output(out, b"", int(status))
-
-
-def _failures() -> tuple[type[Exception], ...]:
-    from adbutils import AdbError
-
-    return (AdbError, OSError, EOFError, ValueError)
 
 
 def _reason(error: Exception) -> str:

@@ -10,7 +10,6 @@ from action_space.errors import ClickwrightError
 from agent.cli import Json
 from agent.results import results_only
 from environments.adb_devices import AdbDevice, connect, devices, explain, forget, is_ready
-from environments.simulated_android.device import simulated_android
 
 app = typer.Typer(
     name="device", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -43,6 +42,8 @@ def simulate(
     headed: Annotated[bool, typer.Option("--headed", help="Show its screen in a window.")] = False,
 ) -> None:
     """Start a simulated device with a few apps, connect adb to it, print its serial, and keep it until Ctrl-C."""
+    from environments.simulated_android.device import simulated_android
+
     with simulated_android(port=port, headless=not headed) as device:
         try:
             connect(device.serial)

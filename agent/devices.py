@@ -32,7 +32,7 @@ def _browser(settings: Settings) -> dict[str, Any]:
 
 
 def _android(settings: Settings) -> dict[str, Any]:
-    return {"serial": settings.device, "app": settings.app}
+    return {"serial": settings.device, "app": settings.app or settings.url}
 
 
 ARGUMENTS: dict[str, Callable[[Settings], dict[str, Any]]] = {"android": _android, "browser": _browser}

@@ -163,14 +163,13 @@ class Connection:
     def _take(self, packet: Packet) -> None:
         if self.faults.mute:
             return
-        match packet.command:
-            case command if command == CNXN:
-                self.largest = min(packet.second, LARGEST)
-                self._welcome()
-            case command if command == AUTH:
-                self._authenticate(packet)
-            case _ if self._is_trusted and not self.faults.deaf:
-                self._take_of_stream(packet)
+        if packet.command == CNXN:
+            self.largest = min(packet.second, LARGEST)
+            self._welcome()
+        elif packet.command == AUTH:
+            self._authenticate(packet)
+        elif self._is_trusted and not self.faults.deaf:
+            self._take_of_stream(packet)
 
     def _welcome(self) -> None:
         if self._is_trusted:

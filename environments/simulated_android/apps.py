@@ -65,37 +65,44 @@ def serve_apps(store: Store) -> Iterator[str]:
 def _handler(store: Store) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            package, _, rest = self.path.lstrip("/").partition("/")
+            package, rest = self._place()
             if package in _SHARED:
-                self._answer(HTTPStatus.OK, _read(package), _SHARED[package])
+                _answer(self, HTTPStatus.OK, _read(package), _SHARED[package])
             elif package not in (*LABELS, LAUNCHER, LOCK_SCREEN) or rest not in ("", "state"):
-                self._answer(HTTPStatus.NOT_FOUND)
+                _answer(self, HTTPStatus.NOT_FOUND)
             elif rest == "state":
-                self._answer(HTTPStatus.OK, json.dumps(store.get(package)).encode(), "application/json")
+                _answer(self, HTTPStatus.OK, json.dumps(store.get(package)).encode(), "application/json")
             else:
-                self._answer(HTTPStatus.OK, _read(f"{package.removeprefix(PACKAGE)}.html"), "text/html; charset=utf-8")
+                _answer(self, HTTPStatus.OK, _read(f"{package.removeprefix(PACKAGE)}.html"), "text/html; charset=utf-8")
 
         def do_PUT(self) -> None:
-            package, _, rest = self.path.lstrip("/").partition("/")
+            package, rest = self._place()
             length = self.headers.get("Content-Length", "")
             if package not in LABELS or rest != "state" or not length.isdecimal() or int(length) > LARGEST_STATE:
-                self._answer(HTTPStatus.BAD_REQUEST)
+                _answer(self, HTTPStatus.BAD_REQUEST)
                 return
             store.put(package, json.loads(self.rfile.read(int(length))))
-            self._answer(HTTPStatus.NO_CONTENT)
+            _answer(self, HTTPStatus.NO_CONTENT)
 
-        def _answer(self, status: HTTPStatus, content: bytes = b"", kind: str = "text/plain") -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(content)))
-            self.send_header("Cache-Control", "no-store")
-            self.end_headers()
-            self.wfile.write(content)
+        def _place(self) -> tuple[str, str]:
+            package, _, rest = self.path.lstrip("/").partition("/")
+            return package, rest
 
         def log_message(self, *_: object) -> None:
             """The console belongs to whoever started the device."""
 
     return Handler
+
+
+def _answer(
+    handler: BaseHTTPRequestHandler, status: HTTPStatus, content: bytes = b"", kind: str = "text/plain"
+) -> None:
+    handler.send_response(status)
+    handler.send_header("Content-Type", kind)
+    handler.send_header("Content-Length", str(len(content)))
+    handler.send_header("Cache-Control", "no-store")
+    handler.end_headers()
+    handler.wfile.write(content)
 
 
 def _read(name: str) -> bytes:

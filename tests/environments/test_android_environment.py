@@ -105,47 +105,60 @@ TEXTS = [
     " leading and trailing ",
     "-rf --help",
     "Ünïcödé 漢字 שלום 🎉 e\u0301",
-    "two\nlines\tand a tab",
+    "two\nlines",
     "mixed ASCII\nund Größe\nagain ASCII",
 ]
 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_typing_is_exact(make_android: MakeAndroid, phone: SimulatedAndroid, text: str) -> None:
-    environment = make_android(app="notes")
-    environment.observe()
-    tap(environment, phone, "New note")
-    tap(environment, phone, "Text")
-    # Tab would leave the field, as it does on the phone.
-    environment.execute(Type(text=text.replace("\t", " ")))
-    tap(environment, phone, "Save")
-    until(lambda: phone.state("notes") == {"notes": [text.replace("\t", " ")]})
+    environment = writing(make_android, phone)
+    environment.execute(Type(text=text))
+    assert written(phone) == text
     assert phone.phone.keyboard == USUAL_KEYBOARD
 
 
 def test_five_thousand_characters(make_android: MakeAndroid, phone: SimulatedAndroid) -> None:
-    environment = make_android(app="notes")
-    environment.observe()
-    tap(environment, phone, "New note")
-    tap(environment, phone, "Text")
+    environment = writing(make_android, phone)
     text = "".join(chr(33 + number % 94) for number in range(5000))
     environment.execute(Type(text=text))
-    tap(environment, phone, "Save")
-    until(lambda: phone.state("notes") == {"notes": [text]})
+    assert written(phone) == text
+    environment.execute(Type(text="ü" * 5000))
+    assert written(phone) == text + "ü" * 5000
+
+
+def writing(make_android: MakeAndroid, phone: SimulatedAndroid) -> AndroidEnvironment:
+    """A new note is open, and its text has the focus."""
+    environment = make_android(app="notes")
+    until(
+        lambda: phone.phone.screen.ask("document.readyState === 'complete' && document.querySelector('#bar') !== null")
+    )
+    phone.phone.screen.ask("document.getElementById('new').click()")
+    until(lambda: not phone.phone.screen.ask("document.getElementById('one').hidden"))
+    phone.phone.screen.ask("document.getElementById('text').focus()")
+    return environment
+
+
+def written(phone: SimulatedAndroid) -> object:
+    return phone.phone.screen.ask("document.getElementById('text').value")
 
 
 def test_typing_without_adb_keyboard(make_android: MakeAndroid, phone: SimulatedAndroid) -> None:
     phone.phone.keyboards = (USUAL_KEYBOARD,)
-    environment = make_android(app="notes")
-    environment.observe()
-    tap(environment, phone, "New note")
-    tap(environment, phone, "Text")
+    environment = writing(make_android, phone)
     with pytest.raises(UnsupportedAction, match=r"cannot type 'é': .*ADBKeyboard"):
         environment.execute(Type(text="plain\ncafé"))
-    assert phone.phone.screen.ask("document.querySelector('textarea').value") == "", "nothing was typed by half"
+    assert written(phone) == "", "nothing was typed by half"
     phone.phone.clipboard = "what the person copied"
     environment.execute(Type(text="plain\ncafé 漢"))
-    assert phone.phone.screen.ask("document.querySelector('textarea').value") == "plain\ncafé 漢"
+    assert written(phone) == "plain\ncafé 漢"
+
+
+def test_a_tab_leaves_the_field(make_android: MakeAndroid, phone: SimulatedAndroid) -> None:
+    environment = writing(make_android, phone)
+    environment.execute(Type(text="a\t"))
+    assert phone.phone.screen.ask("document.activeElement.id") == "keep", "the next one"
+    assert written(phone) == "a"
 
 
 def test_a_keyboard_that_was_chosen_by_the_person_stays(make_android: MakeAndroid, phone: SimulatedAndroid) -> None:

@@ -83,6 +83,17 @@ def test_an_offline_device(make_android: MakeAndroid, phone: SimulatedAndroid) -
         make_android(timeout_s=2.0, reconnect_s=1.0)
 
 
+def test_offline_in_between(make_android: MakeAndroid, phone: SimulatedAndroid) -> None:
+    """The server takes the device for connected, but nothing is answered, until a new connection is made."""
+    environment = make_android(timeout_s=4.0)
+    phone.faults.mute = True
+    phone.unplug()
+    phone.plug()
+    threading.Timer(2.0, phone.faults.reset).start()
+    environment.execute(Open(target="settings"))
+    assert phone.phone.foreground == "org.clickwright.settings"
+
+
 def test_a_key_has_to_be_accepted(adb_port: int) -> None:
     with simulated_android(auth="refuse") as device:
         with pytest.raises(DeviceError, match="accept the question on its screen"):

@@ -55,10 +55,10 @@ def connect(serial: str) -> None:
         raise DeviceError(f"adb cannot connect to {serial!r}: {said}")
 
 
-def forget(serial: str) -> None:
+def forget(serial: str, port: int | None = None) -> None:
     """`adb disconnect`; a server that does not answer knows it no more either."""
     with suppress(ConfigError, *failures()):
-        new_client(server_port(), 10.0).disconnect(serial)
+        new_client(port or server_port(), 10.0).disconnect(serial)
 
 
 def is_ready(device: AdbDevice) -> bool:

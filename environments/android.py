@@ -191,8 +191,8 @@ class AndroidEnvironment:
 
     def _require_same_screen(self, frame: Frame) -> None:
         size = self._status().size
-        if size is not None and _is_wide(size) != _is_wide(frame.screen):
-            raise InvalidAction(f"the screen has turned and is {size} now: look again before touching it")
+        if size is not None and size != _touch_size(frame):
+            raise InvalidAction(f"the screen has changed and is {size} now: look again before touching it")
 
     def _perform(self, action: Action) -> None:
         match action:
@@ -221,7 +221,9 @@ class AndroidEnvironment:
         if output is None:
             self._note_doubt("pressing a key")
         elif output.code != 0:
-            raise UnsupportedAction(f"this device cannot press {'+'.join(action.keys)!r}: {_first_line(output.err)}")
+            raise UnsupportedAction(
+                f"this device cannot press {'+'.join(action.keys)!r}: {_first_line(output.err or output.out)}"
+            )
 
     def _start(self, target: str) -> None:
         if target.casefold().startswith(_WEB):
@@ -257,6 +259,10 @@ def _starting(app: App) -> Words:
         launcher = ("-a", "android.intent.action.MAIN", "-c", "android.intent.category.LAUNCHER")
         return ("am", "start", *launcher, "-n", f"{app.package}/{app.activity}")
     return ("monkey", "-p", app.package, "-c", "android.intent.category.LAUNCHER", "1")
+
+
+def _touch_size(frame: Frame) -> Size:
+    return Size(round(frame.screen.width / frame.device_scale), round(frame.screen.height / frame.device_scale))
 
 
 def _is_wide(size: Size) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from action_space.errors import ConfigError, DeviceError, InvalidAction
-from environments.adb_devices import AdbDevice, devices, explain, is_network, is_ready, new_client
+from environments.adb_devices import AdbDevice, devices, explain, forget, is_network, is_ready, new_client
 from environments.adb_server import answers, ensure_server, failures
 
 Words = Sequence[str]
@@ -22,6 +22,7 @@ _FIRST_PATIENCE_S = 8.0
 """For a device that has yet to be connected: the server has to find it, or a person to say yes on its screen."""
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 3.0
+_PROBE_S = 10.0
 _LONGEST_LINE = 60_000
 """Bytes; the protocol writes a length in four hexadecimal digits."""
 _LARGEST_PACKET = 64 * 1024 * 1024
@@ -126,10 +127,19 @@ class Link:
             if state != "device":
                 return explain(state)
             self._has_status = "shell_v2" in str(self._tell(self._device.get_features)).split(",")
-            self._ask("echo here", self._timeout_s)
+            self._probe()
         except (Lost, DeviceError) as error:
             return str(error)
         return None
+
+    def _probe(self) -> None:
+        """Raises Lost when the device does not answer; the next try then makes a new connection, where it can."""
+        try:
+            self._ask("echo here", min(self._timeout_s, _PROBE_S))
+        except Lost:
+            if is_network(self.serial):
+                forget(self.serial, self._port)
+            raise
 
     def _connected_state(self) -> str:
         """The device's state, after a new connection if it needs one and is an address. Raises Lost, DeviceError."""

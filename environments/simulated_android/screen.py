@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from playwright.sync_api import CDPSession, Page
+from playwright.sync_api import Error as PlaywrightError
 
 from action_space.geometry import Size
 from environments.chromium import borrow_playwright, launch_chromium, return_playwright
@@ -22,6 +23,8 @@ SCALE = 3
 _LOAD_MS = 15_000
 _MOVES_PER_S = 60
 _FEWEST_MOVES = 8
+_SWAP_TRIES = 60
+_SWAP_S = 0.05
 
 T = TypeVar("T")
 
@@ -58,7 +61,7 @@ class Screen:
     def path(self) -> str:
         """Which page is shown: the apps' own links are followed too."""
         # Asked of the browser: a page that is just being replaced could not answer.
-        history = self._do(lambda: self._session.send("Page.getNavigationHistory"))
+        history = self._do(lambda: self._send("Page.getNavigationHistory"))
         return urlsplit(str(history["entries"][history["currentIndex"]]["url"])).path.lstrip("/")
 
     def ask(self, expression: str) -> Any:  # noqa: ANN401 (whatever the page's own expression gives)
@@ -126,4 +129,17 @@ class Screen:
 
     def _touch(self, kind: str, point: tuple[float, float] | None) -> None:
         places = [] if point is None else [{"x": point[0] / SCALE, "y": point[1] / SCALE}]
-        self._session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+        self._send("Input.dispatchTouchEvent", type=kind, touchPoints=places)
+
+    def _send(self, method: str, **parameters: object) -> dict[str, Any]:
+        tries = _SWAP_TRIES
+        while True:
+            try:
+                answer: dict[str, Any] = self._session.send(method, parameters)
+                return answer
+            except PlaywrightError as error:
+                # For a moment one page is gone and the next is not there yet.
+                tries -= 1
+                if not tries or "Not attached to an active page" not in error.message:
+                    raise
+                time.sleep(_SWAP_S)

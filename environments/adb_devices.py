@@ -57,7 +57,7 @@ def connect(serial: str) -> None:
 
 def forget(serial: str, port: int | None = None) -> None:
     """`adb disconnect`; a server that does not answer knows it no more either."""
-    with suppress(ConfigError, *failures()):
+    with suppress(ConfigError), suppress(*failures()):
         new_client(port or server_port(), 10.0).disconnect(serial)
 
 

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 
 from action_space.actions import Click, Drag, LongPress, Move, Open, Press, Scroll, Type, Wait
 from action_space.errors import ConfigError, DeviceError, InvalidAction, UnsupportedAction
@@ -15,20 +17,28 @@ from tests.environments.conftest import MakeAndroid
 
 CENTRES = """text => {
   const all = [...document.querySelectorAll("button, label, .row, a, textarea")];
-  const found = all.find(element => (element.getAttribute("aria-label") ?? element.innerText).trim().startsWith(text));
+  const lines = element => (element.getAttribute("aria-label") ?? element.innerText).split("\\n");
+  const found = all.find(element => lines(element).some(line => line.startsWith(text)));
+  if (!found) return null;
   const box = (found.querySelector("input") ?? found).getBoundingClientRect();
   return [box.left + box.width / 2, box.top + box.height / 2].map(at => Math.floor(at * devicePixelRatio));
 }"""
 
 
 def place(phone: SimulatedAndroid, text: str) -> Point:
-    """Where a control is: the tests know, the environment does not."""
-    x, y = phone.phone.screen.ask(f"({CENTRES})({text!r})")
-    return Point(x, y)
+    """Where a control is once it is there: the tests know, the environment does not."""
+    found: list[list[int]] = []
+
+    def look() -> bool:
+        with suppress(PlaywrightError):  # one page is just being replaced by the next
+            found[:] = [phone.phone.screen.ask(f"({CENTRES})({text!r})")]
+        return bool(found and found[0])
+
+    until(look)
+    return Point(*found[0])
 
 
 def tap(environment: AndroidEnvironment, phone: SimulatedAndroid, text: str) -> None:
-    until(lambda: phone.phone.screen.ask("document.readyState") == "complete")
     environment.execute(Click(point=place(phone, text)))
 
 

@@ -140,11 +140,9 @@ def test_five_thousand_characters(make_android: MakeAndroid, phone: SimulatedAnd
 def writing(make_android: MakeAndroid, phone: SimulatedAndroid) -> AndroidEnvironment:
     """A new note is open, and its text has the focus."""
     environment = make_android(app="notes")
-    until(
-        lambda: phone.phone.screen.ask("document.readyState === 'complete' && document.querySelector('#bar') !== null")
-    )
-    phone.phone.screen.ask("document.getElementById('new').click()")
-    until(lambda: not phone.phone.screen.ask("document.getElementById('one').hidden"))
+    # The button works once the app has read what it kept.
+    press_new = "document.getElementById('new')?.click(), document.getElementById('one')?.hidden === false"
+    until(lambda: phone.phone.screen.ask(press_new))
     phone.phone.screen.ask("document.getElementById('text').focus()")
     return environment
 

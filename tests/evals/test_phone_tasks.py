@@ -14,6 +14,7 @@ from action_space.actions import Action, Click, Finish
 from action_space.dialects import load_dialect
 from action_space.geometry import Frame, Point, Size
 from agent.planner import model_frame
+from evals.online.demo_table import Attempt, Demo, Job, demo_parser, read_seeds, run_demo
 from evals.online.phone_tasks import PhoneTask, State, draw_task, mistakes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,3 +65,14 @@ def test_one_done_and_one_not(tmp_path: Path) -> None:
     assert "contacts: contacts is [], it must be [" in told["attempts"][1]["mistakes"][0]
     assert "the phone says" in done.stderr and "1 of 2 done" in done.stderr
     assert (tmp_path / told["attempts"][0]["report"]).is_file()
+
+
+def test_ctrl_c_between_two_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(_: Job) -> Attempt:
+        raise KeyboardInterrupt
+
+    (tmp_path / "script.jsonl").write_text('""\n')
+    arguments = ["--model", f"scripted:{tmp_path / 'script.jsonl'}", "--out", str(tmp_path / "out")]
+    options = read_seeds(demo_parser("demo-x", "words"), arguments)
+    assert run_demo(Demo("demo-x", "phone", interrupted), options) == 130
+    assert capsys.readouterr().err == "demo-x: interrupted\n"

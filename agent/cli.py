@@ -22,6 +22,9 @@ LATER: dict[str, tuple[str, str]] = {
     "train": ("agent.train:app", "Make the bundled model: draw screens, train, export."),
     "eval": ("evals.cli:app", "Measure a model on a benchmark."),
     "device": ("agent.device:app", "List Android devices, or start a simulated one."),
+    "replay": ("evals.replay_cli:app", "Ask a model again on recorded runs, without a device."),
+    "import": ("evals.exchange.cli:import_app", "Turn runs of other programs into runs of this one."),
+    "export": ("evals.exchange.cli:export_app", "Write runs as rows to train or score with."),
     "serve": ("agent.serve:app", "Serve a model behind an OpenAI-compatible address."),
     "bench": ("evals.bench:app", "Measure speed and memory, against transformers or a server."),
 }

@@ -128,7 +128,7 @@ class _Parts:
 
     @property
     def versions(self) -> Versions:
-        return Versions(clickwright=_own_version(), model=self.model.name, dialect=self.dialect.name, env=self.env.name)
+        return Versions(clickwright=own_version(), model=self.model.name, dialect=self.dialect.name, env=self.env.name)
 
 
 @contextmanager
@@ -206,7 +206,8 @@ def _where_it_was(settings: Settings, before: Trajectory, options: Options) -> S
     return settings if "url" in options or not url else settings.model_copy(update={"url": url})
 
 
-def _own_version() -> str:
+def own_version() -> str:
+    """Of this program, as runs record it."""
     try:
         return metadata.version("clickwright")
     except metadata.PackageNotFoundError:  # run from a source tree

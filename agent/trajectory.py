@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from action_space.actions import Action
 from action_space.errors import ConfigError
-from action_space.geometry import Frame, Size
+from action_space.geometry import Box, Frame, Size
 
 HEADER = "run.json"
 STEPS = "steps.jsonl"
@@ -108,6 +108,8 @@ class Step(_Record):
     image: sha256 of the screenshot before the action. frame: its geometry, with the size the model saw.
     reply: verbatim. action: in screenshot pixels, None if the reply held none. effect: where the next picture differs,
     None if nothing was done. note: what the model is told about this step afterwards. seconds: of the whole step.
+    targets: where on the screenshot the action's point may lie to be right, where somebody knows it (imported runs).
+    shown: False if the action followed another one on the same look, so that nobody saw the screen it was done on.
     """
 
     number: int = Field(ge=1)
@@ -128,6 +130,8 @@ class Step(_Record):
     cached_tokens: int = 0
     timings: Timings = Timings()
     seconds: float = 0.0
+    targets: tuple[Box, ...] = ()
+    shown: bool = True
 
 
 @dataclass(frozen=True, slots=True)

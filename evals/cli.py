@@ -1,16 +1,14 @@
 """`agent eval`: how good a model is, by named rules."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import track
-from rich.table import Column, Table
+from rich.table import Table
 
 from action_space.errors import ConfigError
 from action_space.geometry import Size
@@ -18,11 +16,20 @@ from agent.cli import Spec
 from evals.benchmarks import BENCHMARKS
 from evals.online.miniwob.tasks import FIRST_EVALUATION_SEED, MAX_STEPS, SCALE, choose_tasks
 from evals.outcome import Outcome, score_predictions
-from evals.scoring import Comparison, Result
+from evals.report import require_writable
+from evals.tables import details, notes_console, protocol_table, results_console, tell_left_out, tell_warnings
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from evals.report.build import Sheet
 
 app = typer.Typer(
     name="eval", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
 )
+
+
+Report = Annotated[Path | None, typer.Option("--report", metavar="FILE.html", help="Write a report for people.")]
 
 
 @app.callback()
@@ -39,6 +46,7 @@ def generated_command(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write every answer and the table to this file.")
     ] = None,
+    report: Report = None,
 ) -> None:
     """Grounding on generated pages of unseen words and fonts: the point lies in the target's box."""
     # Draws pages in a browser, which scoring predictions has no use for.
@@ -49,10 +57,14 @@ def generated_command(
     if not (width.isdecimal() and height.isdecimal()) or min(int(width), int(height)) < 200:
         raise ConfigError(f"the page size {size!r} is not WIDTHxHEIGHT of at least 200x200, as in 1280x720")
     viewport = Size(int(width), int(height))
+    if report:
+        require_writable(report)
     console = Console(stderr=True)
+    pictures: dict[int, Image.Image] = {}
+    keep = pictures.__setitem__ if report else lambda _page, _picture: None
     answers = list(
         track(
-            generated.ask_about_pages(load_model(model), pages=pages, seed=seed, size=viewport),
+            generated.ask_about_pages(load_model(model), pages=pages, seed=seed, size=viewport, keep=keep),
             "asking",
             console=console,
             total=None,
@@ -63,6 +75,10 @@ def generated_command(
     result = generated.summary(answers, viewport, seed)
     if json_file:
         write_json(json_file, result)
+    if report:
+        from evals.report.live import generated_sheet
+
+        write_report(generated_sheet(answers, pictures, result, model), report)
     table = Table(
         "control",
         "hits",
@@ -97,12 +113,15 @@ def miniwob_command(
         Path | None, typer.Option(metavar="DIR", help="Go on in a folder, with its own settings.")
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
+    report: Report = None,
 ) -> None:
     """MiniWoB++ pages, live and by pixels only: solved is a raw reward of 1."""
     # Plays in a browser, which scoring predictions has no use for.
     from agent.session import default_folder
     from evals.online.miniwob import attempts, oracle, play
 
+    if report:
+        require_writable(report)
     if resume is not None:
         folder, plan = resume, attempts.read_plan(resume)
     else:
@@ -122,6 +141,10 @@ def miniwob_command(
     if resume is None:
         attempts.start_results(folder, plan)
     play.play_episodes(plan, player, folder)
+    if report:
+        from evals.report.live import miniwob_sheet
+
+        write_report(miniwob_sheet(plan, attempts.read_results(folder), report), report)
     play.show(plan, folder, json_file)
 
 
@@ -131,13 +154,6 @@ def write_json(path: Path, result: dict[str, object]) -> None:
         path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot write --json {str(path)!r}: {error.strerror}") from error
-
-
-SHOWN = 20
-"""Problems that are printed; the JSON file has them all."""
-
-WIDE = 140
-"""Columns where stdout is no terminal, so that nothing is cut."""
 
 
 def _command(benchmark: str) -> Callable[..., None]:
@@ -152,8 +168,13 @@ def _command(benchmark: str) -> Callable[..., None]:
         json_file: Annotated[
             Path | None, typer.Option("--json", help="Write all results, and everything left out, to this file.")
         ] = None,
+        report: Report = None,
     ) -> None:
         outcome = score_predictions(benchmark, data, predictions, tuple(protocol or ()))
+        if report:
+            from evals.report.sheets import outcome_sheet
+
+            write_report(outcome_sheet(outcome, data), report)
         if json_file:
             write_json(json_file, outcome.as_json())
         show_outcome(outcome)
@@ -167,55 +188,22 @@ for _name in BENCHMARKS:
     app.command(_name, help="Score a file of predictions.")(_command(_name))
 
 
+def write_report(sheet: "Sheet", path: Path) -> None:
+    """The HTML report; what is wrong with pictures is named. Raises ConfigError if it cannot be written."""
+    # Templates, which a table has no use for.
+    from evals.report.build import write_sheet
+
+    tell_left_out(notes_console(), "pictures", write_sheet(sheet, path))
+
+
 def show_outcome(outcome: Outcome) -> None:
     """The table on stdout; what was left out on stderr."""
-    notes = Console(stderr=True, highlight=False, soft_wrap=True)
-    for title, broken in (("rows of the data", outcome.broken), ("predictions", outcome.problems)):
-        if broken:
-            notes.print(f"{len(broken)} {title} left out:")
-        for each in broken[:SHOWN]:
-            notes.print(f"  {escape(each.where)}: {escape(each.why)}")
-        if len(broken) > SHOWN:
-            notes.print(f"  and {len(broken) - SHOWN} more; --json FILE writes them all")
-    for warning in outcome.warnings:
-        notes.print(f"warning: {escape(warning)}")
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = WIDE
-    console.print(_outcome_table(outcome))
+    notes = notes_console()
+    tell_left_out(notes, "rows of the data", outcome.broken)
+    tell_left_out(notes, "predictions", outcome.problems)
+    tell_warnings(notes, outcome.warnings)
+    console = results_console()
+    console.print(protocol_table(f"{outcome.benchmark}, {outcome.file}", outcome.comparisons))
     for comparison in outcome.comparisons:
-        for line in _details(comparison):
+        for line in details(comparison):
             console.print(f"{comparison.rule.name}: {line}", soft_wrap=True)
-
-
-def _outcome_table(outcome: Outcome) -> Table:
-    blind = list(outcome.comparisons[0].baselines)
-    heads = [Column(head, no_wrap=True) for head in ("protocol", "score", "95 % interval", "n", *blind)]
-    table = Table(*heads, title=f"{outcome.benchmark}, {outcome.file}", box=SIMPLE_HEAD)
-    for comparison in outcome.comparisons:
-        table.add_row(
-            f"{comparison.rule.name} {comparison.rule.version}",
-            _percent(comparison.model.value),
-            _interval(comparison.model),
-            str(comparison.model.n),
-            *(_percent(comparison.baselines[name].value) for name in blind),
-        )
-    return table
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"
-
-
-def _interval(result: Result) -> str:
-    return "-" if result.low is None or result.high is None else f"{result.low:.1%} to {result.high:.1%}"
-
-
-def _details(comparison: Comparison) -> Sequence[str]:
-    model = comparison.model
-    lines = []
-    if model.parts:
-        lines.append(", ".join(f"{name} {value:.3f}" for name, value in model.parts.items()))
-    if model.skipped:
-        lines.append("skipped " + ", ".join(f"{count} ({reason})" for reason, count in model.skipped.items()))
-    return lines

@@ -68,7 +68,6 @@ class Situation:
     """
 
     task: str = ""
-
     words: str = ""
     url: str = ""
     focus: str = ""

@@ -9,7 +9,7 @@ from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page
 
 from action_space.actions import Button, Click, Direction, Drag, LongPress, Move, Press, Scroll
-from action_space.errors import InvalidAction, UnsupportedAction
+from action_space.errors import UnsupportedAction
 from action_space.geometry import Frame, Point
 from action_space.keys import MODIFIERS
 
@@ -100,18 +100,6 @@ def driver_key(key: str) -> str:
             else f"{key!r} is on no key here: use the type action for it"
         )
     return _KEYS[key]
-
-
-def typed_parts(text: str) -> list[str]:
-    """The text in runs of characters, with "\\n" (Enter) and "\\t" (Tab) on their own. Raises InvalidAction."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    wrong = next((c for c in text if c not in "\n\t" and (c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff")), None)
-    if wrong is not None:
-        raise InvalidAction(f"{wrong!r} cannot be typed: leave control characters and halves of surrogate pairs out")
-    parts = []
-    for line in text.replace("\n", "\0\n\0").replace("\t", "\0\t\0").split("\0"):
-        parts += [line] if line else []
-    return parts
 
 
 class Hands:

@@ -9,6 +9,7 @@ from environments.base import Environment
 
 ENVIRONMENTS = {
     "browser": "environments.browser:BrowserEnvironment",
+    "desktop": "environments.desktop:DesktopEnvironment",
 }
 
 

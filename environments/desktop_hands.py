@@ -16,8 +16,8 @@ from environments.typed import typed_parts
 _STEPS_PER_S = 50
 _FEWEST_STEPS = 10
 _DROP_S = 0.05
-_AT_ONCE = 40
-"""Characters typed between two looks at whether a person has taken over."""
+_BEFORE_LAST_S = 0.2
+"""Fields that complete what is typed ignore an Enter that comes before they have caught up."""
 _WHEEL: dict[Direction, tuple[int, int]] = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
 _KEYS_OF_PARTS = {"\n": "enter", "\t": "tab"}
 
@@ -62,14 +62,15 @@ class Hands:
 
     def type_text(self, text: str) -> None:
         """Type any text; a line break presses Enter, a tab Tab. Raises InvalidAction for what cannot be typed."""
-        for part in typed_parts(text):
+        parts = typed_parts(text)
+        for number, part in enumerate(parts, start=1):
             if part in _KEYS_OF_PARTS:
+                if 1 < number == len(parts):
+                    time.sleep(_BEFORE_LAST_S)
                 self._guard.check()
                 self._tap(_KEYS_OF_PARTS[part])
-                continue
-            for start in range(0, len(part), _AT_ONCE):
-                self._guard.check()
-                self._keyboard.type_text(part[start : start + _AT_ONCE])
+            else:
+                self._keyboard.type_text(part, self._guard.check)
 
     def press(self, action: Press) -> None:
         """Press a chord. Raises UnsupportedAction for a key that is not there."""

@@ -22,6 +22,8 @@ NAMES = {
 }
 """Canonical name -> pyautogui's, where they differ."""
 
+_AT_ONCE = 40
+
 
 class PyautoguiKeyboard:
     """Implements `Keyboard`. insert: types text exactly, which pyautogui cannot. names: see NAMES."""
@@ -42,8 +44,10 @@ class PyautoguiKeyboard:
     def up(self, key: str) -> None:
         self._driver.keyUp(self._name(key))
 
-    def type_text(self, text: str) -> None:
-        self._insert(text)
+    def type_text(self, text: str, between: Callable[[], None]) -> None:
+        for start in range(0, len(text), _AT_ONCE):
+            between()
+            self._insert(text[start : start + _AT_ONCE])
 
     def _name(self, key: str) -> str:
         name = self._names.get(key, key)

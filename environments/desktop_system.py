@@ -49,8 +49,11 @@ class Keyboard(Protocol):
 
     def up(self, key: str) -> None: ...
 
-    def type_text(self, text: str) -> None:
-        """Exactly these characters, whatever the layout. No line breaks and no tabs."""
+    def type_text(self, text: str, between: Callable[[], None]) -> None:
+        """Exactly these characters, whatever the layout. No line breaks and no tabs.
+
+        between: called now and then; what it raises ends the typing, with everything released.
+        """
 
 
 class System(Protocol):

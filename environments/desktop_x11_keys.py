@@ -1,10 +1,11 @@
 """Exact keys and text on an X server, whatever the layout and without the clipboard.
 
-A character that a key of the layout gives is typed with that key. All others are put on keycodes that no keyboard has,
-many at a time, and pressed there; `close` takes them off again.
+A character that a key of the layout gives is typed with that key. All others are put on keycodes at the end of the
+keyboard that hardly any keyboard has, many at a time, pressed there, and taken off again.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -49,6 +50,13 @@ _MEDIA = {
     "volume_up": 0x1008FF13,
 }
 _READ_S = 5.0
+_FIRST_LENT = 209
+"""From here on keycodes are rare media keys, or nothing at all; those of modifiers are below."""
+_AT_ONCE = 40
+"""Characters between two calls of `between`."""
+
+Layout = dict[int, tuple[int, ...]]
+"""Keycode -> its keysyms: of the first layout plain and shifted, then of others."""
 
 
 class Stroke(NamedTuple):
@@ -59,15 +67,14 @@ class Stroke(NamedTuple):
 
 
 class X11Keyboard:
-    """Implements `Keyboard`."""
+    """Implements `Keyboard`. Raises ERRORS when the server is gone."""
 
     def __init__(self, display: Any, windows: Windows) -> None:  # noqa: ANN401 - Xlib has no types
         self._display = display
         self._windows = windows
-        self._first = display.display.info.min_keycode
         self._held: dict[str, int] = {}
-        self._borrowed: dict[int, int] = {}
-        """keycode -> the keysym that was put on it."""
+        self._before: Layout = {}
+        """What the lent keycodes gave before; empty while nothing is lent."""
 
     def down(self, key: str) -> None:
         self._held[key] = self._code(key)
@@ -75,22 +82,52 @@ class X11Keyboard:
 
     def up(self, key: str) -> None:
         if key in self._held:
-            self._send(X.KeyRelease, self._held.pop(key))
+            code = self._held.pop(key)
+            self._send(X.KeyRelease, code)
+            if code in self._before:
+                self._give_back()
 
-    def type_text(self, text: str) -> None:
+    def type_text(self, text: str, between: Callable[[], None]) -> None:
         with self._caps_lock_off():
-            shift = self._code("shift")
-            rest = text
-            while rest:
-                strokes = self._strokes(rest)
-                for stroke in strokes:
-                    self._hit(stroke.code, shift if stroke.shift else None)
-                self._display.sync()
-                rest = rest[len(strokes) :]
+            try:
+                self._type(text, between)
+            finally:
+                self._give_back()
 
     def close(self) -> None:
-        """Take everything off the keycodes again. Raises ERRORS when the server is gone."""
-        self._free()
+        """Leave the keyboard as it was."""
+        self._give_back()
+
+    def _type(self, text: str, between: Callable[[], None]) -> None:
+        shift = self._code("shift")
+        rest = text
+        while rest:
+            between()
+            strokes = self._strokes(rest[:_AT_ONCE])
+            for stroke in strokes:
+                self._hit(stroke.code, shift if stroke.shift else None)
+            self._display.sync()
+            rest = rest[len(strokes) :]
+
+    def _strokes(self, text: str) -> list[Stroke]:
+        """How to type as much of the start of `text` as fits on the keyboard at once: one character or more."""
+        layout = self._layout()
+        known = self._known(layout)
+        wanted = [keysym_of(character) for character in text]
+        missing = [keysym for keysym in dict.fromkeys(wanted) if keysym not in known]
+        if missing:
+            known |= {keysym: Stroke(code, shift=False) for keysym, code in self._lend(layout, missing).items()}
+        return [known[keysym] for keysym in itertools.takewhile(known.__contains__, wanted)]
+
+    def _known(self, layout: Layout) -> dict[int, Stroke]:
+        """What can be typed as the keyboard is now."""
+        known: dict[int, Stroke] = {}
+        first_layout = self._group() == 0
+        for code, row in layout.items():
+            if code in self._before or first_layout:
+                known.setdefault(row[0], Stroke(code, shift=False))
+                known.setdefault(row[1], Stroke(code, shift=True))
+        return known
 
     def _code(self, key: str) -> int:
         keysym = _MEDIA.get(key) or (XK.string_to_keysym(_KEYSYMS[key]) if key in _KEYSYMS else 0)
@@ -99,80 +136,42 @@ class X11Keyboard:
         keysym = keysym or keysym_of(key)
         layout = self._layout()
         # Named keys are the same in every layout; characters are looked for in the first one only.
-        anywhere = len(key) > 1 or self._group() == 0
-        plain = (code for code, row in layout.items() if row[0] == keysym and (anywhere or code in self._borrowed))
-        found = next(plain, None)
-        return found if found is not None else self._borrow_one(layout, keysym)
+        usable = len(key) > 1 or self._group() == 0
+        found = next((code for code, row in layout.items() if row[0] == keysym and usable), None)
+        return found if found is not None else self._lend(layout, [keysym])[keysym]
 
-    def _borrow_one(self, layout: dict[int, tuple[int, ...]], keysym: int) -> int:
-        if not self._spare(layout):
-            self._free()
-            layout = self._layout()
-        code = self._spare(layout)[0]
-        self._put(code, keysym, len(layout[code]))
-        self._display.sync()
-        return code
+    def _lend(self, layout: Layout, keysyms: list[int]) -> dict[int, int]:
+        """Put as many keysyms on keycodes as there is room for, in a single request: keysym -> keycode.
 
-    def _strokes(self, text: str) -> list[Stroke]:
-        """How to type as much of the start of `text` as fits on the keyboard at once: one character or more."""
-        layout = self._layout()
-        known = self._known(layout)
-        spare = self._spare(layout)
-        strokes = []
-        for character in text:
-            keysym = keysym_of(character)
-            if keysym not in known:
-                if not spare:
-                    break
-                code = spare.pop()
-                self._put(code, keysym, len(layout[code]))
-                known[keysym] = Stroke(code, shift=False)
-            strokes.append(known[keysym])
-        if not strokes:
-            self._free()
-            return self._strokes(text)
-        self._display.sync()
-        return strokes
+        Window managers grab all their keys anew for each request, which takes them a while.
+        """
+        self._wait_if_lent()
+        self._before = self._before or {code: row for code, row in layout.items() if code >= _FIRST_LENT}
+        lent = dict(zip(keysyms, self._before, strict=False))
+        on_code = {code: keysym for keysym, code in lent.items()}
+        # The same on every level, so that neither shift nor another layout makes something else of it.
+        self._change({code: (on_code.get(code, 0),) * len(row) for code, row in self._before.items()})
+        return lent
 
-    def _known(self, layout: dict[int, tuple[int, ...]]) -> dict[int, Stroke]:
-        """What can be typed as the keyboard is now."""
-        known: dict[int, Stroke] = {}
-        first_layout = self._group() == 0
-        for code, row in layout.items():
-            if code in self._borrowed:
-                # A new layout that somebody has set took ours away.
-                if row[0] == self._borrowed[code]:
-                    known[row[0]] = Stroke(code, shift=False)
-            elif first_layout:
-                known.setdefault(row[0], Stroke(code, shift=False))
-                known.setdefault(row[1], Stroke(code, shift=True))
-        return known
+    def _give_back(self) -> None:
+        if self._before:
+            self._wait_if_lent()
+            before, self._before = self._before, {}
+            self._change(before)
 
-    def _spare(self, layout: dict[int, tuple[int, ...]]) -> list[int]:
-        return [code for code, row in layout.items() if not any(row)]
+    def _wait_if_lent(self) -> None:
+        """The program has to look up what was pressed before the key gets another meaning."""
+        if self._before:
+            self._windows.wait_until_read(_READ_S)
 
-    def _put(self, code: int, keysym: int, levels: int) -> None:
-        # The same on every level, so that neither shift nor a second layout makes something else of it.
-        self._display.change_keyboard_mapping(code, [(keysym,) * levels])
-        self._borrowed[code] = keysym
-
-    def _free(self) -> None:
-        """Clear the borrowed keycodes, but not before the program has looked up what was pressed on them."""
-        if not self._borrowed:
-            return
-        self._windows.wait_until_read(_READ_S)
-        levels = len(next(iter(self._layout().values())))
-        for code in self._borrowed:
-            self._display.change_keyboard_mapping(code, [(0,) * levels])
-        self._borrowed.clear()
+    def _change(self, rows: Layout) -> None:
+        self._display.change_keyboard_mapping(min(rows), [rows[code] for code in sorted(rows)])
         self._display.sync()
 
-    def _layout(self) -> dict[int, tuple[int, ...]]:
-        """Keycode -> its keysyms: of the first layout plain and shifted, then others."""
-        count = self._display.display.info.max_keycode - self._first + 1
-        rows = self._display.get_keyboard_mapping(self._first, count)
-        # The lowest keycode cannot be pressed by every server's rules: leave it alone.
-        return {self._first + place: tuple(row) for place, row in enumerate(rows) if place}
+    def _layout(self) -> Layout:
+        info = self._display.display.info
+        rows = self._display.get_keyboard_mapping(info.min_keycode, info.max_keycode - info.min_keycode + 1)
+        return {info.min_keycode + place: tuple(row) for place, row in enumerate(rows)}
 
     def _group(self) -> int:
         """Which layout is active: 0 is the first."""

@@ -31,5 +31,14 @@ def _browser(settings: Settings) -> dict[str, Any]:
     }
 
 
-ARGUMENTS: dict[str, Callable[[Settings], dict[str, Any]]] = {"browser": _browser}
+def _desktop(settings: Settings) -> dict[str, Any]:
+    return {
+        "display": settings.display,
+        "monitor": settings.monitor,
+        "live": settings.live,
+        "app": settings.app or "",
+    }
+
+
+ARGUMENTS: dict[str, Callable[[Settings], dict[str, Any]]] = {"browser": _browser, "desktop": _desktop}
 """Environment -> what its class is given; one that is not here is given nothing."""

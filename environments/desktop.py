@@ -94,6 +94,16 @@ class DesktopEnvironment:
         """Mouse, keyboard and windows below the actions, for tests and measurements that look at what happened."""
         return self._system
 
+    @property
+    def display(self) -> str:
+        """The X11 display, ":99"; "" where there is no such thing."""
+        return self._system.display
+
+    @property
+    def area(self) -> Box:
+        """The monitor that was looked at, in device units."""
+        return self._seen.area
+
     def observe(self) -> Observation:
         self._require_open()
         with self._device("looking at the screen"):
@@ -184,9 +194,10 @@ class DesktopEnvironment:
 
     @contextmanager
     def _device(self, doing: str) -> Iterator[None]:
+        gone: tuple[type[Exception], ...] = (ScreenShotError, *self._system.errors)
         try:
             yield
-        except (ScreenShotError, *self._system.errors) as error:
+        except gone as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise DeviceError(f"the desktop is gone while {doing} ({reason}): {_AGAIN}") from error
 

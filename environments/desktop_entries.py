@@ -23,7 +23,7 @@ class Application:
 
 
 def installed_applications(environment: Mapping[str, str]) -> list[Application]:
-    """Every application that a menu would show or hide, the person's own entries first. Unreadable ones are left out."""
+    """Every application that a menu would show or hide, the person's own first. Unreadable ones are left out."""
     found: dict[str, Application | None] = {}
     for folder in _folders(environment):
         for path in sorted(folder.rglob("*.desktop")):

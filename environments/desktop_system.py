@@ -57,13 +57,19 @@ class Keyboard(Protocol):
 
 
 class System(Protocol):
-    """One desktop. errors: what its drivers raise when the desktop is gone."""
+    """One desktop. errors: what its drivers raise when the desktop is gone. display: of X11, else ""."""
 
-    mouse: Mouse
-    keyboard: Keyboard
-    errors: tuple[type[Exception], ...]
-    screens: Callable[[], AbstractContextManager[Any]]
-    """Opens mss anew, so that it sees the monitors as they are now."""
+    @property
+    def display(self) -> str: ...
+    @property
+    def mouse(self) -> Mouse: ...
+    @property
+    def keyboard(self) -> Keyboard: ...
+    @property
+    def errors(self) -> tuple[type[Exception], ...]: ...
+
+    def screens(self) -> AbstractContextManager[Any]:
+        """Open mss anew, so that it sees the monitors as they are now."""
 
     def active_window(self) -> Window | None:
         """The window that gets the keys."""

@@ -30,19 +30,19 @@ class X11System:
     errors = ERRORS
 
     def __init__(self, name: str, variables: Mapping[str, str]) -> None:
-        self._name = name
+        self.display = name
         # A program that finds Wayland would show up there, and not here.
         self._variables = {key: value for key, value in variables.items() if key != "WAYLAND_DISPLAY"}
         self._variables |= {"DISPLAY": name, "XDG_SESSION_TYPE": "x11"}
-        self._display = connect(name)
-        check_extensions(self._display, name)
-        self._windows = Windows(self._display)
+        self._connection = connect(name)
+        check_extensions(self._connection, name)
+        self._windows = Windows(self._connection)
         self._started: list[subprocess.Popen[bytes]] = []
-        self.keyboard = X11Keyboard(self._display, self._windows)
+        self.keyboard = X11Keyboard(self._connection, self._windows)
         self.mouse = PyautoguiMouse(pyautogui_on(name))
 
     def screens(self) -> Any:  # noqa: ANN401 - a context that gives mss's object
-        return mss.MSS(display=self._name)
+        return mss.MSS(display=self.display)
 
     def active_window(self) -> Window | None:
         window = self._windows.active()
@@ -50,15 +50,15 @@ class X11System:
             return None
         try:
             names = self._windows.names(window)
-            return Window(
-                self._windows.title(window), names[-1] if names else "", Box(*self._windows.bounds(window))
-            )
+            return Window(self._windows.title(window), names[-1] if names else "", Box(*self._windows.bounds(window)))
         except ERRORS:
             # It has just closed. A server that is gone is noticed by the next screenshot.
             return None
 
     def is_in_use(self) -> bool:
-        return any(self._display.query_keymap()) or bool(self._display.screen().root.query_pointer().mask & _BUTTONS)
+        return any(self._connection.query_keymap()) or bool(
+            self._connection.screen().root.query_pointer().mask & _BUTTONS
+        )
 
     def open_app(self, name: str) -> str | None:
         applications = installed_applications(self._variables)
@@ -76,7 +76,7 @@ class X11System:
     def close(self) -> None:
         try:
             self.keyboard.close()
-            self._display.close()
+            self._connection.close()
         except ERRORS:
             # The server is gone, and everything with it.
             pass

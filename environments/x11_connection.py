@@ -18,7 +18,13 @@ from Xlib.protocol.event import ClientMessage
 from action_space.errors import ConfigError, DeviceError
 from environments.desktop_mouse import import_pyautogui
 
-ERRORS = (error.ConnectionClosedError, error.DisplayError, error.XauthError, error.XError, OSError)
+ERRORS: tuple[type[Exception], ...] = (
+    error.ConnectionClosedError,
+    error.DisplayError,
+    error.XauthError,
+    error.XError,
+    OSError,
+)
 """What a server that is gone, or a window that is just closing, makes of a request."""
 
 _PYAUTOGUI = ("pyautogui", "pyautogui._pyautogui_x11")
@@ -161,5 +167,3 @@ class Windows:
     def _property(self, window: Any, name: str) -> Any:  # noqa: ANN401 - Xlib has no types
         found = window.get_full_property(self._display.intern_atom(name), X.AnyPropertyType)
         return found.value if found is not None else None
-
-

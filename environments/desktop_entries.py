@@ -4,9 +4,11 @@ import difflib
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from action_space.errors import InvalidAction
 
 _FIELD_CODE = re.compile(r"%[fFuUdDnNickvm]")
 _ESCAPES = {r"\s": " ", r"\n": "\n", r"\t": "\t", r"\r": "\r", r"\\": "\\"}
@@ -42,10 +44,13 @@ def find_application(name: str, applications: Sequence[Application]) -> Applicat
     return begun[0] if len(begun) == 1 else None
 
 
-def similar_titles(name: str, applications: Sequence[Application]) -> list[str]:
-    """Titles that look like `name`, at most five."""
-    titles = {application.title.lower(): application.title for application in applications}
-    return [titles[close] for close in difflib.get_close_matches(name.lower(), titles, n=5, cutoff=0.5)]
+def not_installed(name: str, titles: Iterable[str]) -> InvalidAction:
+    """What is said about an application that is not there, with titles that look like its name."""
+    by_lower = {title.lower(): title for title in titles}
+    close = [by_lower[found] for found in difflib.get_close_matches(name.lower(), by_lower, n=5, cutoff=0.5)]
+    return InvalidAction(
+        f"no application is called {name[:80]!r} here" + (f"; there is {', '.join(close)}" if close else "")
+    )
 
 
 def parse_entry(text: str, stem: str) -> Application | None:

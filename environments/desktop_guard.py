@@ -8,7 +8,7 @@ _SLACK = 2
 
 
 class Guard:
-    """Notices that somebody else uses the desktop. position: of the pointer. in_use: whether a key or button is down."""
+    """Notices that somebody else uses the desktop. position: of the pointer. in_use: whether keys or buttons are."""
 
     def __init__(self, position: Callable[[], tuple[int, int]], in_use: Callable[[], bool]) -> None:
         self._position = position

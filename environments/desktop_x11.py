@@ -10,7 +10,7 @@ from Xlib import X
 
 from action_space.errors import DeviceError, InvalidAction
 from action_space.geometry import Box
-from environments.desktop_entries import Application, find_application, installed_applications, similar_titles
+from environments.desktop_entries import Application, find_application, installed_applications, not_installed
 from environments.desktop_mouse import PyautoguiMouse
 from environments.desktop_system import Window
 from environments.desktop_x11_keys import X11Keyboard
@@ -64,9 +64,7 @@ class X11System:
         applications = installed_applications(self._variables)
         found = find_application(name, applications)
         if found is None:
-            similar = similar_titles(name, applications)
-            hint = f"; there is {', '.join(similar)}" if similar else ""
-            raise InvalidAction(f"no application is called {name[:80]!r} here{hint}")
+            raise not_installed(name, [application.title for application in applications])
         window = self._window_of(found)
         if window is not None:
             self._windows.raise_up(window)

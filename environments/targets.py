@@ -8,6 +8,7 @@ import pkgutil
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from action_space.errors import ConfigError
 from environments.base import Environment
 
 SIDE = 9
@@ -45,7 +46,9 @@ class Targets(Protocol):
 
 
 def targets_on(name: str, environment: Environment) -> Targets:
-    """The targets of the environment `name`."""
+    """The targets of the environment `name`. Raises ConfigError for one that draws none."""
+    if name not in TARGETS:
+        raise ConfigError(f"the environment {name!r} draws no targets: --coords works on {', '.join(TARGETS)}")
     found: Any = pkgutil.resolve_name(TARGETS[name])
     made: Targets = found(environment)
     return made

@@ -68,7 +68,7 @@ class Hands:
                 if 1 < number == len(parts):
                     time.sleep(_BEFORE_LAST_S)
                 self._guard.check()
-                self._tap(_KEYS_OF_PARTS[part])
+                self._keyboard.tap(_KEYS_OF_PARTS[part])
             else:
                 self._keyboard.type_text(part, self._guard.check)
 
@@ -78,7 +78,7 @@ class Hands:
         # Models also write "a+ctrl": modifiers go down first in any case.
         *held, last = sorted(action.keys, key=lambda key: key not in MODIFIERS)
         with self._held(*held):
-            self._tap(last)
+            self._keyboard.tap(last)
 
     def _drag(self, action: Drag, frame: Frame) -> None:
         self._mouse.move(*_place(frame, action.start))
@@ -97,10 +97,6 @@ class Hands:
         right, down = _WHEEL[action.direction]
         for _ in range(action.amount):
             self._mouse.wheel(right, down)
-
-    def _tap(self, key: str) -> None:
-        with self._held(key):
-            pass
 
     @contextmanager
     def _held(self, *keys: str) -> Iterator[None]:

@@ -44,6 +44,10 @@ class PyautoguiKeyboard:
     def up(self, key: str) -> None:
         self._driver.keyUp(self._name(key))
 
+    def tap(self, key: str) -> None:
+        self.down(key)
+        self.up(key)
+
     def type_text(self, text: str, between: Callable[[], None]) -> None:
         for start in range(0, len(text), _AT_ONCE):
             between()

@@ -49,6 +49,9 @@ class Keyboard(Protocol):
 
     def up(self, key: str) -> None: ...
 
+    def tap(self, key: str) -> None:
+        """Down and up at once, so that no server repeats it."""
+
     def type_text(self, text: str, between: Callable[[], None]) -> None:
         """Exactly these characters, whatever the layout. No line breaks and no tabs.
 

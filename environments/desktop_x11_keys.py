@@ -78,14 +78,20 @@ class X11Keyboard:
 
     def down(self, key: str) -> None:
         self._held[key] = self._code(key)
-        self._send(X.KeyPress, self._held[key])
+        fake_input(self._display, X.KeyPress, self._held[key])
+        self._display.sync()
 
     def up(self, key: str) -> None:
         if key in self._held:
-            code = self._held.pop(key)
-            self._send(X.KeyRelease, code)
-            if code in self._before:
-                self._give_back()
+            fake_input(self._display, X.KeyRelease, self._held.pop(key))
+            self._display.sync()
+            self._give_back()
+
+    def tap(self, key: str) -> None:
+        # Both in one go: a server repeats a key that it thinks is held.
+        self._hit(self._code(key), None)
+        self._display.sync()
+        self._give_back()
 
     def type_text(self, text: str, between: Callable[[], None]) -> None:
         with self._caps_lock_off():
@@ -184,16 +190,12 @@ class X11Keyboard:
     def _caps_lock_off(self) -> Iterator[None]:
         was_on = bool(self._state() & X.LockMask)
         if was_on:
-            self._tap("caps_lock")
+            self.tap("caps_lock")
         try:
             yield
         finally:
             if was_on:
-                self._tap("caps_lock")
-
-    def _tap(self, key: str) -> None:
-        self.down(key)
-        self.up(key)
+                self.tap("caps_lock")
 
     def _hit(self, code: int, shift: int | None) -> None:
         if shift is not None:
@@ -204,10 +206,6 @@ class X11Keyboard:
         finally:
             if shift is not None:
                 fake_input(self._display, X.KeyRelease, shift)
-
-    def _send(self, kind: int, code: int) -> None:
-        fake_input(self._display, kind, code)
-        self._display.sync()
 
 
 def keysym_of(character: str) -> int:

@@ -51,6 +51,9 @@ class Accessibility:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._bus.close()
 
     def widgets(self, program: str) -> list[Widget]:

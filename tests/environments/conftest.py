@@ -13,6 +13,8 @@ from playwright.sync_api import Browser
 from action_space.geometry import Size
 from environments.browser import BrowserEnvironment
 from environments.chromium import borrow_playwright, launch_chromium, return_playwright
+from environments.desktop_virtual import VirtualDisplay
+from tests.desktop_for_tests import Listener, own_display
 
 MakeBrowser = Callable[..., BrowserEnvironment]
 
@@ -104,3 +106,17 @@ def server() -> Iterator[PageServer]:
     web.stopped.set()
     web.shutdown()
     web.server_close()
+
+
+@pytest.fixture(scope="module")
+def display(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualDisplay]:
+    """A virtual display for a whole module, 800x600."""
+    with own_display(tmp_path_factory.mktemp("home")) as display:
+        yield display
+
+
+@pytest.fixture
+def listener(display: VirtualDisplay) -> Iterator[Listener]:
+    listener = Listener(display.name)
+    yield listener
+    listener.close()

@@ -3,6 +3,7 @@
 import io
 import os
 import select
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 from Xlib import X, error
 from Xlib.display import Display
 from Xlib.protocol.event import ClientMessage
+from Xlib.support import connect as xlib_connect
 
 from action_space.errors import ConfigError, DeviceError
 from environments.desktop_mouse import import_pyautogui
@@ -77,16 +79,43 @@ def _surroundings(name: str) -> Iterator[None]:
     """What Xlib reads while it connects; and it must not print, since stdout is for results."""
     authority = os.environ.get("XAUTHORITY") or str(Path.home() / ".Xauthority")
     wanted = {"DISPLAY": name, "XAUTHORITY": authority if Path(authority).exists() else os.devnull}
-    before = {key: os.environ.get(key) for key in wanted}
+    before, plain = {key: os.environ.get(key) for key in wanted}, xlib_connect.get_socket
     os.environ.update(wanted)
+    xlib_connect.get_socket = lambda *address: _Socket(plain(*address))
     try:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             yield
     finally:
+        xlib_connect.get_socket = plain
         for key, value in before.items():
             os.environ.pop(key, None)
             if value is not None:
                 os.environ[key] = value
+
+
+class _Socket:
+    """Loses what is sent to a server that is gone: Xlib stumbles over that, but not over the end of what it reads."""
+
+    def __init__(self, plain: socket.socket) -> None:
+        self._plain = plain
+
+    def send(self, data: bytes) -> int:
+        try:
+            return self._plain.send(data)
+        except OSError:
+            return len(data)
+
+    def recv(self, size: int) -> bytes:
+        try:
+            return self._plain.recv(size)
+        except OSError:
+            return b""
+
+    def fileno(self) -> int:
+        return self._plain.fileno()
+
+    def close(self) -> None:
+        self._plain.close()
 
 
 class Windows:

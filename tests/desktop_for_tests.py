@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from Xlib import X
 
-from action_space.geometry import Size
+from action_space.geometry import Box, Size
 from environments.desktop import DesktopEnvironment
 from environments.desktop_virtual import VirtualDisplay
 from environments.x11_connection import connect
@@ -110,6 +110,13 @@ class Listener:
     def keysyms(self, kinds: str = "key") -> list[int]:
         """The keysyms that the keys of the events gave, without regard to modifiers."""
         return [self._display.keycode_to_keysym(event.code, 0) for event in self.events(kinds)]
+
+    def paint(self, box: Box, colour: int) -> None:
+        """Fill a part of the window; red, green and blue are a byte each."""
+        pen = self._window.create_gc(foreground=colour)
+        self._window.fill_rectangle(pen, box.left, box.top, box.right - box.left, box.bottom - box.top)
+        pen.free()
+        self._display.sync()
 
     def close(self) -> None:
         self._window.destroy()

@@ -1,12 +1,13 @@
 """What tests of the desktop share: displays of their own, programs that may be missing, and a window that listens."""
 
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import pytest
 from Xlib import X
@@ -35,8 +36,12 @@ def needs(*programs: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(bool(missing), reason=f"the desktop lacks programs: apt-get install {' '.join(missing)}")
 
 
+SIZE = Size(800, 600)
+Found = TypeVar("Found")
+
+
 @contextmanager
-def own_display(home: Path, size: Size = Size(800, 600)) -> Iterator[VirtualDisplay]:
+def own_display(home: Path, size: Size = SIZE) -> Iterator[VirtualDisplay]:
     """A display whose programs find an empty home."""
     places = {"HOME": home, "XDG_CONFIG_HOME": home / ".config", "XDG_DATA_HOME": home / ".local" / "share"}
     with VirtualDisplay(size, {name: str(path) for name, path in places.items()} | {"LANG": "C.UTF-8"}) as display:
@@ -44,13 +49,34 @@ def own_display(home: Path, size: Size = Size(800, 600)) -> Iterator[VirtualDisp
 
 
 @contextmanager
-def joined(display: VirtualDisplay, **options: Any) -> Iterator[DesktopEnvironment]:
+def joined(display: VirtualDisplay, *, monitor: str = "", settle_s: float = 10.0) -> Iterator[DesktopEnvironment]:
     """The environment on a display that stays. The cap is high for machines that are busy with something else."""
-    with DesktopEnvironment(display.name, variables=display.variables, **({"settle_s": 10.0} | options)) as environment:
+    with DesktopEnvironment(
+        display.name, variables=display.variables, monitor=monitor, settle_s=settle_s
+    ) as environment:
         yield environment
 
 
-def until(look: Callable[[], Any], within_s: float = 30.0) -> Any:
+def xrandr(display: VirtualDisplay, *arguments: str) -> None:
+    subprocess.run(["xrandr", *arguments], env=display.variables, check=True, capture_output=True)
+
+
+def resize(display: VirtualDisplay, width: int, height: int) -> None:
+    """Change the resolution as a person does in the settings."""
+    name = f"{width}x{height}"
+    columns, rows = (str(width + add) for add in (0, 40, 80, 160)), (str(height + add) for add in (0, 3, 6, 20))
+    xrandr(display, "--newmode", name, "60", *columns, *rows)
+    xrandr(display, "--addmode", "screen", name)
+    xrandr(display, "--output", "screen", "--mode", name)
+
+
+def two_monitors(display: VirtualDisplay) -> None:
+    """Make two of a display of 800x600: 500x600 to the left, and 300x400 to the right, 150 pixels lower."""
+    for monitor in (("left", "500/132x600/159+0+0", "screen"), ("right", "300/79x400/106+500+150", "none")):
+        xrandr(display, "--setmonitor", *monitor)
+
+
+def until(look: Callable[[], Found], within_s: float = 30.0) -> Found:
     """What `look` gives once it gives something true."""
     deadline = time.monotonic() + within_s
     while not (found := look()):

@@ -19,7 +19,7 @@ _TEXT = "org.a11y.atspi.Text"
 _COMPONENT = "org.a11y.atspi.Component"
 _ANSWER_S = 10.0
 Found = TypeVar("Found")
-_STATES = {"checked": 4, "focused": 12, "sensitive": 24, "showing": 25}
+_STATES = {"checked": 4, "focused": 12, "showing": 25}
 """Bits of the state set."""
 
 
@@ -57,11 +57,11 @@ class Accessibility:
         self._bus.close()
 
     def widgets(self, program: str) -> list[Widget]:
-        """Every widget of the programs of this name, parents first; [] while there is none."""
+        """Every widget of the programs of this name that is on the screen, parents first; [] while there is none."""
         return list(self._all(program))
 
     def find(self, program: str, role: str, name: str | None = None) -> Widget | None:
-        """The first widget of a role, and of a name if one is given."""
+        """The first widget on the screen of a role, and of a name if one is given."""
         for widget in self._all(program):
             if widget.role == role and name in (None, widget.name):
                 return widget
@@ -84,26 +84,35 @@ class Accessibility:
         return Box(left, top, left + width, top + height)
 
     def is_in_state(self, widget: Widget, state: str) -> bool:
-        """Whether it is checked, focused, sensitive or showing."""
-        ((low, _),) = _ask(self._bus, _at(widget.owner, widget.path, _ACCESSIBLE), "GetState")
-        return bool(low >> _STATES[state] & 1)
+        """Whether it is checked, focused or showing."""
+        return self._is_in_state(widget.owner, widget.path, state)
 
     def _all(self, program: str) -> Iterator[Widget]:
         root = ("org.a11y.atspi.Registry", "/org/a11y/atspi/accessible/root")
         for owner, path in self._children(*root):
             if self._name(owner, path).lower() == program.lower():
-                yield from self._below(owner, path)
+                for child in self._children(owner, path):
+                    yield from self._below(*child)
 
     def _below(self, owner: str, path: str) -> Iterator[Widget]:
         try:
+            if not self._is_in_state(owner, path, "showing"):
+                return
             (role,) = _ask(self._bus, _at(owner, path, _ACCESSIBLE), "GetRoleName")
             widget, children = Widget(owner, path, role, self._name(owner, path)), self._children(owner, path)
+            # A menu that is closed has all its items, and none of them is on the screen.
+            if role == "menu" and children and not self._is_in_state(*children[0], "showing"):
+                children = []
         except DBusErrorResponse:
             # It has closed while we looked.
             return
         yield widget
         for child in children:
             yield from self._below(*child)
+
+    def _is_in_state(self, owner: str, path: str, state: str) -> bool:
+        ((low, _),) = _ask(self._bus, _at(owner, path, _ACCESSIBLE), "GetState")
+        return bool(low >> _STATES[state] & 1)
 
     def _children(self, owner: str, path: str) -> list[tuple[str, str]]:
         (children,) = _ask(self._bus, _at(owner, path, _ACCESSIBLE), "GetChildren")
@@ -112,7 +121,7 @@ class Accessibility:
     def _name(self, owner: str, path: str) -> str:
         try:
             message = Properties(_at(owner, path, _ACCESSIBLE)).get("Name")
-            return str(_reply(self._bus, message)[0][1])
+            return str(_reply(self._bus, message)[0][1]).strip()
         except DBusErrorResponse:
             return ""
 

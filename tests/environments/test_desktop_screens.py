@@ -16,11 +16,10 @@ from action_space.errors import ConfigError, DeviceError, InvalidAction, Paused
 from action_space.geometry import Box, Frame, Point, Size
 from environments.desktop import DesktopEnvironment
 from environments.desktop_virtual import VirtualDisplay, read_size
-from tests.desktop_for_tests import Listener, joined, needs, own_display, until
+from tests.desktop_for_tests import Listener, joined, needs, own_display, resize, two_monitors, until
 
 pytestmark = needs()
 ROOT = Path(__file__).resolve().parent.parent.parent
-LEFT_AND_RIGHT = (("left", "500/132x600/159+0+0", "screen"), ("right", "300/79x400/106+500+150", "none"))
 
 KILLED = """
 import sys, time
@@ -29,19 +28,6 @@ environment = DesktopEnvironment("virtual:300x200")
 print(environment.display, flush=True)
 time.sleep(600)
 """
-
-
-def xrandr(display: VirtualDisplay, *arguments: str) -> None:
-    subprocess.run(["xrandr", *arguments], env=display.variables, check=True, capture_output=True)
-
-
-def resize(display: VirtualDisplay, width: int, height: int) -> None:
-    """Change the resolution as a person does in the settings."""
-    name = f"{width}x{height}"
-    xrandr(display, "--newmode", name, "60", *(str(width + add) for add in (0, 40, 80, 160)),
-           *(str(height + add) for add in (0, 3, 6, 20)))  # fmt: skip
-    xrandr(display, "--addmode", "screen", name)
-    xrandr(display, "--output", "screen", "--mode", name)
 
 
 @pytest.fixture
@@ -53,8 +39,7 @@ def fresh(tmp_path: Path) -> Iterator[VirtualDisplay]:
 
 @needs("xrandr")
 def test_each_monitor_has_its_own_coordinates(fresh: VirtualDisplay) -> None:
-    for monitor in LEFT_AND_RIGHT:
-        xrandr(fresh, "--setmonitor", *monitor)
+    two_monitors(fresh)
     listener = Listener(fresh.name)
     for number, frame in (
         ("1", Frame(Size(500, 600), Size(500, 600))),
@@ -74,8 +59,7 @@ def test_each_monitor_has_its_own_coordinates(fresh: VirtualDisplay) -> None:
 
 @needs("xrandr")
 def test_what_is_seen_on_the_second_monitor_is_what_is_clicked(fresh: VirtualDisplay) -> None:
-    for monitor in LEFT_AND_RIGHT:
-        xrandr(fresh, "--setmonitor", *monitor)
+    two_monitors(fresh)
     listener = Listener(fresh.name)
     listener.paint(Box(640, 300, 647, 305), 0xFF00FF)
     with joined(fresh, monitor="2") as environment:
@@ -91,7 +75,7 @@ def test_the_resolution_may_change_at_any_time(fresh: VirtualDisplay) -> None:
     with joined(fresh) as environment:
         assert environment.observe().frame.screen == Size(800, 600)
         resize(fresh, 640, 480)
-        with pytest.raises(InvalidAction, match="the screen has changed .* from 800x600 to 640x480: look again"):
+        with pytest.raises(InvalidAction, match=r"the screen has changed .* from 800x600 to 640x480: look again"):
             environment.execute(Click(point=Point(700, 500)))
         seen = environment.observe()
         assert (seen.frame.screen, seen.image.size) == (Size(640, 480), (640, 480))
@@ -169,7 +153,7 @@ def test_a_display_that_dies_is_a_device_error(tmp_path: Path) -> None:
 def test_the_persons_own_screen_needs_their_word(display: VirtualDisplay, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", display.name)
     for name in ("", display.name, f"{display.name}.0"):
-        with pytest.raises(ConfigError, match="your own mouse and keyboard: allow it with --live, or .* virtual"):
+        with pytest.raises(ConfigError, match=r"your own mouse and keyboard: allow it with --live, or .* virtual"):
             DesktopEnvironment(name)
     with DesktopEnvironment("", live=True) as environment:
         assert environment.observe().frame.screen == Size(800, 600)
@@ -193,7 +177,9 @@ def test_no_display_and_wrong_options(monkeypatch: pytest.MonkeyPatch, tmp_path:
             DesktopEnvironment(**options, live=True)  # type: ignore[arg-type]
         assert "\n" not in str(caught.value)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ConfigError, match="a virtual display needs Xvfb, which is missing: apt-get install xvfb openbox"):
+    with pytest.raises(
+        ConfigError, match="a virtual display needs Xvfb, which is missing: apt-get install xvfb openbox"
+    ):
         DesktopEnvironment("virtual")
 
 
@@ -212,7 +198,9 @@ def watched(display: VirtualDisplay) -> Iterator[DesktopEnvironment]:
 
 def test_a_person_who_moves_the_pointer_stops_the_agent(watched: DesktopEnvironment, listener: Listener) -> None:
     watched.system.mouse.move(160, 140)
-    with pytest.raises(Paused, match=r"somebody else moved the pointer: it is at \(160, 140\), .* left it at \(100, 100"):
+    with pytest.raises(
+        Paused, match=r"somebody else moved the pointer: it is at \(160, 140\), .* left it at \(100, 100"
+    ):
         watched.execute(Click(point=Point(5, 5)))
     assert listener.events("press key") == []
     watched.execute(Click(point=Point(5, 5)))

@@ -12,14 +12,17 @@ from action_space.geometry import Frame, Size
 from environments.base import Environment, Observation
 from environments.contract import check_environment
 from environments.registry import ENVIRONMENTS, environment_class
+from tests.desktop_for_tests import needs
 from tests.environments.conftest import page
 
 SIZE = Size(60, 40)
 
 
-def test_every_registered_environment_keeps_the_contract(chromium: Browser) -> None:
+@needs()
+def test_every_registered_environment_keeps_the_contract(chromium: Browser, request: pytest.FixtureRequest) -> None:
     makers: dict[str, Callable[[], Environment]] = {
         "browser": lambda: environment_class("browser")(page("<p>hello"), browser=chromium, settle_s=0.5),
+        "desktop": lambda: environment_class("desktop")(request.getfixturevalue("display").name, settle_s=0.5),
     }
     assert makers.keys() == ENVIRONMENTS.keys(), "every environment needs a way to make it here"
     for name, make in makers.items():

@@ -37,9 +37,7 @@ def desktop(tmp_path: Path) -> Iterator[DesktopEnvironment]:
         yield environment
 
 
-@pytest.mark.parametrize(
-    ("answer", "reason", "clicks"), [("", "success", [(20, 20)]), ("n", "interrupted", [])]
-)
+@pytest.mark.parametrize(("answer", "reason", "clicks"), [("", "success", [(20, 20)]), ("n", "interrupted", [])])
 def test_the_person_decides_whether_it_goes_on(
     desktop: DesktopEnvironment,
     say: Callable[..., str],

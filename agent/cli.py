@@ -138,8 +138,12 @@ def run(
     allow_host: Annotated[list[str] | None, typer.Option(metavar="HOST", help="Stay on these hosts.")] = None,
     screenshots: Annotated[int | None, typer.Option(min=1, help="Pictures in a prompt, default 1.")] = None,
     constrained: Annotated[
-        bool, typer.Option("--constrained", help="Let the model say nothing but a valid action inside the screen.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--constrained/--free",
+            help="Whether the model may say nothing but a valid action inside the screen; default: as it likes best.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Carry out a task on a device, step by step, and record it."""
@@ -157,9 +161,9 @@ def run(
         "confirm": confirm,
         "allow_hosts": tuple(allow_host or ()),
         "screenshots": screenshots,
-        "constrained": constrained,
     }
     options = {name: value for name, value in given.items() if value not in (None, "", (), False)}
+    options |= {} if constrained is None else {"constrained": constrained}
     # 0 stands for "no limit", which is None in the settings.
     options |= {name: value or None for name, value in _limits(max_seconds, max_tokens)}
     with results_only(as_json) as give:

@@ -41,7 +41,7 @@ class Options(TypedDict, total=False):
     max_tokens: int | None
     max_mistakes: int
     screenshots: int
-    constrained: bool
+    constrained: bool | None
     confirm: Confirm
     allow_hosts: tuple[str, ...]
     headed: bool
@@ -170,7 +170,9 @@ def _play(
     settings = recorder.trajectory.header.settings
     episode = Episode(
         env=parts.env,
-        planner=Planner(parts.model, parts.dialect, settings.screenshots, constrained=settings.constrained),
+        planner=Planner(
+            parts.model, parts.dialect, settings.screenshots, constrained=_constrained(settings, parts.model)
+        ),
         policy=Policy(settings.confirm, _allowed_hosts(settings), person),
         recorder=recorder,
         stop=stop,
@@ -192,6 +194,10 @@ def _settings(base: Settings, model: str | SpokenModel, env: str | Environment, 
         return Settings.model_validate({**dict(base), **options, **names})
     except ValidationError as error:
         raise ConfigError(first_problem(error)) from error
+
+
+def _constrained(settings: Settings, model: SpokenModel) -> bool:
+    return model.constrained if settings.constrained is None else settings.constrained
 
 
 def _allowed_hosts(settings: Settings) -> tuple[str, ...]:

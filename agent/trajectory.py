@@ -45,8 +45,9 @@ class Settings(_Record):
     max_tokens: int | None = Field(default=None, ge=1)
     max_mistakes: int = Field(default=5, ge=1, description="replies in a row that cannot be carried out")
     screenshots: int = Field(default=1, ge=1, description="how many of the newest screenshots a prompt holds")
-    constrained: bool = Field(
-        default=False, description="whether replies follow the dialect's grammar, where it has one"
+    constrained: bool | None = Field(
+        default=None,
+        description="whether replies follow the dialect's grammar, where it has one; None: as the model likes",
     )
     confirm: Confirm = "risky"
     allow_hosts: tuple[str, ...] = ()

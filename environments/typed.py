@@ -1,4 +1,4 @@
-"""Text that shall be typed, taken apart: what no keyboard can type is refused before the first key goes down."""
+"""Text that is to be typed, in the pieces in which a keyboard types it."""
 
 from action_space.errors import InvalidAction
 

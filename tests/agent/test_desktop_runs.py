@@ -1,5 +1,8 @@
-"""A person takes the mouse in the middle of a run: it pauses, says so, and goes on or ends as they say."""
+"""Runs on a desktop: a person takes the mouse in the middle of one, and what the command line says."""
 
+import json
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -75,3 +78,45 @@ def test_where_nobody_can_be_asked_the_run_ends_and_can_go_on(
     assert done.outcome.text.startswith("paused: emergency stop") and done.outcome.text.endswith("go on with --resume")
     model = ScriptedModel([say(Finish(status="success"), SIZE)])
     assert agent.resume(tmp_path / "run", env=desktop, model=model).reason == "success"
+
+
+def test_the_command_line_on_a_virtual_display(
+    agent_command: Callable[..., "subprocess.CompletedProcess[str]"], say: Callable[..., str], tmp_path: Path
+) -> None:
+    script = tmp_path / "script.jsonl"
+    actions = [Click(point=Point(639, 0)), Finish(status="success")]
+    script.write_text("".join(json.dumps(say(action, SIZE)) + "\n" for action in actions))
+    options = ["--env", "desktop", "--display", "virtual:640x480", "--model", f"scripted:{script}"]
+    result = agent_command("run", "--task", "click", *options, "--out", str(tmp_path / "run"), "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["reason"] == "success"
+    recorded = read_trajectory(tmp_path / "run")
+    assert (recorded.header.settings.display, recorded.header.versions.env) == ("virtual:640x480", "desktop")
+    assert [step.action for step in recorded.steps] == actions
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "text"),
+    [
+        ([], 2, "there is no display here: give the agent one of its own with --display virtual"),
+        (["--display", ":4711"], 3, "the display ':4711' does not answer"),
+        (["--display", "virtual:big"], 2, "--display 'virtual:big' is not known"),
+        (["--display", "virtual:200x100", "--monitor", "2"], 2, "there is no monitor 2: give --monitor 1 to 1, or all"),
+        (["--display", "virtual:200x100", "--app", "no such"], 2, "--app: no application is called 'no such' here"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line(
+    agent_command: Callable[..., "subprocess.CompletedProcess[str]"],
+    tmp_path: Path,
+    options: list[str],
+    code: int,
+    text: str,
+) -> None:
+    script = tmp_path / "script.txt"
+    script.write_text("nothing")
+    env = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    given = ["--task", "x", "--env", "desktop", "--model", f"scripted:{script}", "--out", str(tmp_path / "run")]
+    result = agent_command("run", *given, *options, env=env)
+    assert (result.returncode, result.stdout) == (code, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"agent: {text}")

@@ -63,8 +63,7 @@ class DesktopEnvironment:
         variables: Mapping[str, str] | None = None,
         open_system: OpenSystem = open_system,
     ) -> None:
-        self._settle_s = settle_s
-        self._closed = False
+        self._settle_s, self._closed = settle_s, False
         self._notes: list[str] = []
         self._cleanup = ExitStack()
         number = read_monitor(monitor)
@@ -77,6 +76,7 @@ class DesktopEnvironment:
             with self._device("starting"):
                 self._eyes = Eyes(self._system.screens, number)
                 self._seen = self._eyes.shot()
+                self._guard.corners = self._seen.corners
                 if app:
                     self._start(app)
         except BaseException:

@@ -29,8 +29,10 @@ class Guard:
 
         hands_free: the agent holds nothing itself.
         """
-        now, left = self._position(), self._left
-        moved = left is not None and max(abs(now[0] - left[0]), abs(now[1] - left[1])) > _SLACK
+        now = self._position()
+        # A run that only types has put the pointer nowhere: it has to stay where it was at first.
+        left = self._left = self._left or now
+        moved = max(abs(now[0] - left[0]), abs(now[1] - left[1])) > _SLACK
         if not moved and not (hands_free and self._in_use()):
             return
         self.forget()

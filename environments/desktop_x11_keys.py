@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from Xlib import XK, X
 from Xlib.ext.xtest import fake_input
 
+from action_space.errors import UnsupportedAction
 from environments.desktop_keys import no_such_key
 from environments.x11_connection import Windows
 
@@ -153,6 +154,8 @@ class X11Keyboard:
         """
         self._wait_if_lent()
         self._before = self._before or {code: row for code, row in layout.items() if code >= _FIRST_LENT}
+        if not self._before:
+            raise UnsupportedAction(f"the keyboard of this display has no place for {chr(keysyms[0] & 0xFFFFFF)!r}")
         lent = dict(zip(keysyms, self._before, strict=False))
         on_code = {code: keysym for keysym, code in lent.items()}
         # The same on every level, so that neither shift nor another layout makes something else of it.

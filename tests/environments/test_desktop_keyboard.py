@@ -78,6 +78,12 @@ def test_what_cannot_be_typed_presses_nothing(desktop: DesktopEnvironment, liste
     assert listener.events("key") == []
 
 
+def test_a_keyboard_without_room(desktop: DesktopEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("environments.desktop_x11_keys._FIRST_LENT", 256)
+    with pytest.raises(UnsupportedAction, match="the keyboard of this display has no place for '漢'"):
+        desktop.execute(Type(text="漢"))
+
+
 @given(st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc"]), max_size=6))
 def test_keysyms_and_units(text: str) -> None:
     assert all(keysym_of(character) & 0xFFFFFF == ord(character) for character in text)

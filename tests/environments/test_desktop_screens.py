@@ -243,6 +243,16 @@ def test_the_stop_works_in_the_middle_of_typing(watched: DesktopEnvironment, lis
     assert len(listener.events("key")) == 120
 
 
+def test_the_stop_works_for_an_agent_that_only_types(display: VirtualDisplay, listener: Listener) -> None:
+    with joined(display) as environment:
+        environment.system.mouse.move(200, 200)
+        environment.execute(Type(text="a"))
+        environment.system.mouse.move(799, 0)
+        with pytest.raises(Paused, match="emergency stop"):
+            environment.execute(Press(keys=("b",)))
+    assert len(listener.events("key")) == 1
+
+
 def test_the_corners_are_the_agents_too(watched: DesktopEnvironment) -> None:
     for point in (Point(0, 0), Point(799, 599)):
         watched.execute(Click(point=point))

@@ -8,7 +8,7 @@ from typing import Any
 import mss
 from Xlib import X
 
-from action_space.errors import DeviceError, InvalidAction
+from action_space.errors import InvalidAction
 from action_space.geometry import Box
 from environments.desktop_entries import Application, find_application, installed_applications, not_installed
 from environments.desktop_mouse import PyautoguiMouse
@@ -110,6 +110,6 @@ class X11System:
             if len(self._windows.all()) > before:
                 return None
             if process.poll():
-                raise DeviceError(f"{application.title!r} ended at once with status {process.returncode}")
+                raise InvalidAction(f"{application.title!r} does not start: it ended with status {process.returncode}")
             time.sleep(_LOOK_S)
         return f"{application.title} was started, but no window of it has come within {_WINDOW_S:g} s."

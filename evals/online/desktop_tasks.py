@@ -29,6 +29,11 @@ _TICKS = (
     "Highlight matching brackets",
     "Wrap long lines",
 )
+_CHOICES = (
+    ("View", "Scientific Mode", "toggle button", "cos"),
+    ("View", "Paper Mode", "push button", "Enter"),
+    ("Help", "About", "dialog", "About galculator"),
+)
 _ANSWERS = ("Cancel", "Don't Save")
 _SUMS = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b}
 
@@ -125,9 +130,32 @@ class Question:
         return [] if is_open == (self.answer == "Cancel") else ["another answer was given"]
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An item of a calculator's menu. role, name: of a widget that is there once it was chosen, and not before."""
+
+    menu: str
+    item: str
+    role: str
+    name: str
+
+    @property
+    def words(self) -> str:
+        return f'Click "{self.menu}" and click "{self.item}".'
+
+    def prepare(self, stage: Stage) -> None:
+        stage.desktop.system.open_app("galculator")
+        stage.programs.wait_for("galculator", "menu", self.menu, within_s=_COMES_S)
+
+    def mistakes(self, stage: Stage) -> list[str]:
+        is_there = stage.programs.find("galculator", self.role, self.name) is not None
+        return [] if is_there else [f"{self.item!r} was not chosen"]
+
+
 _KINDS: tuple[Callable[[Random], DesktopTask], ...] = (
     lambda rng: Sum(rng.randint(1, 9), rng.choice("+-*"), rng.randint(1, 9)),
     lambda rng: Ticks(tuple(rng.sample(_TICKS, rng.choice((1, 2))))),
+    lambda rng: Choice(*rng.choice(_CHOICES)),
     lambda rng: Question(rng.choice(_ANSWERS)),
 )
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from action_space.actions import Click, Drag, Press, Scroll, Type
+from action_space.actions import Click, Drag, Open, Press, Scroll, Type
 from action_space.errors import ConfigError, DeviceError, InvalidAction
 from action_space.geometry import Box, Frame, Point, Size
 from environments.desktop_entries import find_application, installed_applications, not_installed, parse_entry
@@ -20,7 +20,7 @@ from environments.desktop_guard import NoGuard
 from environments.desktop_hands import Hands
 from environments.desktop_macos import MacSystem, pieces
 from environments.desktop_windows import WindowsSystem, _Input
-from tests.desktop_for_tests import needs, own_display
+from tests.desktop_for_tests import joined, needs, own_display, until
 
 ENTRY = """# a comment
 [Desktop Entry]
@@ -80,11 +80,19 @@ def test_applications_are_found_by_any_of_their_names(tmp_path: Path) -> None:
     assert str(not_installed("PaintBox", titles)) == "no application is called 'PaintBox' here; there is Paint Box"
 
 
+@needs()
+def test_an_application_that_fails_at_once(tmp_path: Path) -> None:
+    entry = tmp_path / ".local" / "share" / "applications" / "broken.desktop"
+    entry.parent.mkdir(parents=True)
+    with own_display(tmp_path) as display, joined(display) as desktop:
+        for command, text in (("false", "it ended with status 1"), ("/nowhere", "No such file or directory")):
+            entry.write_text(f"[Desktop Entry]\nType=Application\nName=Broken\nExec={command}\n")
+            with pytest.raises(InvalidAction, match=f"'Broken' does not start: {text}"):
+                desktop.execute(Open(target="broken"))
+
+
 @needs("mousepad", "galculator")
 def test_open_starts_and_then_raises(tmp_path: Path) -> None:
-    from action_space.actions import Open
-    from tests.desktop_for_tests import joined, until
-
     with own_display(tmp_path) as display, joined(display) as desktop:
         for name in ("mousepad", "galculator", "Mousepad"):
             desktop.execute(Open(target=name))

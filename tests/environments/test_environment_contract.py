@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser
 
 from action_space.actions import Action, points_of
 from action_space.errors import ConfigError, DeviceError, InvalidAction, UnsupportedAction
@@ -18,15 +17,15 @@ from tests.environments.conftest import page
 SIZE = Size(60, 40)
 
 
-@needs()
-def test_every_registered_environment_keeps_the_contract(chromium: Browser, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("name", ["browser", pytest.param("desktop", marks=needs())])
+def test_every_registered_environment_keeps_the_contract(name: str, request: pytest.FixtureRequest) -> None:
+    fixture = request.getfixturevalue
     makers: dict[str, Callable[[], Environment]] = {
-        "browser": lambda: environment_class("browser")(page("<p>hello"), browser=chromium, settle_s=0.5),
-        "desktop": lambda: environment_class("desktop")(request.getfixturevalue("display").name, settle_s=0.5),
+        "browser": lambda: environment_class("browser")(page("<p>hello"), browser=fixture("chromium"), settle_s=0.5),
+        "desktop": lambda: environment_class("desktop")(fixture("display").name, settle_s=0.5),
     }
-    assert makers.keys() == ENVIRONMENTS.keys(), "every environment needs a way to make it here"
-    for name, make in makers.items():
-        assert check_environment(make) == [], name
+    assert makers.keys() == ENVIRONMENTS.keys(), "every environment needs a way to make it here, and a parameter"
+    assert check_environment(makers[name]) == []
 
 
 def test_an_unknown_environment() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from action_space.actions import Click, Press, Type
 from evals.online.demo_desktop import main
-from evals.online.desktop_tasks import DesktopTask, Question, Stage, Sum, Ticks, draw_task, stage_for, verdict
+from evals.online.desktop_tasks import Choice, DesktopTask, Question, Stage, Sum, Ticks, draw_task, stage_for, verdict
 from tests.desktop_for_tests import needs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -21,7 +21,7 @@ on_a_desktop = needs("mousepad", "galculator", "dbus-daemon", "/usr/libexec/at-s
 def test_a_seed_gives_its_task() -> None:
     tasks = [draw_task(seed) for seed in range(30)]
     assert tasks == [draw_task(seed) for seed in range(30)]
-    assert {type(task) for task in tasks} == {Sum, Ticks, Question}
+    assert {type(task) for task in tasks} == {Sum, Ticks, Choice, Question}
     assert len({task.words for task in tasks}) > 15
 
 
@@ -46,13 +46,18 @@ def solve(stage: Stage, task: DesktopTask) -> Iterator[Callable[[], None]]:
         case Ticks():
             for label in task.labels:
                 yield partial(click, stage, "mousepad", "check box", label)
+        case Choice():
+            yield partial(click, stage, "galculator", "menu", task.menu)
+            yield partial(
+                click, stage, "galculator", "menu item" if task.item == "About" else "radio menu item", task.item
+            )
         case Question():
             yield partial(click, stage, "mousepad", "push button", task.answer)
 
 
 @on_a_desktop
 @pytest.mark.usefixtures("no_patience")
-@pytest.mark.parametrize("seed", [0, 1, 2, 5])
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
 def test_a_task_is_done_when_all_of_it_is(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     task = draw_task(seed)
     with stage_for(task) as stage:

@@ -121,8 +121,10 @@ class X11Keyboard:
         layout = self._layout()
         known = self._known(layout)
         wanted = [keysym_of(character) for character in text]
-        missing = [keysym for keysym in dict.fromkeys(wanted) if keysym not in known]
-        if missing:
+        if not known.keys() >= set(wanted):
+            # What was lent before goes away with it: of the keyboard only its own keys stay.
+            known = {keysym: stroke for keysym, stroke in known.items() if stroke.code not in self._before}
+            missing = [keysym for keysym in dict.fromkeys(wanted) if keysym not in known]
             known |= {keysym: Stroke(code, shift=False) for keysym, code in self._lend(layout, missing).items()}
         return [known[keysym] for keysym in itertools.takewhile(known.__contains__, wanted)]
 

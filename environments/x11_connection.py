@@ -63,11 +63,6 @@ def pyautogui_on(name: str) -> Any:  # noqa: ANN401 - a module without types
             sys.modules.update(before)
 
 
-def own_display() -> str:
-    """The display of the person who started the program, "" if there is none."""
-    return os.environ.get("DISPLAY", "")
-
-
 def check_extensions(display: Any, name: str) -> None:  # noqa: ANN401 - Xlib has no types
     """Raises ConfigError for a server that takes no artificial input."""
     if not display.query_extension("XTEST").present:

@@ -1,5 +1,6 @@
 """Keys and text of the desktop on a real X server: what a listening window gets, and what an editor holds."""
 
+import random
 import subprocess
 from collections.abc import Iterator
 
@@ -133,9 +134,10 @@ in_an_editor = needs("mousepad", "dbus-daemon", "/usr/libexec/at-spi-bus-launche
         "two\nlines\tand a tab",
         "".join(map(chr, range(0x4E00, 0x4E00 + 130))),
         "אבגדהוזחטיכלמנסעפצקרשת" * 6,
+        "".join(random.Random(7).choices("漢字仮名交じり文abcšžřאבגдежзηθι🙂€", k=300)),
         "The quick brown fox jumps.\n" * 186,
     ],
-    ids=["world", "ascii", "lines", "130 different", "hebrew", "5,022 characters"],
+    ids=["world", "ascii", "lines", "130 different", "hebrew", "mixed", "5,022 characters"],
 )
 def test_typed_text_is_exact(editor: Editor, text: str) -> None:
     assert editor.type(text) == text

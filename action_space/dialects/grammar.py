@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from action_space.geometry import Size
 from action_space.keys import KEYS
 
+_WORD = re.compile(r"""\w+(?:[^\w\s"'`“”«»]+\w+)*|\W""")
 _ROOM = "11111", "22222"
 """Stand for x and y in a reply that is taken apart."""
 
@@ -43,8 +44,11 @@ def objects(schemas: Iterable[Mapping[str, object]]) -> str:
 
 
 def quotes(text: str) -> str:
-    """The rule `quote`: some words in a row of a text, or all of them, in double quotes, as in JSON."""
-    words = [json.dumps(word, ensure_ascii=False)[1:-1] for word in re.findall(r"\w+|\W", text)]
+    """The rule `quote`: some words in a row of a text, or all of them, in double quotes, as in JSON.
+
+    What stands between letters, as in RT-88 or ann@example.org, parts no words; quotation marks do.
+    """
+    words = [json.dumps(word, ensure_ascii=False)[1:-1] for word in _WORD.findall(text)]
     some = json.dumps({"substring_chunks": words})
     return f'quote: "\\"" QUOTED "\\""\nQUOTED: QUOTED_OR_NOTHING & /(?s:.+)/\nQUOTED_OR_NOTHING: %regex {some}\n'
 

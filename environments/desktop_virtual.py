@@ -20,7 +20,8 @@ DEFAULT_SIZE = Size(1280, 720)
 _START_S = 30.0
 _END_S = 5.0
 # The shell waits for the end of its input, which comes when the program that holds the other end dies in any way.
-_KEEPER = 'trap "kill 0" EXIT; "$@" </dev/null & exec >/dev/null; read -r _'
+# `kill 0` ends what the command has started in its turn.
+_KEEPER = '"$@" </dev/null & exec >/dev/null; read -r _; kill $!; wait; kill 0'
 _PACKAGES = "apt-get install xvfb openbox"
 
 

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from action_space.errors import ClickwrightError, ConfigError
 from agent.cli import EXIT_CODES, exit_code_of
+from agent.interrupt import INTERRUPTED_EXIT
 from agent.models import SpokenModel, load_model
 from agent.results import give_result, results_only
 from agent.trajectory import REPORT, Trajectory
@@ -122,6 +123,10 @@ def run_demo(demo: Demo, options: argparse.Namespace) -> int:
         if options.json:
             give_result({"error": {"kind": type(error).__name__, "text": text}, "exit_code": exit_code_of(error)})
         return exit_code_of(error)
+    except KeyboardInterrupt:
+        # Between two runs; a run that is interrupted ends in the table.
+        print(f"{demo.name}: interrupted", file=sys.stderr)
+        return INTERRUPTED_EXIT
 
 
 def attempt_all(demo: Demo, options: argparse.Namespace, console: Console) -> list[Attempt]:

@@ -39,10 +39,14 @@ class PyautoguiKeyboard:
         self._names = names
 
     def down(self, key: str) -> None:
-        self._driver.keyDown(self._name(key))
+        name = self._names.get(key, key)
+        # pyautogui does nothing at all for a key that it does not know.
+        if not self._driver.isValidKey(name):
+            raise no_such_key(key)
+        self._driver.keyDown(name)
 
     def up(self, key: str) -> None:
-        self._driver.keyUp(self._name(key))
+        self._driver.keyUp(self._names.get(key, key))
 
     def tap(self, key: str) -> None:
         self.down(key)
@@ -52,13 +56,6 @@ class PyautoguiKeyboard:
         for start in range(0, len(text), _AT_ONCE):
             between()
             self._insert(text[start : start + _AT_ONCE])
-
-    def _name(self, key: str) -> str:
-        name = self._names.get(key, key)
-        # pyautogui does nothing at all for a key that it does not know.
-        if not self._driver.isValidKey(name):
-            raise no_such_key(key)
-        return name
 
 
 def no_such_key(key: str) -> UnsupportedAction:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from action_space.actions import Click, Drag, Open, Press, Scroll, Type
-from action_space.errors import ConfigError, DeviceError, InvalidAction
+from action_space.errors import ConfigError, DeviceError, InvalidAction, UnsupportedAction
 from action_space.geometry import Box, Frame, Point, Size
 from environments.desktop_entries import find_application, installed_applications, not_installed, parse_entry
 from environments.desktop_eyes import Eyes
@@ -232,6 +232,9 @@ def test_a_mac_types_in_pieces_and_clicks_by_count() -> None:
         ("keyUp", "c"),
         ("keyUp", "command"),
     ]
+    with pytest.raises(UnsupportedAction, match="this desktop has no key 'recents'"):
+        hands.press(Press(keys=("ctrl", "recents", "c")))
+    assert driver.done[-1] == ("keyUp", "ctrl"), "what was down is up again"
     window = system.active_window()
     assert window is not None and (window.app, window.box) == ("TextEdit", Box(10, 38, 510, 338))
 

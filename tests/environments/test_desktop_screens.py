@@ -95,7 +95,7 @@ def test_the_virtual_display_ends_with_the_program_however_it_ends() -> None:
     process.wait()
     process.stdout.close()
     until(lambda: not socket.exists())
-    assert not [command for command in commands() if "Xvfb" in command and "300x200x24" in command]
+    until(lambda: not [command for command in commands() if "Xvfb" in command and "300x200x24" in command])
 
 
 def commands() -> list[str]:

@@ -6,11 +6,12 @@ BIN := .venv/bin
 ARGS ?=
 export TORCH PYTHON
 
-.PHONY: help setup demo demo-android test check format clean
+.PHONY: help setup demo demo-android demo-desktop test check format clean
 
 help:
-	@echo "make demo     the main job: the bundled model fills a form in a real browser"
-	@echo "make demo-android   the same on a simulated phone, behind a real adb server"
+	@echo "make demo          the main job: the bundled model fills a form in a real browser"
+	@echo "make demo-android  the same on a simulated phone, behind a real adb server"
+	@echo "make demo-desktop  the same on a virtual desktop with real programs (Linux)"
 	@echo "make test     the whole test suite"
 	@echo "make check    formatting, lint and types"
 	@echo "make setup    only set up (.venv, packages, Chromium); the others do it too"
@@ -25,6 +26,9 @@ demo: setup
 
 demo-android: setup
 	@$(BIN)/python -m evals.online.demo_android $(ARGS)
+
+demo-desktop: setup
+	@$(BIN)/python -m evals.online.demo_desktop $(ARGS)
 
 test: setup
 	@$(BIN)/python -m pytest $(ARGS)

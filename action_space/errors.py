@@ -7,6 +7,7 @@ ClickwrightError
  |    +-- PolicyRefusal      an action that the policy or the person refused
  +-- ConfigError           the operator: wrong option, missing file, unwritable folder (exit 2)
  |    +-- RecordingError     the trajectory could not be written, e.g. a full disk (exit 2)
+ +-- Paused                the person: somebody else uses the mouse or the keyboard, so the run waits for a word
  +-- DeviceError           the device: closed page, crashed browser, failed screenshot (exit 3)
  +-- ModelError            the model or its server: bad checkpoint, no answer (exit 4)
 
@@ -40,6 +41,10 @@ class ConfigError(ClickwrightError):
 
 class RecordingError(ConfigError):
     """The trajectory could not be written; what was written before is intact."""
+
+
+class Paused(ClickwrightError):  # noqa: N818 (a stop, not a fault)
+    """A person uses the mouse or the keyboard themselves: nothing more is done until they say so."""
 
 
 class DeviceError(ClickwrightError):

@@ -26,6 +26,7 @@ LATER: dict[str, tuple[str, str]] = {
     "import": ("evals.exchange.cli:import_app", "Turn runs of other programs into runs of this one."),
     "export": ("evals.exchange.cli:export_app", "Write runs as rows to train or score with."),
     "serve": ("agent.serve:app", "Serve a model behind an OpenAI-compatible address."),
+    "doctor": ("agent.doctor:app", "Say what works on this machine, and whether clicks land where they should."),
     "bench": ("evals.bench:app", "Measure speed and memory, against transformers or a server."),
 }
 """Command -> (module:attr of a typer app, its help). Imported only when it is called."""
@@ -115,7 +116,7 @@ def exit_code_of(error: ClickwrightError) -> int:
 @app.command()
 def run(
     task: Annotated[str, typer.Option(help="What shall be done, in words.")] = "",
-    env: Annotated[str, typer.Option(help="The kind of device: browser (default), android.")] = "",
+    env: Annotated[str, typer.Option(help="The kind of device: browser (default), desktop or android.")] = "",
     url: Annotated[str, typer.Option(help="The page to start on.")] = "",
     app_name: Annotated[str, typer.Option("--app", metavar="NAME", help="The app to open at the start.")] = "",
     device: Annotated[
@@ -131,6 +132,14 @@ def run(
     headed: Annotated[bool, typer.Option("--headed", help="Show the browser's window.")] = False,
     viewport: Annotated[str, typer.Option(metavar="WxH", help="Size of the page, default 1280x720.")] = "",
     device_scale: Annotated[float | None, typer.Option(help="Screenshot pixels per CSS pixel, default 1.")] = None,
+    app_name: Annotated[str, typer.Option("--app", metavar="NAME", help="The application to begin with.")] = "",
+    display: Annotated[
+        str, typer.Option(metavar="virtual[:WxH]|:N", help="A desktop of its own, or an X11 display; else your screen.")
+    ] = "",
+    monitor: Annotated[
+        str, typer.Option(metavar="N|all", help="Which monitor of a desktop, default the main one.")
+    ] = "",
+    live: Annotated[bool, typer.Option("--live", help="Allow the use of your own mouse and keyboard.")] = False,
     confirm: Annotated[
         str, typer.Option(metavar="none|risky|all", help="When to ask before acting, default risky.")
     ] = "",
@@ -153,8 +162,12 @@ def run(
         "dialect": dialect,
         "max_steps": max_steps,
         "headed": headed,
-        "viewport": _size(viewport) if viewport else None,
+        "viewport": read_viewport(viewport) if viewport else None,
         "device_scale": device_scale,
+        "app": app_name,
+        "display": display,
+        "monitor": monitor,
+        "live": live,
         "confirm": confirm,
         "allow_hosts": tuple(allow_host or ()),
         "screenshots": screenshots,
@@ -265,7 +278,8 @@ def show(
         raise ConfigError(f"no browser was found to open {str(path)!r}: open it by hand")
 
 
-def _size(text: str) -> Size:
+def read_viewport(text: str) -> Size:
+    """The size that `--viewport` names. Raises ConfigError."""
     match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text.strip().lower())
     if match is None or "0" in match.groups():
         raise ConfigError(f"--viewport {text!r} is not a size: give WIDTHxHEIGHT, such as 1280x720")

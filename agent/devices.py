@@ -35,5 +35,18 @@ def _android(settings: Settings) -> dict[str, Any]:
     return {"serial": settings.device, "app": settings.app or settings.url}
 
 
-ARGUMENTS: dict[str, Callable[[Settings], dict[str, Any]]] = {"android": _android, "browser": _browser}
+def _desktop(settings: Settings) -> dict[str, Any]:
+    return {
+        "display": settings.display,
+        "monitor": settings.monitor,
+        "live": settings.live,
+        "app": settings.app or "",
+    }
+
+
+ARGUMENTS: dict[str, Callable[[Settings], dict[str, Any]]] = {
+    "android": _android,
+    "browser": _browser,
+    "desktop": _desktop,
+}
 """Environment -> what its class is given; one that is not here is given nothing."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from action_space.actions import Action, Ask, Finish, points_of
-from action_space.errors import DeviceError, ModelError, ModelMistake, PolicyRefusal, UnsupportedAction
+from action_space.errors import DeviceError, ModelError, ModelMistake, Paused, PolicyRefusal, UnsupportedAction
 from agent.breaker import ALLOWED_TRIES, tries_so_far
 from agent.describe import describe
 from agent.draft import Draft
@@ -95,6 +95,10 @@ def take_step(e: Episode, draft: Draft) -> Observation | None:
     except ModelMistake as mistake:
         draft.blame(mistake)
         return None
+    except Paused as pause:
+        draft.note = "interrupted: a person used the mouse or the keyboard, the screen may have changed"
+        _wait_for_person(e, pause)
+        return None
     except (DeviceError, Halt) as end:
         draft.blame(end)
         raise
@@ -124,6 +128,15 @@ def _ask(e: Episode, question: Ask) -> str:
     if not answer:
         raise UnsupportedAction("nobody can answer questions: decide yourself, or finish with failure")
     return f"the person answered: {answer}"
+
+
+def _wait_for_person(e: Episode, pause: Paused) -> None:
+    """Nothing is done while a person uses the desktop; they say when to go on. Raises Halt if that is never."""
+    e.env.release()
+    with e.stop.breakable():
+        answer = e.person(f"Paused: {pause}. Enter to go on, n to stop") if e.person is not None else "n"
+    if answer.strip().lower() in {"n", "no", "stop"}:
+        raise Halt("interrupted", f"paused: {pause}; go on with --resume")
 
 
 def _record(e: Episode, draft: Draft) -> None:

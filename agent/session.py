@@ -49,6 +49,10 @@ class Options(TypedDict, total=False):
     headed: bool
     viewport: Size
     device_scale: float
+    app: str | None
+    display: str
+    monitor: str
+    live: bool
 
 
 Watch = Callable[[Step], None]
@@ -106,6 +110,12 @@ def resume(
                 before.header.model_copy(update={"settings": settings, "versions": parts.versions, "outcome": None})
             )
             return _play(recorder, parts, stop, person, watch, news=(RESUMED,))
+
+
+def settings_of(env: str, options: Options) -> Settings:
+    """The settings of a run on this kind of device. Raises ConfigError."""
+    check_environment(env)
+    return _settings(Settings(), Settings().model, env, options)
 
 
 def default_folder(task: str) -> Path:

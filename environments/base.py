@@ -39,7 +39,7 @@ class Environment(Protocol):
     def execute(self, action: Action) -> None:
         """Carry out one action, its points in pixels of the newest observation.
 
-        Raises InvalidAction (outside the screen), UnsupportedAction or DeviceError.
+        Raises InvalidAction (outside the screen), UnsupportedAction, DeviceError, or Paused where a person took over.
         """
 
     def release(self) -> None:

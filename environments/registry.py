@@ -10,6 +10,7 @@ from environments.base import Environment
 ENVIRONMENTS = {
     "android": "environments.android:AndroidEnvironment",
     "browser": "environments.browser:BrowserEnvironment",
+    "desktop": "environments.desktop:DesktopEnvironment",
 }
 
 

@@ -24,6 +24,18 @@ STAMP = VENV / "clickwright-setup.json"
 LOG = VENV / "setup.log"
 FREE_BYTES = 2_500_000_000
 GPU_PACKAGES = ("nvidia-", "cuda-", "triton")
+DESKTOP = {
+    "Xvfb": "xvfb",
+    "openbox": "openbox",
+    "xrandr": "x11-xserver-utils",
+    "setxkbmap": "x11-xkb-utils",
+    "xclip": "xclip",
+    "dbus-daemon": "dbus",
+    "/usr/libexec/at-spi-bus-launcher": "at-spi2-core",
+    "galculator": "galculator",
+    "mousepad": "mousepad",
+}
+"""Program -> the distribution's package that has it."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -38,6 +50,7 @@ def main() -> None:
     install_packages(torch)
     browser = install_browser()
     require_fonts()
+    install_desktop()
     STAMP.write_text(json.dumps({"inputs": inputs_hash(), "torch": installed_torch(), "browser": str(browser)}))
     say(f"ready: torch {installed_torch()} build, browser {browser}")
 
@@ -295,6 +308,20 @@ def require_fonts() -> None:
         return
     if not apt_get("fonts-dejavu-core"):
         stop("no fonts are installed, pages would show no text; as root: apt-get install fonts-dejavu-core, then again")
+
+
+# ---------------------------------------------------------------------------------------------------------- desktop
+
+
+def install_desktop() -> None:
+    """What a virtual display and its demo and tests need. They are skipped without it, so it never stops the set-up."""
+    if sys.platform != "linux":
+        return
+    missing = [package for program, package in DESKTOP.items() if shutil.which(program) is None]
+    if run([PYTHON, "-c", "import tkinter"]).returncode != 0:
+        missing.append("python3-tk")
+    if missing and not apt_get(*missing):
+        say(f"no virtual display without {' '.join(missing)}; as root: apt-get install {' '.join(missing)}")
 
 
 if __name__ == "__main__":

@@ -73,3 +73,17 @@ def test_no_index_and_no_machine_is_named() -> None:
         (ROOT / name).read_text() for name in ("scripts/setup", "scripts/setup.py", "Makefile", "pyproject.toml")
     )
     assert "://" not in text and "/home/" not in text and "/root" not in text
+
+
+def test_a_desktop_that_cannot_be_installed_does_not_stop_the_setup(
+    setup: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(setup, "DESKTOP", {"sh": "dash", "no-such-program": "some-package"})
+    monkeypatch.setattr(setup, "PYTHON", Path(sys.executable))
+    monkeypatch.setattr(setup, "apt_get", lambda *packages: asked.append(packages) or False)
+    setup.install_desktop()
+    (packages,) = asked
+    assert "some-package" in packages and "dash" not in packages
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("setup: no virtual display without some-package")

@@ -15,7 +15,9 @@ from environments.adb_server import own_server
 from environments.android import AndroidEnvironment
 from environments.browser import BrowserEnvironment
 from environments.chromium import borrow_playwright, launch_chromium, return_playwright
+from environments.desktop_virtual import VirtualDisplay
 from environments.simulated_android.device import SimulatedAndroid, simulated_android
+from tests.desktop_for_tests import Listener, own_display
 
 MakeAndroid = Callable[..., AndroidEnvironment]
 MakeBrowser = Callable[..., BrowserEnvironment]
@@ -145,3 +147,17 @@ def make_android(phone: SimulatedAndroid, adb_port: int) -> Iterator[MakeAndroid
     yield make
     for environment in made:
         environment.close()
+
+
+@pytest.fixture(scope="module")
+def display(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualDisplay]:
+    """A virtual display for a whole module, 800x600."""
+    with own_display(tmp_path_factory.mktemp("home")) as display:
+        yield display
+
+
+@pytest.fixture
+def listener(display: VirtualDisplay) -> Iterator[Listener]:
+    listener = Listener(display.name)
+    yield listener
+    listener.close()

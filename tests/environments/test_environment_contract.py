@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser
 
 from action_space.actions import Action, points_of
 from action_space.errors import ConfigError, DeviceError, InvalidAction, UnsupportedAction
@@ -12,19 +11,22 @@ from action_space.geometry import Frame, Size
 from environments.base import Environment, Observation
 from environments.contract import check_environment
 from environments.registry import ENVIRONMENTS, environment_class
-from tests.environments.conftest import MakeAndroid, page
+from tests.desktop_for_tests import needs
+from tests.environments.conftest import page
 
 SIZE = Size(60, 40)
 
 
-def test_every_registered_environment_keeps_the_contract(chromium: Browser, make_android: MakeAndroid) -> None:
+@pytest.mark.parametrize("name", ["android", "browser", pytest.param("desktop", marks=needs())])
+def test_every_registered_environment_keeps_the_contract(name: str, request: pytest.FixtureRequest) -> None:
+    fixture = request.getfixturevalue
     makers: dict[str, Callable[[], Environment]] = {
-        "android": lambda: make_android(settle_s=0.5),
-        "browser": lambda: environment_class("browser")(page("<p>hello"), browser=chromium, settle_s=0.5),
+        "android": lambda: fixture("make_android")(settle_s=0.5),
+        "browser": lambda: environment_class("browser")(page("<p>hello"), browser=fixture("chromium"), settle_s=0.5),
+        "desktop": lambda: environment_class("desktop")(fixture("display").name, settle_s=0.5),
     }
-    assert makers.keys() == ENVIRONMENTS.keys(), "every environment needs a way to make it here"
-    for name, make in makers.items():
-        assert check_environment(make) == [], name
+    assert makers.keys() == ENVIRONMENTS.keys(), "every environment needs a way to make it here, and a parameter"
+    assert check_environment(makers[name]) == []
 
 
 def test_an_unknown_environment() -> None:

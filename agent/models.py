@@ -5,7 +5,7 @@
 
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from action_space.errors import ConfigError
 from vlm.backends.base import Model
@@ -15,6 +15,20 @@ class SpokenModel(Model, Protocol):
     """A model that knows the name of the dialect it was trained in."""
 
     dialect: str
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """A model that reuses what it computed for earlier questions."""
+
+    def forget(self) -> None:
+        """Nothing is reused of what was asked before."""
+
+
+def forget(model: SpokenModel) -> None:
+    """Make the next answer independent of what was asked before, which in low precision it may not be."""
+    if isinstance(model, Forgetful):
+        model.forget()
 
 
 MODELS: dict[str, str] = {

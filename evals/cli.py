@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -15,9 +15,11 @@ from rich.table import Column, Table
 from action_space.errors import ConfigError
 from action_space.geometry import Size
 from agent.cli import Spec
+from agent.interrupt import INTERRUPTED_EXIT
 from evals.benchmarks import BENCHMARKS
 from evals.online.miniwob.tasks import FIRST_EVALUATION_SEED, MAX_STEPS, SCALE, choose_tasks
 from evals.outcome import Outcome, score_predictions
+from evals.runner import Crew
 from evals.scoring import Comparison, Result
 
 app = typer.Typer(
@@ -79,6 +81,15 @@ def generated_command(
     Console().print(table)
 
 
+Workers = Annotated[int, typer.Option(min=0, help="Processes that work at once; 0 is this one, without time limit.")]
+EngineName = Annotated[str, typer.Option("--engine", metavar="local|ray", help="This machine, or a Ray cluster.")]
+TimeLimit = Annotated[
+    float, typer.Option(min=1, metavar="SECONDS", help="What takes longer is killed, and counted as an error.")
+]
+Resume = Annotated[Path | None, typer.Option(metavar="DIR", help="Go on in a folder, with its own settings.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")]
+
+
 @app.command("miniwob")
 def miniwob_command(
     model: Spec = "bundled",
@@ -93,36 +104,56 @@ def miniwob_command(
     max_steps: Annotated[int, typer.Option(min=1, help="Of an episode.")] = MAX_STEPS,
     with_oracle: Annotated[bool, typer.Option("--oracle", help="Play with scripts that look at the page.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder of results and runs; by default a new one.")] = None,
-    resume: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Go on in a folder, with its own settings.")
-    ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
+    resume: Resume = None,
+    workers: Workers = 1,
+    engine: EngineName = "local",
+    time_limit: TimeLimit = 1800,
+    pictures_mb: Annotated[
+        float, typer.Option(min=0, help="For screenshots and reports of all episodes; further ones are not kept.")
+    ] = 5000,
+    json_file: JsonFile = None,
 ) -> None:
     """MiniWoB++ pages, live and by pixels only: solved is a raw reward of 1."""
     # Plays in a browser, which scoring predictions has no use for.
     from agent.session import default_folder
-    from evals.online.miniwob import attempts, oracle, play
+    from evals import journal
+    from evals.online.miniwob import attempts, oracle, play, report
 
     if resume is not None:
-        folder, plan = resume, attempts.read_plan(resume)
+        folder, plan = resume, journal.read_plan(resume, attempts.Plan)
     else:
-        chosen = choose_tasks(task_names)
-        if with_oracle and task_names in ("all", "train", "heldout"):
-            chosen = tuple(name for name in chosen if name in oracle.ORACLES)
         plan = attempts.Plan(
             model=oracle.OracleModel.name if with_oracle else model,
-            tasks=chosen,
+            tasks=_tasks(task_names, frozenset(oracle.ORACLES) if with_oracle else None),
             episodes=episodes,
             seed=seed,
             scale=scale,
             max_steps=max_steps,
         )
         folder = out or default_folder("miniwob")
-    player = play.player_of(plan)
-    if resume is None:
-        attempts.start_results(folder, plan)
-    play.play_episodes(plan, player, folder)
-    play.show(plan, folder, json_file)
+        journal.start(folder, plan)
+    crew = Crew(engine=engine, workers=workers, limit_s=time_limit)
+    whole = play.play_episodes(plan, folder, crew, pictures_mb)
+    results = attempts.read_results(folder)
+    if results:
+        Console().print(report.table(plan, results))
+    if json_file:
+        write_json(json_file, report.summary(plan, results))
+    if not whole:
+        end_interrupted(folder)
+
+
+def _tasks(names: str, playable: frozenset[str] | None) -> tuple[str, ...]:
+    """The tasks that were asked for; of a whole group, those that can be played."""
+    chosen = choose_tasks(names)
+    if playable is not None and names in ("all", "train", "heldout"):
+        return tuple(name for name in chosen if name in playable)
+    return chosen
+
+
+def end_interrupted(folder: Path) -> NoReturn:
+    Console(stderr=True, soft_wrap=True).print(f"interrupted: go on with --resume {escape(str(folder))}")
+    raise typer.Exit(INTERRUPTED_EXIT)
 
 
 def write_json(path: Path, result: dict[str, object]) -> None:

@@ -99,7 +99,7 @@ def measure(folder: Path, workers: int = 2) -> None:
     runner.run(
         Work("tests.evals.sample_work:slow_squares", folder),
         items,
-        runner.Crew(workers=workers, limit_s=2),
+        runner.Crew(workers=workers, limit_s=1),
         folder,
         tell,
     )

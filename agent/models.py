@@ -43,14 +43,20 @@ BUNDLED = "bundled"
 
 def load_model(spec: str) -> SpokenModel:
     """The model that `spec` names. Raises ConfigError for a spec that names nothing, ModelError if it does not load."""
+    check_spec(spec)
+    name, colon, rest = spec.partition(":")
+    model: SpokenModel = (
+        resolve_name(MODELS[name])(rest) if colon and name in MODELS else resolve_name("vlm:load")(spec)
+    )
+    return model
+
+
+def check_spec(spec: str) -> None:
+    """Whether `load_model` knows what to load, which may then take minutes. Raises ConfigError."""
     name, colon, rest = spec.partition(":")
     if colon and name in MODELS:
         if not rest:
             raise ConfigError(f"the model {spec!r} lacks what follows the colon, as in '{name}:FILE'")
-        model: SpokenModel = resolve_name(MODELS[name])(rest)
-        return model
-    if spec != BUNDLED and not (spec and Path(spec).is_dir()):
+    elif spec != BUNDLED and not (spec and Path(spec).is_dir()):
         known = ", ".join(f"'{known}:...'" for known in MODELS)
         raise ConfigError(f"the model {spec!r} is neither 'bundled', nor a checkpoint folder, nor one of {known}")
-    loaded: SpokenModel = resolve_name("vlm:load")(spec)
-    return loaded

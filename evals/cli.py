@@ -19,6 +19,7 @@ from agent.interrupt import INTERRUPTED_EXIT
 from evals.benchmarks import BENCHMARKS
 from evals.online.miniwob.tasks import FIRST_EVALUATION_SEED, MAX_STEPS, SCALE, choose_tasks
 from evals.outcome import Outcome, score_predictions
+from evals.protocols import rules_of
 from evals.runner import Crew
 from evals.scoring import Comparison, Result
 
@@ -115,6 +116,7 @@ def miniwob_command(
 ) -> None:
     """MiniWoB++ pages, live and by pixels only: solved is a raw reward of 1."""
     # Plays in a browser, which scoring predictions has no use for.
+    from agent.models import check_spec
     from agent.session import default_folder
     from evals import journal
     from evals.online.miniwob import attempts, oracle, play, report
@@ -122,6 +124,8 @@ def miniwob_command(
     if resume is not None:
         folder, plan = resume, journal.read_plan(resume, attempts.Plan)
     else:
+        if not with_oracle:
+            check_spec(model)
         plan = attempts.Plan(
             model=oracle.OracleModel.name if with_oracle else model,
             tasks=_tasks(task_names, frozenset(oracle.ORACLES) if with_oracle else None),
@@ -173,29 +177,61 @@ WIDE = 140
 
 def _command(benchmark: str) -> Callable[..., None]:
     def score(
-        data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder with the benchmark's own files.")],
+        data: Annotated[
+            Path | None, typer.Option("--data", metavar="DIR", help="Folder with the benchmark's own files.")
+        ] = None,
         predictions: Annotated[
-            Path, typer.Option("--predictions", metavar="FILE.jsonl", help="One prediction a line.")
-        ],
+            Path | None, typer.Option("--predictions", metavar="FILE.jsonl", help="Score these; one prediction a line.")
+        ] = None,
+        model: Annotated[
+            str, typer.Option("--model", metavar="SPEC", help="Ask this model, and score what it answers.")
+        ] = "",
         protocol: Annotated[
             list[str] | None, typer.Option("--protocol", metavar="NAME", help="Only this rule; may be repeated.")
         ] = None,
-        json_file: Annotated[
-            Path | None, typer.Option("--json", help="Write all results, and everything left out, to this file.")
+        limit: Annotated[
+            int | None, typer.Option(min=1, help="Ask so many questions only, drawn by chance, always the same.")
         ] = None,
+        out: Annotated[Path | None, typer.Option(help="Folder of the answers; by default a new one.")] = None,
+        resume: Resume = None,
+        workers: Workers = 1,
+        engine: EngineName = "local",
+        time_limit: TimeLimit = 600,
+        json_file: JsonFile = None,
     ) -> None:
-        outcome = score_predictions(benchmark, data, predictions, tuple(protocol or ()))
-        if json_file:
-            write_json(json_file, outcome.as_json())
-        show_outcome(outcome)
-        if not any(comparison.model.n for comparison in outcome.comparisons):
-            raise ConfigError(f"nothing in {str(predictions)!r} could be scored: what was left out, and why, is above")
+        protocols = tuple(protocol or ())
+        if predictions is not None:
+            if data is None or model or resume:
+                raise ConfigError("--predictions are scored with --data DIR, and without --model or --resume")
+            outcome = score_predictions(benchmark, data, predictions, protocols)
+            finish_scoring(outcome, outcome.as_json(), str(predictions), json_file)
+            return
+        from evals import asking, measuring
+
+        rules_of(benchmark, protocols)  # a wrong name is told now, not when the model has answered
+        exam, folder = measuring.begin(benchmark, measuring.Wish(data, model, limit, out, resume))
+        whole = measuring.ask_all(exam, folder, Crew(engine=engine, workers=workers, limit_s=time_limit))
+        answers = asking.read_answers(folder)
+        outcome = measuring.score(exam, answers, protocols)
+        if whole or outcome.steps:
+            finish_scoring(outcome, measuring.as_json(exam, answers, outcome), str(folder), json_file)
+        if not whole:
+            end_interrupted(folder)
 
     return score
 
 
+def finish_scoring(outcome: Outcome, numbers: dict[str, object], what: str, json_file: Path | None) -> None:
+    """Show and write what came out. Raises ConfigError where nothing did."""
+    if json_file:
+        write_json(json_file, numbers)
+    show_outcome(outcome)
+    if not any(comparison.model.n for comparison in outcome.comparisons):
+        raise ConfigError(f"nothing in {what!r} could be scored: what was left out, and why, is above")
+
+
 for _name in BENCHMARKS:
-    app.command(_name, help="Score a file of predictions.")(_command(_name))
+    app.command(_name, help="Ask a model, or score a file of predictions.")(_command(_name))
 
 
 def show_outcome(outcome: Outcome) -> None:

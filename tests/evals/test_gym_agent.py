@@ -30,6 +30,7 @@ from action_space.dialects import load_dialect
 from action_space.errors import DeviceError, InvalidAction, ModelError, UnsupportedAction
 from action_space.geometry import Frame, Point, Size
 from agent.planner import model_frame
+from agent.recorder import load_image
 from agent.trajectory import read_trajectory
 from evals.online.gym.calls import call_of
 from evals.online.gym.turns import Turns
@@ -182,34 +183,44 @@ def test_browsergym_understands_every_call(action: Action, call: str) -> None:  
     assert code.rstrip().endswith(call), "the calls reach the page as they were written"
 
 
+PAGE = """<body style="margin: 0"><input style="position: absolute; left: 100px; top: 200px; width: 300px; height: 80px"
+onfocus="document.body.style.background = 'lime'"
+oninput="if (this.value === 'it\\'s é') document.body.style.background = 'blue'">"""
+
+
 @pytest.mark.peers
 @pytest.mark.browser
 def test_an_experiment_of_browsergym(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A whole experiment on a page of MiniWoB++, by the real packages in a real Chromium."""
-    pytest.importorskip("browsergym.miniwob")
+    """A whole experiment on a page of our own, by the real packages in a real Chromium."""
+    pytest.importorskip("browsergym.experiments")
     from browsergym.experiments import EnvArgs, ExpArgs, get_exp_result, loop
 
     from evals.online.gym.agent import KEPT, ClickwrightArgs
-    from evals.online.miniwob.tasks import pages_folder
 
     # BrowserGym looks for Playwright's own Chromium only; where the system has another one, it has to be told.
     if chromium := shutil.which("chromium"):
         monkeypatch.setattr(BrowserType, "launch", partialmethod(BrowserType.launch, executable_path=chromium))
     # It counts words by a vocabulary from the network.
     monkeypatch.setattr(loop, "count_tokens", lambda text, *_: len(text.split()))
-    monkeypatch.setenv("MINIWOB_URL", pages_folder().as_uri() + "/")
-    script = tmp_path / "script.jsonl"
-    size = Size(498, 321)  # its screenshot has one and a half times the page's pixels
+    (tmp_path / "page.html").write_text(PAGE)
+    size = Size(1280, 720)
+    actions = (Click(point=Point(250, 240)), Type(text="it's é"), Finish(status="success", text="done so"))
     dialect = load_dialect(ScriptedModel.dialect)
-    frame = model_frame(Frame(size, size), dialect)
-    script.write_text(json.dumps(dialect.render(Click(point=Point(30, 214)), frame)) + "\n")  # the button ONE
-    agent = ClickwrightArgs(model=f"scripted:{script}", runs=str(tmp_path / "runs"))
-    experiment = ExpArgs(agent, EnvArgs("miniwob.click-test-2", task_seed=3, max_steps=3, headless=True))
+    replies = [dialect.render(action, model_frame(Frame(size, size), dialect)) for action in actions]
+    (tmp_path / "script.jsonl").write_text("".join(json.dumps(reply) + "\n" for reply in replies))
+
+    agent = ClickwrightArgs(model=f"scripted:{tmp_path / 'script.jsonl'}", runs=str(tmp_path / "runs"))
+    task = {"start_url": (tmp_path / "page.html").as_uri(), "goal": "fill the field"}
+    experiment = ExpArgs(agent, EnvArgs("openended", task_seed=1, max_steps=5, task_kwargs=task))
     experiment.prepare(tmp_path / "study")
     experiment.run()
-    result = get_exp_result(experiment.exp_dir)
+
     assert not experiment.err_msg, experiment.stack_trace
-    assert (result.summary_info["n_steps"], result.summary_info["cum_reward"]) == (1, 1)
-    (run,) = (tmp_path / "runs").iterdir()
-    assert read_trajectory(run).steps[0].frame.screen == size
-    assert set(result.steps_info[0].obs) <= {*KEPT, "screenshot_som"}, "the study records no elements either"
+    result = get_exp_result(experiment.exp_dir)
+    assert set(result.steps_info[0].obs) <= set(KEPT), "the study records no elements either"
+    assert result.steps_info[2].action == "send_msg_to_user('done so')"
+    (folder,) = (tmp_path / "runs").iterdir()
+    run = read_trajectory(folder)
+    corners = [load_image(run.image_path(step.image)).getpixel((1200, 700)) for step in run.steps]
+    assert corners == [(255, 255, 255), (0, 255, 0), (0, 0, 255)], "clicked into the field, and typed"
+    assert (run.header.task, run.reason, run.steps[0].frame.screen) == ("fill the field", "success", size)

@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from action_space.errors import ClickwrightError, ConfigError, DeviceError, ModelError
+from environments.chromium import own_browser, process_of
 from evals import journal, runner
 from evals.work import Do, Done, Item, Work
 
@@ -53,6 +54,20 @@ WRONGS: dict[str, Callable[[Path], object]] = {
     "print": lambda _: print("chatter"),
     "threads": lambda _: os.environ["OMP_NUM_THREADS"],
 }
+
+
+@contextmanager
+def hung_browser(folder: Path) -> Iterator[Do]:
+    """A worker with a real Chromium that hangs, and whose driver started processes of its own groups."""
+    with own_browser() as browser:
+        page = browser.new_page()
+        page.goto("data:text/html,<p>hello")
+
+        def do(_: object) -> None:
+            (folder / "chromium").write_text(str(process_of(browser)))
+            page.evaluate("() => { while (true) {} }")
+
+        yield do
 
 
 @contextmanager

@@ -69,6 +69,14 @@ def test_a_hung_worker_is_killed_with_its_children(tmp_path: Path) -> None:
     assert not is_running(worker) and not is_running(child)
 
 
+@pytest.mark.browser
+def test_a_hung_chromium_is_killed(tmp_path: Path) -> None:
+    (done,) = processes(work(tmp_path, "hung_browser"), items(1), workers=1, limit_s=4)
+    assert done.error == "no end after 4 s: killed"
+    chromium = int((tmp_path / "chromium").read_text())
+    wait_until(lambda: not is_running(chromium) and not descendants(chromium))
+
+
 def test_what_goes_wrong_costs_its_item_only(tmp_path: Path) -> None:
     asked = items("die", "bug", "device", "model", 4, "print")
     found = {done.item.key: done for done in processes(work(tmp_path), asked, workers=1, limit_s=60)}

@@ -136,6 +136,16 @@ def test_what_is_wrong_is_one_line(
     assert words in said[-1] and not any("Traceback" in line for line in said)
 
 
+def test_a_model_that_does_not_load_ends_with_4_and_says_so_to_scripts(
+    screenspot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    command = ["screenspot", "--data", screenspot, "--model", tmp_path / "checkpoint", "--out", tmp_path / "out"]
+    assert run(*command, "--workers", 0, "--json", tmp_path / "numbers.json") == 4
+    said = json.loads(capsys.readouterr().out)
+    assert said["exit_code"] == 4 and said["error"]["text"] and not (tmp_path / "numbers.json").exists()
+
+
 def test_a_measurement_of_another_benchmark(
     screenspot: Path, script: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

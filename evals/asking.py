@@ -116,8 +116,11 @@ def _question(source: Source, step: Step, folder: Path, past: tuple[Act, ...]) -
 def find_image(folder: Path, name: str) -> Path | None:
     """A picture as the data names it, or by its file name in one of the usual folders; never outside of `folder`."""
     for path in (folder / name, *(folder / below / Path(name).name for below in FOLDERS)):
-        if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
-            return path
+        try:
+            if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+                return path
+        except OSError:  # a name that no file can have
+            continue
     return None
 
 

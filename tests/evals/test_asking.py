@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from action_space.actions import (
@@ -186,6 +188,12 @@ def test_pictures_outside_of_the_folder_are_not_shown(tmp_path: Path) -> None:
         Image.new("RGB", (9, 9)).save(path)
     assert find_image(folder, "../secret.png") is None and find_image(folder, str(tmp_path / "secret.png")) is None
     assert find_image(folder, "somewhere/a.png") == folder / "images" / "a.png"
+
+
+@given(st.text() | st.text(min_size=300))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+def test_no_name_of_a_picture_is_fatal(tmp_path: Path, name: str) -> None:
+    assert find_image(tmp_path, name) is None
 
 
 def test_history_is_what_was_right_before_in_the_same_episode(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from action_space.errors import ClickwrightError, ConfigError, DeviceError, ModelError
 from evals import journal, runner
@@ -271,3 +273,15 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
     (tmp_path / journal.RESULTS).write_text('{"number": 1}\n{"number": "x"}\n')
     with pytest.raises(ConfigError, match=r"results\.jsonl:2: number: "):
         lines(tmp_path)
+
+
+@given(
+    st.binary() | st.lists(st.sampled_from([b'{"number": 1}', b'{"number": 2, "square"', b"", b"\xff"])).map(b"\n".join)
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_any_file_of_results_is_lines_or_one_complaint(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / journal.RESULTS).write_bytes(content)
+    try:
+        assert all(line.number in (1, 2) for line in lines(tmp_path))
+    except ConfigError as error:
+        assert "results.jsonl:" in str(error)

@@ -44,14 +44,17 @@ def processes(work: Work, items: Sequence[Item], *, workers: int, limit_s: float
     waiting: queue.SimpleQueue[Item] = queue.SimpleQueue()
     for item in items:
         waiting.put(item)
-    done: queue.SimpleQueue[Done] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Done | BaseException] = queue.SimpleQueue()
     given_up = threading.Event()
     threads = [threading.Thread(target=_occupy, args=(seat, waiting, done, given_up), daemon=True) for seat in seats]
     try:
         for thread in threads:
             thread.start()
         for _ in items:
-            yield done.get()
+            said = done.get()
+            if isinstance(said, BaseException):
+                raise said
+            yield said
     except BaseException:
         given_up.set()
         for seat in seats:
@@ -65,17 +68,18 @@ def processes(work: Work, items: Sequence[Item], *, workers: int, limit_s: float
 def _occupy(
     seat: Seat,
     waiting: "queue.SimpleQueue[Item]",
-    done: "queue.SimpleQueue[Done]",
+    done: "queue.SimpleQueue[Done | BaseException]",
     given_up: threading.Event,
 ) -> None:
-    """Let a seat do what is waiting, until nothing is."""
-    with closing(seat):
-        while not given_up.is_set():
-            try:
-                item = waiting.get_nowait()
-            except queue.Empty:
-                return
-            done.put(seat.do(item))
+    """Let a seat do what is waiting, until nothing is. A bug comes out where the results are waited for."""
+    try:
+        with closing(seat):
+            while not given_up.is_set():
+                done.put(seat.do(waiting.get_nowait()))
+    except queue.Empty:
+        return
+    except BaseException as error:  # noqa: BLE001 (it is raised there)
+        done.put(error)
 
 
 def on_ray(work: Work, items: Sequence[Item], *, workers: int, limit_s: float) -> Results:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from pickle import PicklingError
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -133,6 +134,11 @@ def test_giving_up_ends_the_workers(tmp_path: Path) -> None:
     worker, child = map(int, (tmp_path / "hung").read_text().split())
     results.close()
     assert not is_running(worker) and not is_running(child)
+
+
+def test_a_bug_of_the_runner_itself_comes_out(tmp_path: Path) -> None:
+    with pytest.raises((AttributeError, TypeError, PicklingError), match=r"lambda|pickle"):
+        list(processes(work(tmp_path), items(lambda: 0), workers=1, limit_s=60))
 
 
 def test_an_unknown_engine_is_named() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from action_space.actions import Action
-from action_space.errors import ClickwrightError, DeviceError, ModelError, UnsupportedAction
+from action_space.errors import DeviceError, ModelError, UnsupportedAction
 from action_space.geometry import Frame, Size
 from agent import session
 from agent.halt import Halt
@@ -128,8 +128,5 @@ def _last_word(run: Trajectory) -> str | None:
 def _play(env: GymEnvironment, task: str, model: SpokenModel, out: Path | None, options: session.Options) -> None:
     try:
         env.said.put(session.run(task, model=model, env=env, out=out, **options))
-    except ClickwrightError as error:
+    except BaseException as error:  # noqa: BLE001 (it is raised where the caller waits, who must not wait for ever)
         env.said.put(error)
-    except BaseException as error:
-        env.said.put(error)  # the caller waits, and must not wait for ever
-        raise

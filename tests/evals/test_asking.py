@@ -1,6 +1,8 @@
 """`agent eval BENCHMARK --model SPEC`: questions to a model in worker processes, and what becomes of its answers."""
 
 import json
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -27,16 +29,21 @@ from action_space.geometry import Frame, Point, Size
 from agent.cli import main
 from agent.planner import model_frame
 from evals.acts import action_of, line_of
-from evals.asking import Answer, Question, ask, find_image, questions
+from evals.asking import Answer, Plan, Question, ask, find_image, questions
 from evals.benchmarks import load_source
 from evals.benchmarks.reading import Broken
 from evals.journal import read_lines
+from evals.online.miniwob.attempts import Attempt
+from evals.online.miniwob.report import Rate
 from evals.outcome import read_steps
 from evals.predictions import Line, in_units
 from evals.protocols.values import Act, Region, Step
+from evals.scoring import Result
 from vlm.backends.scripted import ScriptedModel
 
 SCREEN = Size(560, 420)
+OUTCOME = {"benchmark", "predictions", "steps", "protocols", "broken_rows", "problems", "warnings"}
+"""What scripts find in `--json FILE`: docs/evaluation.md."""
 
 
 def say(action: Action, screen: Size = SCREEN) -> str:
@@ -91,6 +98,7 @@ def test_a_model_is_asked_and_scored(
     assert "screenspot_web.json:3 (screenspot_web-3): the picture 'text.png' cannot be read" in said.err
     found = json.loads(numbers.read_text())
     assert found["protocols"]["screenspot"]["n"] == 2 and found["steps"] == 2
+    assert set(found) == {*OUTCOME, "plan", "answers"}
     assert found["plan"]["benchmark"] == "screenspot" and len(found["broken_rows"]) == 2
     assert [answer["size"] for answer in found["answers"]] == [[560, 420]] * 2
     (first, second) = read_lines(out, Answer)
@@ -163,6 +171,17 @@ def test_data_without_pictures(tmp_path: Path, screenspot: Path, capsys: pytest.
     assert run("screenspot", "--data", screenspot, "--out", tmp_path / "out") == 2
     assert "nothing of screenspot can be asked: screenspot_web.json:0" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_manual_names_every_field(repository: Path) -> None:
+    manual = (repository / "docs" / "evaluation.md").read_text()
+    named = set(re.findall(r"`([a-z_]+)`", manual))
+    assert named >= {*OUTCOME, "plan", "answers", *Answer.model_fields, *Plan.model_fields}
+    assert named >= {field.name for field in fields(Result)} | {"version", "baselines"}
+    assert set(re.findall(r"`([a-z_]+)`", (repository / "docs" / "miniwob.md").read_text())) >= {
+        *Attempt.model_fields,
+        *(field.name for field in fields(Rate)),
+    }
 
 
 # ------------------------------------------------------------------------------------------------------ questions

@@ -1,6 +1,7 @@
 """Our agent in BrowserGym: calls for actions, the ordinary run inside out, and the real packages where they are."""
 
 import json
+import pickle
 import shutil
 import threading
 import time
@@ -27,7 +28,7 @@ from action_space.actions import (
     Wait,
 )
 from action_space.dialects import load_dialect
-from action_space.errors import DeviceError, InvalidAction, ModelError, UnsupportedAction
+from action_space.errors import ConfigError, DeviceError, InvalidAction, ModelError, UnsupportedAction
 from action_space.geometry import Frame, Point, Size
 from agent.planner import model_frame
 from agent.recorder import load_image
@@ -181,6 +182,25 @@ def test_browsergym_understands_every_call(action: Action, call: str) -> None:  
 
     code = ClickwrightAgent.action_set.to_python_code(call)
     assert code.rstrip().endswith(call), "the calls reach the page as they were written"
+
+
+@pytest.mark.peers
+def test_what_studies_ask_of_an_agent(tmp_path: Path) -> None:
+    pytest.importorskip("browsergym.experiments")
+    from browsergym.experiments import AbstractAgentArgs, Agent
+
+    from evals.online.gym.agent import ClickwrightArgs, goal_of
+
+    (tmp_path / "script.txt").write_text("x")
+    args = pickle.loads(pickle.dumps(ClickwrightArgs(model=f"scripted:{tmp_path / 'script.txt'}")))
+    assert isinstance(args, AbstractAgentArgs) and isinstance(args.make_agent(), Agent)
+    args.prepare()
+    args.set_benchmark("miniwob", demo_mode=False)
+    args.set_reproducibility_mode()
+    assert goal_of({"goal": "old form"}) == "old form"
+    assert goal_of({"goal_object": ({"type": "text", "text": "a"}, {"type": "text", "text": "b"})}) == "a\nb"
+    with pytest.raises(ConfigError, match="holds a picture"):
+        goal_of({"goal_object": ({"type": "image_url", "image_url": "x"},)})
 
 
 PAGE = """<body style="margin: 0"><input style="position: absolute; left: 100px; top: 200px; width: 300px; height: 80px"

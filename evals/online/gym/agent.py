@@ -86,3 +86,9 @@ class ClickwrightArgs(AbstractAgentArgs):  # type: ignore[misc]
     def make_agent(self) -> ClickwrightAgent:
         runs = Path(self.runs) if self.runs else None
         return ClickwrightAgent(_loaded(self.model), max_steps=self.max_steps, runs=runs)
+
+    def set_benchmark(self, benchmark: object, demo_mode: bool) -> None:
+        """AgentLab calls this; the agent is the same on every benchmark."""
+
+    def set_reproducibility_mode(self) -> None:
+        """AgentLab calls this; answers are greedy in any case."""

@@ -157,6 +157,7 @@ def test_a_tree_of_processes_is_found_and_killed() -> None:
 
 
 @pytest.mark.peers
+@pytest.mark.timeout(400)  # a cluster starts in seconds, on a busy machine in minutes
 def test_the_same_on_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ray")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)

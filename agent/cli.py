@@ -21,6 +21,9 @@ LATER: dict[str, tuple[str, str]] = {
     "model": ("agent.model:app", "List, inspect, convert and quantize models."),
     "train": ("agent.train:app", "Make the bundled model: draw screens, train, export."),
     "eval": ("evals.cli:app", "Measure a model on a benchmark."),
+    "replay": ("evals.replay_cli:app", "Ask a model again on recorded runs, without a device."),
+    "import": ("evals.exchange.cli:import_app", "Turn runs of other programs into runs of this one."),
+    "export": ("evals.exchange.cli:export_app", "Write runs as rows to train or score with."),
     "serve": ("agent.serve:app", "Serve a model behind an OpenAI-compatible address."),
     "bench": ("evals.bench:app", "Measure speed and memory, against transformers or a server."),
 }
@@ -129,8 +132,12 @@ def run(
     allow_host: Annotated[list[str] | None, typer.Option(metavar="HOST", help="Stay on these hosts.")] = None,
     screenshots: Annotated[int | None, typer.Option(min=1, help="Pictures in a prompt, default 1.")] = None,
     constrained: Annotated[
-        bool, typer.Option("--constrained", help="Let the model say nothing but a valid action inside the screen.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--constrained/--free",
+            help="Whether the model may say nothing but a valid action inside the screen; default: as it likes best.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Carry out a task on a device, step by step, and record it."""
@@ -144,9 +151,9 @@ def run(
         "confirm": confirm,
         "allow_hosts": tuple(allow_host or ()),
         "screenshots": screenshots,
-        "constrained": constrained,
     }
     options = {name: value for name, value in given.items() if value not in (None, "", (), False)}
+    options |= {} if constrained is None else {"constrained": constrained}
     # 0 stands for "no limit", which is None in the settings.
     options |= {name: value or None for name, value in _limits(max_seconds, max_tokens)}
     with results_only(as_json) as give:

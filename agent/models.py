@@ -12,9 +12,10 @@ from vlm.backends.base import Model
 
 
 class SpokenModel(Model, Protocol):
-    """A model that knows the name of the dialect it was trained in."""
+    """A model that knows the name of the dialect it was trained in, and whether it is held to the dialect's grammar."""
 
     dialect: str
+    constrained: bool
 
 
 @runtime_checkable

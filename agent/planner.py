@@ -64,8 +64,8 @@ class Proposal:
 class Planner:
     """One model, asked in its own dialect.
 
-    screenshots: how many of the newest pictures a prompt holds. constrained: actions follow the dialect's grammar, if
-    it has one, so that every reply is an action inside the screen.
+    screenshots: how many of the newest pictures a prompt holds. constrained: replies follow the dialect's grammar, if
+    it has one, so that every one is a plan, or an action inside the screen.
     """
 
     model: Model
@@ -82,7 +82,8 @@ class Planner:
         proposal = Proposal(frame)
         question = self.dialect.plan_prompt(turn)
         if question is not None:
-            reply = self._ask(question, self.plan_tokens)
+            grammar = self.dialect.plan_grammar(turn) if self.constrained else None
+            reply = self._ask(question, self.plan_tokens, constraint=grammar)
             plan = _END_OF_PLAN.split(reply.text.strip(), maxsplit=1)[0].strip()
             proposal = replace(proposal, plan=plan, cost=proposal.cost.plus(reply))
             if not plan:

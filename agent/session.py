@@ -41,7 +41,7 @@ class Options(TypedDict, total=False):
     max_tokens: int | None
     max_mistakes: int
     screenshots: int
-    constrained: bool
+    constrained: bool | None
     confirm: Confirm
     allow_hosts: tuple[str, ...]
     headed: bool
@@ -126,7 +126,7 @@ class _Parts:
 
     @property
     def versions(self) -> Versions:
-        return Versions(clickwright=_own_version(), model=self.model.name, dialect=self.dialect.name, env=self.env.name)
+        return Versions(clickwright=own_version(), model=self.model.name, dialect=self.dialect.name, env=self.env.name)
 
 
 @contextmanager
@@ -160,7 +160,9 @@ def _play(
     settings = recorder.trajectory.header.settings
     episode = Episode(
         env=parts.env,
-        planner=Planner(parts.model, parts.dialect, settings.screenshots, constrained=settings.constrained),
+        planner=Planner(
+            parts.model, parts.dialect, settings.screenshots, constrained=_constrained(settings, parts.model)
+        ),
         policy=Policy(settings.confirm, _allowed_hosts(settings), person),
         recorder=recorder,
         stop=stop,
@@ -184,6 +186,10 @@ def _settings(base: Settings, model: str | SpokenModel, env: str | Environment, 
         raise ConfigError(first_problem(error)) from error
 
 
+def _constrained(settings: Settings, model: SpokenModel) -> bool:
+    return model.constrained if settings.constrained is None else settings.constrained
+
+
 def _allowed_hosts(settings: Settings) -> tuple[str, ...]:
     """The start page is allowed when it was named by the same person who named the hosts."""
     if not settings.allow_hosts or settings.url is None:
@@ -198,7 +204,8 @@ def _where_it_was(settings: Settings, before: Trajectory, options: Options) -> S
     return settings if "url" in options or not url else settings.model_copy(update={"url": url})
 
 
-def _own_version() -> str:
+def own_version() -> str:
+    """Of this program, as runs record it."""
     try:
         return metadata.version("clickwright")
     except metadata.PackageNotFoundError:  # run from a source tree

@@ -11,6 +11,8 @@ from environments.chromium import drawing_tab
 
 app = typer.Typer(name="train", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
+SMOKE_SCREENS, SMOKE_SPECIMENS = 8, 4
+
 
 @app.command()
 def train(
@@ -27,9 +29,14 @@ def train(
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that train together, a thread each.")] = 2,
     seed: Annotated[int, typer.Option(help="Seed of screens and weights.")] = 11,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Only see that every stage runs: a step each, tiny data.")
+    ] = False,
 ) -> None:
     """Draw screens, train the stages one after the other, and export. Stop it at any time and call it again."""
     console = Console(stderr=True)
+    if smoke:
+        screens, specimens, vision_minutes, teach_minutes = SMOKE_SCREENS, SMOKE_SPECIMENS, 0.001, 0.001
     pages, texts = out / "screens", out / "specimens"
     with drawing_tab() as tab:
         from vlm.training.data.render import render_screens
@@ -43,6 +50,7 @@ def train(
             ):
                 pass
     from vlm.training.recipe import Minutes, make
+    from vlm.training.run import FULL, SMOKE
 
     console.print(f"training in {workers} processes; follow {out}/*.log.jsonl")
     make(
@@ -51,6 +59,7 @@ def train(
         out,
         Minutes(vision_minutes, teach_minutes),
         seed=seed,
+        amounts=SMOKE if smoke else FULL,
         workers=workers,
         begin=begin,
         export_to=export_to,

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from action_space.actions import Action
 from action_space.errors import ConfigError
-from action_space.geometry import Frame, Size
+from action_space.geometry import Box, Frame, Size
 
 HEADER = "run.json"
 STEPS = "steps.jsonl"
@@ -45,8 +45,9 @@ class Settings(_Record):
     max_tokens: int | None = Field(default=None, ge=1)
     max_mistakes: int = Field(default=5, ge=1, description="replies in a row that cannot be carried out")
     screenshots: int = Field(default=1, ge=1, description="how many of the newest screenshots a prompt holds")
-    constrained: bool = Field(
-        default=False, description="whether replies follow the dialect's grammar, where it has one"
+    constrained: bool | None = Field(
+        default=None,
+        description="whether replies follow the dialect's grammar, where it has one; None: as the model likes",
     )
     confirm: Confirm = "risky"
     allow_hosts: tuple[str, ...] = ()
@@ -105,6 +106,8 @@ class Step(_Record):
     image: sha256 of the screenshot before the action. frame: its geometry, with the size the model saw.
     reply: verbatim. action: in screenshot pixels, None if the reply held none. effect: where the next picture differs,
     None if nothing was done. note: what the model is told about this step afterwards. seconds: of the whole step.
+    targets: where on the screenshot the action's point may lie to be right, where somebody knows it (imported runs).
+    shown: False if the action followed another one on the same look, so that nobody saw the screen it was done on.
     """
 
     number: int = Field(ge=1)
@@ -125,6 +128,8 @@ class Step(_Record):
     cached_tokens: int = 0
     timings: Timings = Timings()
     seconds: float = 0.0
+    targets: tuple[Box, ...] = ()
+    shown: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,9 @@ from action_space.errors import ConfigError, DeviceError, UnsupportedAction
 from action_space.geometry import Point, Size
 from environments.base import Observation
 
+TOLERANCE = 0.05
+"""How far from the recorded point still does the same, as a fraction of the screen's width and height."""
+
 
 class RecordedEnvironment:
     """Shows the recorded screens one after the other; the right action leads to the next one.
@@ -43,7 +46,7 @@ class RecordedEnvironment:
     name = "recorded"
     actions = frozenset({"click", "move", "drag", "scroll", "type", "press", "long_press", "open", "wait"})
 
-    def __init__(self, steps: Sequence[tuple[Observation, Action | None]], *, tolerance: float = 0.05) -> None:
+    def __init__(self, steps: Sequence[tuple[Observation, Action | None]], *, tolerance: float = TOLERANCE) -> None:
         if not steps:
             raise ConfigError("a recorded environment needs at least one step, not an empty trajectory")
         *before, last = steps

@@ -1,16 +1,15 @@
 """`agent eval`: how good a model is, by named rules."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import track
-from rich.table import Column, Table
+from rich.table import Table
 
 from action_space.errors import ConfigError
 from action_space.geometry import Size
@@ -20,12 +19,21 @@ from evals.benchmarks import BENCHMARKS
 from evals.online.miniwob.tasks import FIRST_EVALUATION_SEED, MAX_STEPS, SCALE, choose_tasks
 from evals.outcome import Outcome, score_predictions
 from evals.protocols import rules_of
+from evals.report import require_writable
 from evals.runner import Crew
-from evals.scoring import Comparison, Result
+from evals.tables import details, notes_console, protocol_table, results_console, tell_left_out, tell_warnings
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from evals.report.build import Sheet
 
 app = typer.Typer(
     name="eval", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
 )
+
+
+Report = Annotated[Path | None, typer.Option("--report", metavar="FILE.html", help="Write a report for people.")]
 
 
 @app.callback()
@@ -42,6 +50,7 @@ def generated_command(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write every answer and the table to this file.")
     ] = None,
+    report: Report = None,
 ) -> None:
     """Grounding on generated pages of unseen words and fonts: the point lies in the target's box."""
     # Draws pages in a browser, which scoring predictions has no use for.
@@ -52,10 +61,14 @@ def generated_command(
     if not (width.isdecimal() and height.isdecimal()) or min(int(width), int(height)) < 200:
         raise ConfigError(f"the page size {size!r} is not WIDTHxHEIGHT of at least 200x200, as in 1280x720")
     viewport = Size(int(width), int(height))
+    if report:
+        require_writable(report)
     console = Console(stderr=True)
+    pictures: dict[int, Image.Image] = {}
+    keep = pictures.__setitem__ if report else lambda _page, _picture: None
     answers = list(
         track(
-            generated.ask_about_pages(load_model(model), pages=pages, seed=seed, size=viewport),
+            generated.ask_about_pages(load_model(model), pages=pages, seed=seed, size=viewport, keep=keep),
             "asking",
             console=console,
             total=None,
@@ -66,6 +79,10 @@ def generated_command(
     result = generated.summary(answers, viewport, seed)
     if json_file:
         write_json(json_file, result)
+    if report:
+        from evals.report.live import generated_sheet
+
+        write_report(generated_sheet(answers, pictures, result, model), report)
     table = Table(
         "control",
         "hits",
@@ -113,14 +130,18 @@ def miniwob_command(
         float, typer.Option(min=0, help="For screenshots and reports of all episodes; further ones are not kept.")
     ] = 5000,
     json_file: JsonFile = None,
+    report: Report = None,
 ) -> None:
     """MiniWoB++ pages, live and by pixels only: solved is a raw reward of 1."""
     # Plays in a browser, which scoring predictions has no use for.
     from agent.models import check_spec
     from agent.session import default_folder
     from evals import journal
-    from evals.online.miniwob import attempts, oracle, play, report
+    from evals.online.miniwob import attempts, oracle, play
+    from evals.online.miniwob import report as tables
 
+    if report:
+        require_writable(report)
     if resume is not None:
         folder, plan = resume, journal.read_plan(resume, attempts.Plan)
     else:
@@ -139,10 +160,14 @@ def miniwob_command(
     crew = Crew(engine=engine, workers=workers, limit_s=time_limit)
     whole = play.play_episodes(plan, folder, crew, pictures_mb)
     results = attempts.read_results(folder)
+    if report:
+        from evals.report.live import miniwob_sheet
+
+        write_report(miniwob_sheet(plan, results, report), report)
     if results:
-        Console().print(report.table(plan, results))
+        Console().print(tables.table(plan, results))
     if json_file:
-        write_json(json_file, report.summary(plan, results))
+        write_json(json_file, tables.summary(plan, results))
     if not whole:
         end_interrupted(folder)
 
@@ -156,7 +181,7 @@ def _tasks(names: str, playable: frozenset[str] | None) -> tuple[str, ...]:
 
 
 def end_interrupted(folder: Path) -> NoReturn:
-    Console(stderr=True, soft_wrap=True).print(f"interrupted: go on with --resume {escape(str(folder))}")
+    notes_console().print(f"interrupted: go on with --resume {folder}", markup=False)
     raise typer.Exit(INTERRUPTED_EXIT)
 
 
@@ -166,13 +191,6 @@ def write_json(path: Path, result: dict[str, object]) -> None:
         path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot write --json {str(path)!r}: {error.strerror}") from error
-
-
-SHOWN = 20
-"""Problems that are printed; the JSON file has them all."""
-
-WIDE = 140
-"""Columns where stdout is no terminal, so that nothing is cut."""
 
 
 def _command(benchmark: str) -> Callable[..., None]:
@@ -198,13 +216,16 @@ def _command(benchmark: str) -> Callable[..., None]:
         engine: EngineName = "local",
         time_limit: TimeLimit = 600,
         json_file: JsonFile = None,
+        report: Report = None,
     ) -> None:
         protocols = tuple(protocol or ())
+        if report:
+            require_writable(report)
         if predictions is not None:
             if data is None or model or resume:
                 raise ConfigError("--predictions are scored with --data DIR, and without --model or --resume")
             outcome = score_predictions(benchmark, data, predictions, protocols)
-            finish_scoring(outcome, outcome.as_json(), str(predictions), json_file)
+            finish_scoring(outcome, outcome.as_json(), Out(str(predictions), data, json_file, report))
             return
         from evals import asking, measuring
 
@@ -214,75 +235,57 @@ def _command(benchmark: str) -> Callable[..., None]:
         answers = asking.read_answers(folder)
         outcome = measuring.score(exam, answers, protocols)
         if whole or outcome.steps:
-            finish_scoring(outcome, measuring.as_json(exam, answers, outcome), str(folder), json_file)
+            numbers = measuring.as_json(exam, answers, outcome)
+            finish_scoring(outcome, numbers, Out(str(folder), Path(exam.plan.data), json_file, report))
         if not whole:
             end_interrupted(folder)
 
     return score
 
 
-def finish_scoring(outcome: Outcome, numbers: dict[str, object], what: str, json_file: Path | None) -> None:
+@dataclass(frozen=True, slots=True)
+class Out:
+    """Where results go. what: is scored, for people. data: the benchmark's folder."""
+
+    what: str
+    data: Path
+    json_file: Path | None
+    report: Path | None
+
+
+def finish_scoring(outcome: Outcome, numbers: dict[str, object], out: Out) -> None:
     """Show and write what came out. Raises ConfigError where nothing did."""
-    if json_file:
-        write_json(json_file, numbers)
+    if out.report:
+        from evals.report.sheets import outcome_sheet
+
+        write_report(outcome_sheet(outcome, out.data), out.report)
+    if out.json_file:
+        write_json(out.json_file, numbers)
     show_outcome(outcome)
     if not any(comparison.model.n for comparison in outcome.comparisons):
-        raise ConfigError(f"nothing in {what!r} could be scored: what was left out, and why, is above")
+        raise ConfigError(f"nothing in {out.what!r} could be scored: what was left out, and why, is above")
 
 
 for _name in BENCHMARKS:
     app.command(_name, help="Ask a model, or score a file of predictions.")(_command(_name))
 
 
+def write_report(sheet: "Sheet", path: Path) -> None:
+    """The HTML report; what is wrong with pictures is named. Raises ConfigError if it cannot be written."""
+    # Templates, which a table has no use for.
+    from evals.report.build import write_sheet
+
+    tell_left_out(notes_console(), "pictures", write_sheet(sheet, path))
+
+
 def show_outcome(outcome: Outcome) -> None:
     """The table on stdout; what was left out on stderr."""
-    notes = Console(stderr=True, highlight=False, soft_wrap=True)
-    for title, broken in (("rows of the data", outcome.broken), ("predictions", outcome.problems)):
-        if broken:
-            notes.print(f"{len(broken)} {title} left out:")
-        for each in broken[:SHOWN]:
-            notes.print(f"  {escape(each.where)}: {escape(each.why)}")
-        if len(broken) > SHOWN:
-            notes.print(f"  and {len(broken) - SHOWN} more; --json FILE writes them all")
-    for warning in outcome.warnings:
-        notes.print(f"warning: {escape(warning)}")
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = WIDE
-    console.print(_outcome_table(outcome))
+    notes = notes_console()
+    tell_left_out(notes, "rows of the data", outcome.broken)
+    tell_left_out(notes, "predictions", outcome.problems)
+    tell_warnings(notes, outcome.warnings)
+    console = results_console()
+    console.print(protocol_table(f"{outcome.benchmark}, {outcome.file}", outcome.comparisons))
     for comparison in outcome.comparisons:
-        for line in _details(comparison):
+        for line in details(comparison):
             console.print(f"{comparison.rule.name}: {line}", soft_wrap=True)
-
-
-def _outcome_table(outcome: Outcome) -> Table:
-    blind = list(outcome.comparisons[0].baselines)
-    heads = [Column(head, no_wrap=True) for head in ("protocol", "score", "95 % interval", "n", *blind)]
-    table = Table(*heads, title=f"{outcome.benchmark}, {outcome.file}", box=SIMPLE_HEAD)
-    for comparison in outcome.comparisons:
-        table.add_row(
-            f"{comparison.rule.name} {comparison.rule.version}",
-            _percent(comparison.model.value),
-            _interval(comparison.model),
-            str(comparison.model.n),
-            *(_percent(comparison.baselines[name].value) for name in blind),
-        )
-    return table
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"
-
-
-def _interval(result: Result) -> str:
-    return "-" if result.low is None or result.high is None else f"{result.low:.1%} to {result.high:.1%}"
-
-
-def _details(comparison: Comparison) -> Sequence[str]:
-    model = comparison.model
-    lines = []
-    if model.parts:
-        lines.append(", ".join(f"{name} {value:.3f}" for name, value in model.parts.items()))
-    if model.skipped:
-        lines.append("skipped " + ", ".join(f"{count} ({reason})" for reason, count in model.skipped.items()))
-    return lines

@@ -14,7 +14,7 @@ from evals.asking import Answer, Plan, Question, drawn, questions
 from evals.benchmarks import load_source
 from evals.benchmarks.reading import Broken
 from evals.outcome import Outcome, read_steps
-from evals.predictions import Line, in_units
+from evals.predictions import Line, Predictions, in_units
 from evals.protocols import rules_of
 from evals.protocols.values import Act, Step
 from evals.scoring import compare
@@ -98,8 +98,10 @@ def score(exam: Exam, answers: dict[str, Answer], protocols: tuple[str, ...] = (
     acts = {step.id: _acts(answers[step.id], step) for step in answered}
     asked = {question.id for question in exam.questions}
     errors = [Broken(name, each.error) for name, each in answers.items() if each.error and name in asked]
-    comparisons = compare(rules, answered, lambda step: acts[step.id])
-    return Outcome(exam.plan.benchmark, exam.plan.model, len(answered), comparisons, exam.broken, errors, [])
+    predict = Predictions(acts, errors, [])
+    comparisons = compare(rules, answered, predict)
+    name, model = exam.plan.benchmark, exam.plan.model
+    return Outcome(name, model, len(answered), comparisons, exam.broken, errors, [], answered, predict)
 
 
 def _acts(answer: Answer, step: Step) -> tuple[Act, ...]:

@@ -15,7 +15,10 @@ from evals.scoring import Comparison, Result, compare
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """broken: rows of the data that could not be read. problems: predictions that were left out."""
+    """broken: rows of the data that could not be read. problems: predictions that were left out.
+
+    data: the steps themselves; predict: what was done there.
+    """
 
     benchmark: str
     file: str
@@ -24,20 +27,22 @@ class Outcome:
     broken: Sequence[Broken]
     problems: Sequence[Broken]
     warnings: Sequence[str]
+    data: Sequence[Step]
+    predict: Predictions
 
     def as_json(self) -> dict[str, object]:
         return {
             "benchmark": self.benchmark,
             "predictions": self.file,
             "steps": self.steps,
-            "protocols": {each.rule.name: _comparison_as_json(each) for each in self.comparisons},
+            "protocols": {each.rule.name: comparison_as_json(each) for each in self.comparisons},
             "broken_rows": [asdict(each) for each in self.broken],
             "problems": [asdict(each) for each in self.problems],
             "warnings": list(self.warnings),
         }
 
 
-def _comparison_as_json(comparison: Comparison) -> Mapping[str, object]:
+def comparison_as_json(comparison: Comparison) -> Mapping[str, object]:
     baselines = {name: _result_as_json(each) for name, each in comparison.baselines.items()}
     return {"version": comparison.rule.version, **_result_as_json(comparison.model), "baselines": baselines}
 
@@ -53,7 +58,7 @@ def score_predictions(benchmark: str, data: Path, predictions: Path, protocols: 
     found = read_predictions(predictions, steps)
     warnings = [*found.warnings, *_hints(source, found)]
     comparisons = compare(rules, steps, found)
-    return Outcome(benchmark, predictions.name, len(steps), comparisons, broken, found.problems, warnings)
+    return Outcome(benchmark, predictions.name, len(steps), comparisons, broken, found.problems, warnings, steps, found)
 
 
 def read_steps(source: Source, data: Path) -> tuple[list[Step], list[Broken]]:

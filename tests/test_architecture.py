@@ -68,7 +68,13 @@ def test_product_imports_no_tests_and_no_scripts() -> None:
     assert not wrong, wrong
 
 
-COMMANDS = {"evals.cli:app", "evals.bench:app"}
+COMMANDS = {
+    "evals.cli:app",
+    "evals.bench:app",
+    "evals.replay_cli:app",
+    "evals.exchange.cli:import_app",
+    "evals.exchange.cli:export_app",
+}
 """Sub-commands of the one console script: the command line is the door to every package, and loads them when called."""
 
 

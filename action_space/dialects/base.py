@@ -55,6 +55,9 @@ class Dialect(Protocol):
     def plan_prompt(self, turn: Turn) -> list[Message] | None:
         """The question for the next instruction in words, or None if the family plans and points in one reply."""
 
+    def plan_grammar(self, turn: Turn) -> str | None:
+        """The grammar (see `action_space.dialects.grammar`) of replies to `plan_prompt`, None for any text."""
+
     def plan_action(self, plan: str) -> Action | None:
         """The action that a plan says in full, or None if it has to be grounded on the screen first.
 

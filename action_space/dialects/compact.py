@@ -19,7 +19,7 @@ from typing import assert_never
 
 from action_space.actions import Action, Ask, Click, Drag, Finish, LongPress, Move, Open, Press, Scroll, Type, Wait
 from action_space.dialects.base import PastStep, Turn
-from action_space.dialects.grammar import keys, numbers, pixels, strings
+from action_space.dialects.grammar import keys, numbers, pixels, quotes, strings
 from action_space.dialects.lenient import NotAValue, Reader, Value
 from action_space.dialects.retell import one_line
 from action_space.dialects.tool_call import build, read_point, shown
@@ -82,6 +82,10 @@ modifier: %json {"enum": ["ctrl", "shift", "alt", "meta"]}
     + keys()
     + strings()
 )
+_PLAN_GRAMMAR = """start: "click " quote (" button" | " field" | " checkbox")? | "type " quote | "open " quote
+  | "press " key (" " key){0,4} | "scroll " direction | "wait" | "done" | "failed"
+direction: "up" | "down" | "left" | "right"
+""" + keys()
 _CALL = re.compile(rf"(?<![A-Za-z0-9_])({'|'.join(_FORMS)})\(")
 _ARGUMENT = re.compile(r"[\s(\[]*[\"'0-9.+-]")
 _PLAN = re.compile(r"""\s*(type|press|open|ask|wait|done|failed)(?:\s+((?:["']|[0-9]).*))?\s*""", re.DOTALL)
@@ -100,6 +104,10 @@ class Compact:
             f"{number}. {self._told(step, turn.frame)}\n" for number, step in enumerate(turn.history, start=1)
         )
         return [Message("system", (_SYSTEM,)), Message("user", (f"Task: {turn.task}\n{done}Next?",))]
+
+    def plan_grammar(self, turn: Turn) -> str:
+        """Names and texts are quoted from the task."""
+        return _PLAN_GRAMMAR + quotes(turn.task)
 
     def plan_action(self, plan: str) -> Action | None:
         """The action of `type "text"`, `press "ctrl" "a"`, `open "target"`, `ask "question"`, `wait`, `wait 2`, `done`,

@@ -1,11 +1,13 @@
 """Parts of the grammars that replies have to fit, in the Lark dialect of llguidance."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 
 from action_space.geometry import Size
 from action_space.keys import KEYS
 
+_WORD = re.compile(r"""\w+(?:[^\w\s"'`“”«»]+\w+)*|\W""")
 _ROOM = "11111", "22222"
 """Stand for x and y in a reply that is taken apart."""
 
@@ -39,6 +41,16 @@ def objects(schemas: Iterable[Mapping[str, object]]) -> str:
     """The rule `object`: JSON that fits one of the schemas, on one line, spaced as Python writes it."""
     spacing = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
     return f"object: {_json({'anyOf': list(schemas), 'x-guidance': spacing})}\n"
+
+
+def quotes(text: str) -> str:
+    """The rule `quote`: some words in a row of a text, or all of them, in double quotes, as in JSON.
+
+    What stands between letters, as in RT-88 or ann@example.org, parts no words; quotation marks do.
+    """
+    words = [json.dumps(word, ensure_ascii=False)[1:-1] for word in _WORD.findall(text)]
+    some = json.dumps({"substring_chunks": words})
+    return f'quote: "\\"" QUOTED "\\""\nQUOTED: QUOTED_OR_NOTHING & /(?s:.+)/\nQUOTED_OR_NOTHING: %regex {some}\n'
 
 
 def around(reply: str, size: Size) -> str:

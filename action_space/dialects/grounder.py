@@ -45,6 +45,9 @@ class Grounder:
     def plan_prompt(self, turn: Turn) -> list[Message] | None:  # noqa: ARG002 (the family does not plan)
         return None
 
+    def plan_grammar(self, turn: Turn) -> str | None:  # noqa: ARG002
+        return None
+
     def plan_action(self, plan: str) -> Action | None:  # noqa: ARG002
         return None
 

@@ -77,6 +77,9 @@ class ToolDialect:
     def plan_prompt(self, turn: Turn) -> list[Message] | None:  # noqa: ARG002 (the family plans and points in one reply)
         return None
 
+    def plan_grammar(self, turn: Turn) -> str | None:  # noqa: ARG002
+        return None
+
     def plan_action(self, plan: str) -> Action | None:  # noqa: ARG002
         return None
 

@@ -7,7 +7,7 @@ the generator of the training data, on the held-out side of its words and fonts.
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,14 +42,23 @@ class Answer:
     seconds: float
 
 
-def ask_about_pages(model: SpokenModel, *, pages: int, seed: int, size: Size, questions: int = 5) -> Iterator[Answer]:
-    """Draw `pages` held-out pages of `size` and ask for up to `questions` controls on each."""
+def ask_about_pages(
+    model: SpokenModel,
+    *,
+    pages: int,
+    seed: int,
+    size: Size,
+    questions: int = 5,
+    keep: Callable[[int, Image.Image], None] = lambda _page, _picture: None,
+) -> Iterator[Answer]:
+    """Draw `pages` held-out pages of `size` and ask for up to `questions` controls on each. keep: gets every page."""
     dialect = load_dialect(model.dialect)
     with TemporaryDirectory(prefix="clickwright-pages-") as folder:
         _draw(Path(folder), pages, seed, size)
         for number, screen in enumerate(read_screens(Path(folder))):
             with Image.open(screen.image) as picture:
                 image = picture.convert("RGB")
+            keep(number, image)
             for element in choose(screen, random.Random(f"{seed}-{number}"), questions):
                 yield _ask(model, dialect, image, element, number)
 

@@ -110,7 +110,7 @@ def skips(step: Step) -> str:
 RULE = Rule(
     name="agentcpm",
     version="1",
-    benchmarks=frozenset({"androidcontrol", "androidcontrol-tfrecord", "aitw", "gui-odyssey"}),
+    benchmarks=frozenset({"androidcontrol", "androidcontrol-tfrecord", "aitw", "gui-odyssey", "recording"}),
     score=score,
     skips=skips,
     episodes=True,

@@ -130,7 +130,7 @@ def _place_score(step: Step, want: Act, did: Act) -> float:
 RULE = Rule(
     name="agentnet",
     version="1",
-    benchmarks=frozenset({"agentnet"}),
+    benchmarks=frozenset({"agentnet", "recording"}),
     score=score,
     skips=needs_size,
     per_episode=True,

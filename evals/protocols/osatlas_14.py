@@ -52,7 +52,7 @@ def _exact(step: Step, want: Act, did: Act) -> tuple[bool, str]:
 RULE = Rule(
     name="osatlas-14",
     version="1",
-    benchmarks=frozenset({"androidcontrol", "androidcontrol-tfrecord", "gui-odyssey"}),
+    benchmarks=frozenset({"androidcontrol", "androidcontrol-tfrecord", "gui-odyssey", "recording"}),
     score=score,
     skips=needs_size,
 )

@@ -78,7 +78,7 @@ def skips(step: Step) -> str:
 RULE = Rule(
     name="qwen-androidcontrol",
     version="1",
-    benchmarks=frozenset({"androidcontrol", "androidcontrol-tfrecord"}),
+    benchmarks=frozenset({"androidcontrol", "androidcontrol-tfrecord", "recording"}),
     score=score,
     skips=skips,
     episodes=True,

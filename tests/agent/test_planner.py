@@ -12,7 +12,7 @@ from action_space.dialects.base import PastStep, Turn
 from action_space.errors import DeviceError, InvalidAction
 from action_space.geometry import Frame, Point, Size
 from action_space.messages import Message
-from agent.planner import Planner, build_turn, pointer_after
+from agent.planner import Planner, build_turn, model_frame, pointer_after
 from agent.trajectory import Step, StepError
 from environments.base import Observation
 from vlm.backends.scripted import ScriptedModel, ScriptLine
@@ -57,6 +57,9 @@ class TwoStages:
         self.turns.append(turn)
         return [Message("user", ("plan?", turn.screenshot))]
 
+    def plan_grammar(self, turn: Turn) -> str:
+        return f"start: {turn.task}"
+
     def plan_action(self, plan: str) -> Action | None:
         if plan == "type":
             raise InvalidAction("type what?")
@@ -67,6 +70,9 @@ class TwoStages:
 
     def parse(self, reply: str, frame: Frame, pointer: Point | None = None) -> Action:
         return load_dialect("computer_use").parse(reply, frame, pointer)
+
+    def grammar(self, frame: Frame) -> str:
+        return f"start: {frame.model}"
 
     def render(self, action: Action, frame: Frame) -> str:
         return load_dialect("computer_use").render(action, frame)
@@ -181,3 +187,11 @@ def test_only_a_constrained_planner_holds_the_model_to_the_grammar() -> None:
     for constrained in (False, True):
         Planner(model, dialect, constrained=constrained).propose(TASK, (), seen(), picture)
     assert model.constraints == [None, dialect.grammar(frame)]
+
+
+def test_plan_and_action_have_a_grammar_each() -> None:
+    dialect, frame = TwoStages(), Frame(Size(644, 364), SIZE)
+    model = ScriptedModel(["over there", load_dialect("computer_use").render(Click(point=Point(3, 4)), frame)])
+    Planner(model, dialect, constrained=True).propose(TASK, (), seen(), picture)
+    seen_by_model = model_frame(seen().frame, dialect)
+    assert model.constraints == [f"start: {TASK}", dialect.grammar(seen_by_model)]

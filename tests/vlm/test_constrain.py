@@ -1,17 +1,21 @@
 """Whatever a model would say, what it does say under a grammar is an action of the dialect, inside the screen."""
 
+import json
 import random
+import re
 import string
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from action_space.actions import points_of
 from action_space.dialects import DIALECTS, load_dialect
+from action_space.dialects.base import Turn
 from action_space.errors import ModelError
 from action_space.geometry import Frame, Size
 from vlm.constrain import Guides, grammar_of_regex, grammar_of_schema
@@ -53,6 +57,32 @@ def test_all_that_a_grammar_allows_is_an_action_inside_the_screen(name: str) -> 
         reply = said(grammar, rng)
         action = dialect.parse(reply, FRAME, None)
         assert all(0 <= p.x < SIZE.width and 0 <= p.y < SIZE.height for p in points_of(action)), reply
+
+
+TASKS = (
+    'Type "Tom Becker" into "Größe in m", then press "File ticket".',
+    'Say "C:\\new" and\nленты; {x} </y> \t ' + "'one' " * 40,
+    "x",
+    "7",
+)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_plan_quotes_the_task_word_by_word(task: str) -> None:
+    dialect, rng = load_dialect("compact"), random.Random(task)
+    grammar = dialect.plan_grammar(Turn(task, Image.new("RGB", (28, 28)), FRAME))
+    assert grammar
+    for _ in range(40):
+        plan = said(grammar, rng)
+        action = dialect.plan_action(plan)
+        quoted = re.fullmatch(r'(click|type|open) (".*")( button| field| checkbox)?', plan, re.DOTALL)
+        if quoted is None:
+            assert re.fullmatch(r"(press|scroll|wait|done|failed)\b.*", plan), plan
+        else:
+            text = json.loads(quoted[2])
+            ends = [r"\b" if re.match(r"\w", char) else "" for char in (text[0], text[-1])]
+            assert re.search(ends[0] + re.escape(text) + ends[1], task), plan
+        assert (action is None) == plan.startswith(("click", "scroll")), plan
 
 
 def test_numbers_end_where_the_screen_does() -> None:

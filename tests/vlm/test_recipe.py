@@ -7,12 +7,14 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
 import vlm
 from action_space.dialects import load_dialect
 from action_space.dialects.base import Turn
 from action_space.errors import ModelError
 from action_space.geometry import Frame, Size
+from agent.train import app
 from environments.chromium import drawing_tab
 from vlm.training import pretrain
 from vlm.training.data.pages import Page
@@ -63,17 +65,11 @@ def test_few_screens_are_kept_in_memory_and_all_come_round(drawn: Path, monkeypa
 
 @pytest.mark.timeout(400)  # two trainings, of which one in two processes, on a machine that may be busy
 def test_every_stage_trains_goes_on_and_is_exported(drawn: Path, tmp_path: Path) -> None:
-    make(drawn / "screens", drawn / "specimens", tmp_path / "work", MOMENT, seed=1, amounts=SMOKE, workers=2)
+    arguments = ["--smoke", "--out", str(tmp_path / "work")]
+    assert CliRunner().invoke(app, [*arguments, "--workers", "2"]).exit_code == 0
     before = {name: (tmp_path / "work" / f"{name}.pt").stat().st_mtime_ns for name in ("pretrain", "teach")}
-    make(
-        drawn / "screens",
-        drawn / "specimens",
-        tmp_path / "work",
-        MOMENT,
-        seed=1,
-        amounts=SMOKE,
-        export_to=tmp_path / "model",
-    )
+    result = CliRunner().invoke(app, [*arguments, "--workers", "1", "--export", str(tmp_path / "model")])
+    assert result.exit_code == 0, result.output
     after = {name: (tmp_path / "work" / f"{name}.pt").stat().st_mtime_ns for name in before}
     assert after == before, "a stage that is done is not trained again"
     assert json.loads((tmp_path / "model" / "config.json").read_text())["model_type"] == "qwen2_5_vl"

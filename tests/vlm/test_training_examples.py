@@ -86,7 +86,7 @@ def test_the_answer_looks_at_the_target() -> None:
 def test_a_copied_letter_looks_at_its_source(seed: int) -> None:
     example = planning_example(random.Random(seed), Words(random.Random(seed), held_out=False))
     asks = set(example.asks.tolist())
-    closing = {encode_text(end)[0] for end in ('"', '" button', '" field', '" checkbox')}
+    closing = {TOKENS.encode(end).ids[0] for end in ('"', '" button', '" field', '" checkbox')}
     for look in example.looks:
         assert look.start in asks and int(look.at.max()) < look.start
         if example.ids[look.start + 1] not in closing:

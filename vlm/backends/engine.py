@@ -46,6 +46,8 @@ class Engine:
         self.model = load_checkpoint(folder, dtype=named_dtype(dtype, device), device=device)
         self.tokenizer = load_tokenizer(folder)
         self.dialect = dialect_for(str(folder.resolve()), read_json(folder, "config.json")) or "computer_use"
+        # Large models think aloud and spell well; a small one that quotes a task drops letters unless it is held to it.
+        self.constrained = self.dialect == "compact"
         self.min_pixels, self.max_pixels = pixel_limits(folder)
         self.stop_ids = stop_tokens(folder, self.tokenizer)
         self.device = device

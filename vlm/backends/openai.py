@@ -78,6 +78,7 @@ class OpenAIModel:
         self._kind = self._cards[0].owned_by if self._cards else ""
         stated = {"clickwright": card.clickwright, "_name_or_path": card.root}
         self.dialect = dialect_for(name, stated) or "computer_use"
+        self.constrained = False
 
     def generate(
         self,

@@ -34,6 +34,7 @@ class TransformersModel:
             raise ConfigError(f"this needs transformers 5 ({error}): pip install -U transformers") from None
         self.name = f"transformers:{folder.name}"
         self.dialect = dialect_for(str(folder.resolve()), read_json(folder, "config.json")) or "computer_use"
+        self.constrained = False
         self.tokenizer = load_tokenizer(folder)
         self.stop_ids = stop_tokens(folder, self.tokenizer)
         self._processor, self._limits = processing.Qwen2VLImageProcessorPil, pixel_limits(folder)

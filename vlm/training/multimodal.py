@@ -349,15 +349,16 @@ class Trainer(nn.Module):
         return loss
 
     def planning_loss(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
+        """Of whole plans, in nats each: a mean over letters, nearly all of which are copied, would hardly be felt."""
         batch = collate(examples)
         states = self.states(batch)
         answers = self.answers(batch, states)
-        loss = F.nll_loss(answers, batch.answer)
+        lengths = [length for example in examples for length in example.lengths]
+        loss = F.nll_loss(answers, batch.answer, reduction="sum") / len(lengths)
         figures = {"plan": loss.item(), "copy": 0.0}
-        said = answers.argmax(-1) == batch.answer
-        right = [bool(part.all()) for part in torch.split(said, [n for example in examples for n in example.lengths])]
+        right = [bool(part.all()) for part in torch.split(answers.argmax(-1) == batch.answer, lengths)]
         figures["plans_right"] = sum(right) / len(right)
         if len(batch.look_from):
             look, looked = self.looking_loss(batch, states, COPYING)
-            loss, figures["copy"] = loss + 0.3 * look, looked.item()
+            loss, figures["copy"] = loss + look * len(batch.look_from) / len(lengths), looked.item()
         return loss, figures

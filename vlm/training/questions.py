@@ -113,10 +113,14 @@ class _Topic:
 def plan_question(rng: random.Random, words: Words, most: int = 5) -> PlanQuestion:
     """A task of one to `most` parts (five at most), some of which are done."""
     parts = rng.choices((1, 2, 3, 4, 5)[:most], weights=(3, 3, 5, 4, 2)[:most])[0]
-    clauses = [_clause(rng, words) for _ in range(parts)]
+    # Most people quote alike all through a task, and most forms end with a button.
+    marks = rng.choice(_QUOTES) if rng.random() < 0.7 else None
+    makers = rng.choices(list(_MAKERS), weights=list(_MAKERS.values()), k=parts)
+    if parts > 1 and rng.random() < 0.3:
+        makers[-1] = _button
+    clauses = [_clause(rng, words, maker, marks or _marks(rng)) for maker in makers]
     plans = [plan for clause in clauses for plan in clause.plans] + ["done"]
-    # The more was done, the more of it is asked for too.
-    due = len(plans) - 1 if rng.random() < 0.25 else rng.randrange(len(plans))
+    due = rng.randrange(len(plans))
     task = f"Task: {_task(rng, [clause.words for clause in clauses])}"
     behind: list[tuple[str, str]] = []
     for number, plan in enumerate(plans[:due]):
@@ -154,15 +158,17 @@ def _task(rng: random.Random, parts: list[str]) -> str:
     return text + (rng.choice((".", ".", "!", "")) if rng.random() < 0.7 else "")
 
 
-def _clause(rng: random.Random, words: Words) -> _Clause:
-    opening, closing = rng.choice(_QUOTES) if rng.random() < 0.9 else ("", "")
+def _marks(rng: random.Random) -> tuple[str, str]:
+    return rng.choice(_QUOTES) if rng.random() < 0.7 else ("", "")
+
+
+def _clause(rng: random.Random, words: Words, maker: Callable[["_Topic"], _Clause], marks: tuple[str, str]) -> _Clause:
+    opening, closing = marks
 
     def said(text: str) -> str:
         return f"{opening}{text}{closing}"
 
-    name = _name(rng, words)
-    maker = rng.choices((_fill, _tick, _choose, _button, _link, _pick_from, _key), weights=(9, 5, 4, 8, 4, 3, 1))[0]
-    return maker(_Topic(rng, words, name, said))
+    return maker(_Topic(rng, words, _name(rng, words), said))
 
 
 def _name(rng: random.Random, words: Words) -> str:
@@ -288,3 +294,7 @@ def _key(topic: _Topic) -> _Clause:
     article = "the " if rng.random() < 0.3 else ""
     shown = rng.choice((key, key.capitalize())).replace("_", " ")
     return _Clause(f"press {article}{shown}{rng.choice(('', ' key'))}", (f"press {quoted(key)}",))
+
+
+_MAKERS = {_fill: 9, _tick: 5, _choose: 4, _button: 8, _link: 4, _pick_from: 3, _key: 1}
+"""How clauses are written, and how often each."""

@@ -60,6 +60,8 @@ BUNDLED = Config(
 """The shape of the bundled model."""
 PLACING, WHOLE_FROM = 0.07, 0.5
 """After so much of the training come points, and whole screens."""
+PLANNING = 8.0
+"""How much a plan weighs beside a point, whose gradients are ten times as large and hide it otherwise."""
 TEXT = 50
 """About as many tokens around a picture."""
 ALIKE = 0.85
@@ -141,7 +143,8 @@ def teach(
         cells = rng.uniform(150, 1400) if only_places else _cells(rng, stage.share)
         examples = _pointing(pool, cells, (2 if only_places else 1) * amounts.visual)
         figures = _gradients(trainer.placing if only_places else trainer.grounding_loss, examples)
-        figures |= _gradients(trainer.planning_loss, [planning_example(rng, words) for _ in range(amounts.plans)])
+        plans = [planning_example(rng, words) for _ in range(amounts.plans)]
+        figures |= _gradients(trainer.planning_loss, plans, PLANNING)
         optimizer.step(scale)
         stage.collect(figures)
     return trainer
@@ -168,14 +171,16 @@ def _pointing(pool: Pool, cells: float, tokens: int) -> list[Example]:
 
 
 def _gradients(
-    loss_of: Callable[[Sequence[Example]], tuple[Tensor, dict[str, float]]], examples: Sequence[Example]
+    loss_of: Callable[[Sequence[Example]], tuple[Tensor, dict[str, float]]],
+    examples: Sequence[Example],
+    weight: float = 1.0,
 ) -> dict[str, float]:
-    """Gradients of the mean loss; examples of like length go together, so that there is little padding."""
+    """Gradients of the mean loss times `weight`; examples of like length go together: there is little padding."""
     total: dict[str, float] = {}
     for part in _of_like_length(examples):
         share = len(part) / len(examples)
         loss, figures = loss_of(part)
-        torch.autograd.backward(loss * share)
+        torch.autograd.backward(loss * (share * weight))
         total = {key: total.get(key, 0.0) + share * value for key, value in figures.items()}
     return total
 

@@ -152,6 +152,7 @@ class OracleModel:
 
     name = "oracle"
     dialect = "compact"
+    constrained = False
 
     def __init__(self, oracle: Oracle, world: World, scale: float = SCALE) -> None:
         self._dialect = load_dialect(self.dialect)

@@ -1,0 +1,100 @@
+"""What a report shows of measurements that play or ask by themselves: MiniWoB++ and generated pages."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from action_space.errors import ConfigError
+from agent.describe import describe
+from agent.trajectory import REPORT, Trajectory, read_trajectory
+from evals.benchmarks.generated import PROTOCOL, Answer
+from evals.benchmarks.reading import Broken
+from evals.intervals import wilson
+from evals.online.miniwob import report as rates
+from evals.online.miniwob.attempts import Attempt, Plan
+from evals.protocols.values import Act, Region, Score, Step
+from evals.recordings import acts_of
+from evals.report.build import Contender, Episode, Sheet
+from evals.report.cases import Case, Did
+from evals.report.sheets import link_to
+
+
+def miniwob_sheet(plan: Plan, attempts: Sequence[Attempt], path: Path) -> Sheet:
+    """path: where the report will lie, which links start from."""
+    played = [attempt for attempt in attempts if not attempt.error]
+    groups = {_headline(name, row.low, row.high): row.rate for name, row in rates.groups(attempts).items()}
+    tasks = [(name, row.rate, row.n) for name, row in rates.tasks(attempts).items() if row.rate is not None]
+    facts = {"Benchmark": "MiniWoB++", "Protocol": "raw reward 1, pixels only", "Episodes": f"{len(played)}"}
+    facts |= {"Seeds": f"{plan.seed} to {plan.seed + plan.episodes - 1}", "Steps at most": str(plan.max_steps)}
+    failed = [Broken(f"{each.task} {each.seed}", each.error) for each in attempts if each.error]
+    return Sheet(
+        f"MiniWoB++: {plan.model}",
+        facts,
+        [Contender(plan.model, numbers=groups, rates={"task": tasks})],
+        [_last_look(attempt, plan.model, path) for attempt in played],
+        [_episode(attempt, path) for attempt in played],
+        left_out={"episodes that could not be played": failed} if failed else {},
+        unit="episodes",
+    )
+
+
+def _headline(name: str, low: float, high: float) -> str:
+    """A number's name with its 95 % interval."""
+    return f"{name} ({low:.1%} to {high:.1%})"
+
+
+def _episode(attempt: Attempt, path: Path) -> Episode:
+    name = f"{attempt.task} {attempt.seed}"
+    return Episode(name, attempt.utterance, link_to(Path(attempt.run) / REPORT, path), [int(attempt.solved)], 1)
+
+
+def _last_look(attempt: Attempt, model: str, path: Path) -> Case:
+    """What was seen and done last in an episode."""
+    why = attempt.why or ("solved" if attempt.solved else f"ended with {attempt.stopped}")
+    name = f"{attempt.task} {attempt.seed}"
+    run = _run(attempt)
+    if run is None or not run.steps:
+        return Case(Step(name, (), instruction=attempt.utterance), None, [Did(model, (), Score(attempt.solved, why))])
+    last = run.steps[-1]
+    size = float(last.frame.screen.width), float(last.frame.screen.height)
+    words = f"step {last.number}: {describe(last.action) if last.action is not None else 'no action'}"
+    did = Did(model, acts_of(last.action), Score(attempt.solved, why), words)
+    step = Step(name, (), size, attempt.utterance, row=name)
+    return Case(step, run.image_path(last.image), [did], link_to(run.folder / REPORT, path))
+
+
+def _run(attempt: Attempt) -> Trajectory | None:
+    try:
+        return read_trajectory(attempt.run)
+    except ConfigError:
+        return None  # it was deleted; the result is still one
+
+
+def generated_sheet(
+    answers: Sequence[Answer], pages: Mapping[int, Image.Image], summary: Mapping[str, object], model: str
+) -> Sheet:
+    """pages: number -> picture. summary: of `evals.benchmarks.generated`."""
+    kinds = sorted({answer.kind for answer in answers})
+    by_kind = {kind: [answer.hit for answer in answers if answer.kind == kind] for kind in kinds}
+    hits = [answer.hit for answer in answers]
+    facts = {"Protocol": PROTOCOL, "Pages": str(len(pages)), "Size": str(summary["size"])}
+    facts["Seed"] = str(summary["seed"])
+    rows = [(kind, sum(each) / len(each), len(each)) for kind, each in by_kind.items()]
+    cases = [_case(number, answer, pages[answer.page], model) for number, answer in enumerate(answers)]
+    contender = Contender(
+        model,
+        numbers={_headline("hits", *wilson(sum(hits), len(hits))): sum(hits) / len(hits)},
+        rates={"control": rows},
+    )
+    return Sheet(f"Generated pages: {model}", facts, [contender], cases, unit="questions")
+
+
+def _case(number: int, answer: Answer, picture: Image.Image, model: str) -> Case:
+    left, top, right, bottom = answer.box
+    target = Act("click", targets=(Region(left, top, right, bottom),))
+    size = float(picture.width), float(picture.height)
+    step = Step(f"page {answer.page}, question {number}", (target,), size, answer.instruction)
+    acts = () if answer.point is None else (Act("click", answer.point),)
+    why = "in the box" if answer.hit else "no point" if answer.point is None else "outside the box"
+    return Case(step, picture, [Did(model, acts, Score(answer.hit, why))])

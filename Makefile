@@ -6,10 +6,11 @@ BIN := .venv/bin
 ARGS ?=
 export TORCH PYTHON
 
-.PHONY: help setup demo test check format clean
+.PHONY: help setup demo demo-android test check format clean
 
 help:
 	@echo "make demo     the main job: the bundled model fills a form in a real browser"
+	@echo "make demo-android   the same on a simulated phone, behind a real adb server"
 	@echo "make test     the whole test suite"
 	@echo "make check    formatting, lint and types"
 	@echo "make setup    only set up (.venv, packages, Chromium); the others do it too"
@@ -21,6 +22,9 @@ setup:
 
 demo: setup
 	@$(BIN)/python -m evals.online.demo $(ARGS)
+
+demo-android: setup
+	@$(BIN)/python -m evals.online.demo_android $(ARGS)
 
 test: setup
 	@$(BIN)/python -m pytest $(ARGS)

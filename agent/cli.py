@@ -21,6 +21,7 @@ LATER: dict[str, tuple[str, str]] = {
     "model": ("agent.model:app", "List, inspect, convert and quantize models."),
     "train": ("agent.train:app", "Make the bundled model: draw screens, train, export."),
     "eval": ("evals.cli:app", "Measure a model on a benchmark."),
+    "device": ("agent.device:app", "List Android devices, or start a simulated one."),
     "replay": ("evals.replay_cli:app", "Ask a model again on recorded runs, without a device."),
     "import": ("evals.exchange.cli:import_app", "Turn runs of other programs into runs of this one."),
     "export": ("evals.exchange.cli:export_app", "Write runs as rows to train or score with."),
@@ -114,8 +115,12 @@ def exit_code_of(error: ClickwrightError) -> int:
 @app.command()
 def run(
     task: Annotated[str, typer.Option(help="What shall be done, in words.")] = "",
-    env: Annotated[str, typer.Option(help="The kind of device: browser (default).")] = "",
+    env: Annotated[str, typer.Option(help="The kind of device: browser (default), android.")] = "",
     url: Annotated[str, typer.Option(help="The page to start on.")] = "",
+    app_name: Annotated[str, typer.Option("--app", metavar="NAME", help="The app to open at the start.")] = "",
+    device: Annotated[
+        str, typer.Option(metavar="SERIAL", help="Which Android device, or HOST:PORT of a wireless one.")
+    ] = "",
     model: Spec = "",
     dialect: Annotated[str, typer.Option(help="How the model is asked, if not as it prefers.")] = "",
     max_steps: Annotated[int | None, typer.Option(min=1, help="Default 30.")] = None,
@@ -143,6 +148,8 @@ def run(
     """Carry out a task on a device, step by step, and record it."""
     given: dict[str, object] = {
         "url": url,
+        "app": app_name,
+        "device": device,
         "dialect": dialect,
         "max_steps": max_steps,
         "headed": headed,

@@ -31,5 +31,9 @@ def _browser(settings: Settings) -> dict[str, Any]:
     }
 
 
-ARGUMENTS: dict[str, Callable[[Settings], dict[str, Any]]] = {"browser": _browser}
+def _android(settings: Settings) -> dict[str, Any]:
+    return {"serial": settings.device, "app": settings.app or settings.url}
+
+
+ARGUMENTS: dict[str, Callable[[Settings], dict[str, Any]]] = {"android": _android, "browser": _browser}
 """Environment -> what its class is given; one that is not here is given nothing."""

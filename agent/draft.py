@@ -39,7 +39,8 @@ class Draft:
         proposal, details = self.proposal, self.seen.details
         # What stands in the call itself, such as a text to be typed, is data and not an intention.
         words = f"{proposal.plan}\n{_CALL.split(proposal.reply, maxsplit=1)[0]}" if proposal else ""
-        return Situation(task, words, details.get("url", ""), details.get("focus", ""))
+        url, focus = details.get("url", ""), details.get("focus", "")
+        return Situation(task, words, url, focus, pages="app" not in details)
 
     def blame(self, error: ModelMistake | DeviceError | Halt) -> None:
         """The step was not carried out, or nobody saw how it went. The model is told the error's text."""

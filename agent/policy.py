@@ -64,14 +64,14 @@ class Situation:
     """What the guard may look at, "" where it is not known.
 
     task: in the person's words. words: what the model said it is about to do. url: of the page. focus: the kind of
-    field that takes the keys.
+    field that takes the keys. pages: whether addresses are opened by bare host names, as in a browser.
     """
 
     task: str = ""
-
     words: str = ""
     url: str = ""
     focus: str = ""
+    pages: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +120,16 @@ class Policy:
 
     def _forbidden(self, action: Action, situation: Situation) -> str:
         if isinstance(action, Open):
-            return self._forbidden_target(action.target)
+            return self._forbidden_target(action.target, situation.pages)
         if self._host_allowed(situation.url) or _only_leaves(action):
             return ""
         return (
             f"this page, {situation.url!r}, is outside the allowed hosts {self._hosts()}: go back, or open one of them"
         )
 
-    def _forbidden_target(self, target: str) -> str:
+    def _forbidden_target(self, target: str, pages: bool) -> str:
+        if not pages and not re.search(r"[:/]", target):
+            return ""  # The name of an application, though a package may look like a host.
         parts = _split(target)
         if parts is None:
             return f"{target[:200]!r} is not an address"

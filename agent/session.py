@@ -35,6 +35,8 @@ class Options(TypedDict, total=False):
     """The settings of a run that can be given by keyword; see `Settings` for their defaults."""
 
     url: str | None
+    app: str | None
+    device: str | None
     dialect: str | None
     max_steps: int
     max_seconds: float | None

@@ -38,6 +38,8 @@ class Settings(_Record):
 
     env: str = "browser"
     url: str | None = None
+    app: str | None = None
+    device: str | None = None
     model: str = "bundled"
     dialect: str | None = None
     max_steps: int = Field(default=30, ge=1)

@@ -27,7 +27,7 @@ from action_space.actions import (
 from action_space.errors import ClickwrightError, ConfigError, DeviceError, InvalidAction, UnsupportedAction
 from action_space.geometry import Frame, Size
 from environments.base import Observation
-from environments.browser_input import BrowserCommand, Hands, browser_command, typed_parts
+from environments.browser_input import BrowserCommand, Hands, browser_command
 from environments.browser_select import SELECT_SCRIPT
 from environments.browser_tabs import DialogAnswer, Tabs, one_line
 from environments.browser_urls import OPERATOR_REASONS, address, start_address, why_not
@@ -35,6 +35,7 @@ from environments.browser_view import View
 from environments.browser_watchdog import time_limit
 from environments.chromium import borrow_playwright, launch_chromium, process_of, return_playwright
 from environments.settle import Settled, wait_until_quiet
+from environments.typed import typed_parts
 
 _MOST_SWITCHES = 3
 _AGAIN = "start again, or go on with --resume"

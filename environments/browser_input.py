@@ -9,7 +9,7 @@ from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page
 
 from action_space.actions import Button, Click, Direction, Drag, LongPress, Move, Press, Scroll
-from action_space.errors import InvalidAction, UnsupportedAction
+from action_space.errors import UnsupportedAction
 from action_space.geometry import Frame, Point
 from action_space.keys import MODIFIERS
 
@@ -102,18 +102,6 @@ def driver_key(key: str) -> str:
     return _KEYS[key]
 
 
-def typed_parts(text: str) -> list[str]:
-    """The text in runs of characters, with "\\n" (Enter) and "\\t" (Tab) on their own. Raises InvalidAction."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    wrong = next((c for c in text if c not in "\n\t" and (c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff")), None)
-    if wrong is not None:
-        raise InvalidAction(f"{wrong!r} cannot be typed: leave control characters and halves of surrogate pairs out")
-    parts = []
-    for line in text.replace("\n", "\0\n\0").replace("\t", "\0\t\0").split("\0"):
-        parts += [line] if line else []
-    return parts
-
-
 class Hands:
     """The input of one page at a time."""
 
@@ -171,7 +159,7 @@ class Hands:
             page.wait_for_timeout(1000 * action.seconds)
 
     def type_text(self, page: Page, parts: list[str]) -> None:
-        """Type the parts of `typed_parts`."""
+        """Type the parts of `environments.typed.typed_parts`."""
         for part in parts:
             if part == "\n":
                 page.keyboard.press("Enter")

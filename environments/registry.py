@@ -8,6 +8,7 @@ from action_space.errors import ConfigError
 from environments.base import Environment
 
 ENVIRONMENTS = {
+    "android": "environments.android:AndroidEnvironment",
     "browser": "environments.browser:BrowserEnvironment",
 }
 

@@ -128,6 +128,16 @@ def test_allowed_hosts(target: str) -> None:
     Policy("none", ("example.com", "*.shop.org")).review(Open(target=target), Situation())
 
 
+@pytest.mark.parametrize("target", ["Settings", "com.android.settings", "Text editor"])
+def test_applications_are_no_hosts(target: str) -> None:
+    policy = Policy("none", ("example.com",))
+    policy.review(Open(target=target), Situation(pages=False))
+    with pytest.raises(PolicyRefusal):
+        policy.review(Open(target=target), Situation())
+    with pytest.raises(PolicyRefusal, match=r"evil\.com"):
+        policy.review(Open(target="https://evil.com"), Situation(pages=False))
+
+
 def test_scripts_are_never_opened() -> None:
     for target in ("javascript:alert(1)", " JavaScript:alert(1)", "java\tscript:alert(1)", "data:text/html,x"):
         with pytest.raises(PolicyRefusal, match="script"):

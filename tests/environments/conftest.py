@@ -1,4 +1,4 @@
-"""One real Chromium for each test module, environments on it, and a small web server."""
+"""One real Chromium for each test module, environments on it, a small web server; a simulated phone behind real adb."""
 
 import threading
 import time
@@ -11,9 +11,13 @@ import pytest
 from playwright.sync_api import Browser
 
 from action_space.geometry import Size
+from environments.adb_server import own_server
+from environments.android import AndroidEnvironment
 from environments.browser import BrowserEnvironment
 from environments.chromium import borrow_playwright, launch_chromium, return_playwright
+from environments.simulated_android.device import SimulatedAndroid, simulated_android
 
+MakeAndroid = Callable[..., AndroidEnvironment]
 MakeBrowser = Callable[..., BrowserEnvironment]
 
 
@@ -104,3 +108,40 @@ def server() -> Iterator[PageServer]:
     web.stopped.set()
     web.shutdown()
     web.server_close()
+
+
+@pytest.fixture(scope="module")
+def adb_port() -> Iterator[int]:
+    """A real adb server that knows only what a test connects to it."""
+    with own_server() as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def one_phone() -> Iterator[SimulatedAndroid]:
+    with simulated_android() as device:
+        yield device
+
+
+@pytest.fixture
+def phone(one_phone: SimulatedAndroid) -> Iterator[SimulatedAndroid]:
+    """A simulated phone, as new."""
+    one_phone.renew()
+    yield one_phone
+    assert one_phone.alarms == [], "something reached the shell unquoted"
+
+
+@pytest.fixture
+def make_android(phone: SimulatedAndroid, adb_port: int) -> Iterator[MakeAndroid]:
+    """Makes environments on the phone: `make_android(app="notes")`."""
+    made: list[AndroidEnvironment] = []
+
+    def make(serial: str = "", **options: Any) -> AndroidEnvironment:  # noqa: ANN401
+        # Settling ends when the picture is quiet; the high cap is for machines that are busy otherwise.
+        defaults: dict[str, Any] = {"adb_port": adb_port, "settle_s": 15.0, "reconnect_s": 60.0}
+        made.append(AndroidEnvironment(serial or phone.serial, **(defaults | options)))
+        return made[-1]
+
+    yield make
+    for environment in made:
+        environment.close()

@@ -5,7 +5,7 @@ import pytest
 from action_space.actions import Click, Open, Press, Type
 from action_space.errors import InvalidAction, UnsupportedAction
 from action_space.geometry import Point
-from environments.browser_input import typed_parts
+from environments.typed import typed_parts
 from tests.environments.conftest import MakeBrowser, PageServer
 
 pytestmark = pytest.mark.browser

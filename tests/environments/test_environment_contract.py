@@ -12,13 +12,14 @@ from action_space.geometry import Frame, Size
 from environments.base import Environment, Observation
 from environments.contract import check_environment
 from environments.registry import ENVIRONMENTS, environment_class
-from tests.environments.conftest import page
+from tests.environments.conftest import MakeAndroid, page
 
 SIZE = Size(60, 40)
 
 
-def test_every_registered_environment_keeps_the_contract(chromium: Browser) -> None:
+def test_every_registered_environment_keeps_the_contract(chromium: Browser, make_android: MakeAndroid) -> None:
     makers: dict[str, Callable[[], Environment]] = {
+        "android": lambda: make_android(settle_s=0.5),
         "browser": lambda: environment_class("browser")(page("<p>hello"), browser=chromium, settle_s=0.5),
     }
     assert makers.keys() == ENVIRONMENTS.keys(), "every environment needs a way to make it here"

@@ -14,7 +14,7 @@ from action_space.actions import Action, Click, Finish, Type
 from action_space.dialects import load_dialect
 from action_space.geometry import Frame, Point, Size
 from agent.planner import model_frame
-from evals.online.demo import Attempt, exit_code, read_options
+from evals.online.demo_table import Attempt, demo_parser, exit_code, read_seeds
 from evals.online.forms import Deed, Form, draw_form, render
 
 SCREEN = Size(1280, 720)
@@ -86,7 +86,7 @@ def test_one_page_for_people(browser_page: Page, tmp_path: Path) -> None:
     result = demo(tmp_path, "--seed", "4", "--model", model)
     assert result.returncode == 0, result.stderr
     assert form.task in result.stdout
-    assert "Page says  done" in result.stdout
+    assert "Page says    done" in result.stdout
     report = next(line.split()[-1] for line in result.stdout.splitlines() if line.startswith("Report"))
     assert (tmp_path / report).is_file()
 
@@ -110,7 +110,7 @@ def test_what_is_wrong_is_one_line(arguments: list[str], words: str, tmp_path: P
 @pytest.mark.parametrize("text", ["9-0", "3", "a-b", "1-"])
 def test_no_range_of_seeds(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
-        read_options(["--seeds", text])
+        read_seeds(demo_parser("demo", "words"), ["--seeds", text])
     assert "valid: 0-9" in capsys.readouterr().err
 
 

@@ -17,7 +17,8 @@ from action_space.actions import (
 )
 from action_space.errors import UnsupportedAction
 from action_space.geometry import Point
-from environments.browser_input import browser_command, driver_key, typed_parts
+from environments.browser_input import browser_command, driver_key
+from environments.typed import typed_parts
 
 SUBSETS = ("chat", "infeas", "coord", "nav", "tab")
 """Of BrowserGym's HighLevelActionSet, those that need no element."""

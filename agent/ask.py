@@ -63,7 +63,8 @@ class Shown:
 @app.command()
 def ask(
     image: Annotated[
-        Path, typer.Argument(help="A picture (if it moves, its first frame) or a video: a photo, a page, a recording.")
+        Path,
+        typer.Argument(help="A picture (if it moves, its first frame), a video, or the folder of a recorded run."),
     ],
     prompt: Annotated[
         str,
@@ -78,13 +79,13 @@ def ask(
     max_tokens: Annotated[
         int | None, typer.Option(min=1, help="Longest reply, by default as the format needs.")
     ] = None,
-    fps: Annotated[float, typer.Option(min=0.01, max=60, help="Of a video: frames a second to look at.")] = 2.0,
-    max_frames: Annotated[int, typer.Option(min=2, max=768, help="Of a video: how many frames at most.")] = 768,
-    start: Annotated[float, typer.Option("--from", min=0, help="Of a video: first second to look at.")] = 0.0,
-    end: Annotated[float | None, typer.Option("--to", min=0, help="Of a video: last second to look at.")] = None,
+    fps: Annotated[float, typer.Option(min=0.01, max=60, help="Of a video or run: frames a second to look at.")] = 2.0,
+    max_frames: Annotated[int, typer.Option(min=2, max=768, help="Of a video or run: how many frames at most.")] = 768,
+    start: Annotated[float, typer.Option("--from", min=0, help="Of a video or run: first second to look at.")] = 0.0,
+    end: Annotated[float | None, typer.Option("--to", min=0, help="Of a video or run: last second to look at.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Ask about a picture or a video; places are in pixels of the picture as a viewer shows it."""
+    """Ask about a picture, a video or a recorded run; places are in pixels of the picture as a viewer shows it."""
     with results_only(as_json) as give:
         _require_prompt(task_format, prompt.strip())
         task = _task(task_format, prompt.strip())

@@ -17,7 +17,7 @@ from agent.interrupt import INTERRUPTED_EXIT, StopRequest
 from agent.results import give_result, results_only, summary
 
 LATER: dict[str, tuple[str, str]] = {
-    "ask": ("agent.ask:app", "Ask about a picture: text, points, boxes, counts, values, documents."),
+    "ask": ("agent.ask:app", "Ask about a picture, a video or a run: text, points, boxes, documents, times."),
     "model": ("agent.model:app", "List, inspect, convert and quantize models."),
     "train": ("agent.train:app", "Make the bundled model: draw screens, train, export."),
     "eval": ("evals.cli:app", "Measure a model on a benchmark."),

@@ -80,6 +80,7 @@ class Draft:
             tokens_in=cost.tokens_in,
             tokens_out=cost.tokens_out,
             cached_tokens=cost.cached_tokens,
+            forced_tokens=cost.forced_tokens,
             timings=timings,
             seconds=seen.settle_s + time.monotonic() - self._clock,
         )

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -15,6 +17,11 @@ Mark = Labelled[Box | Point]
 
 _COLOURS = ("#d81b60", "#1e88e5", "#2e7d32", "#e65100", "#6a1b9a", "#00838f", "#c62828", "#5d4037")
 _LONGEST_LABEL = 40
+_FONTS = ("DejaVuSans.ttf", "NotoSansCJK-Regular.ttc", "Arial Unicode.ttf", "arial.ttf", "msyh.ttc")
+"""What machines may have; Pillow's own font knows hardly more than the letters of English."""
+_NO_LETTER = "\U0010fffe"
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def require_writable(path: Path) -> None:
@@ -66,7 +73,7 @@ def _name(draw: ImageDraw.ImageDraw, size: tuple[int, int], mark: Mark, colour: 
         label = label[: _LONGEST_LABEL - 3] + "..."
     if not label:
         return
-    font = ImageFont.load_default(size=11 + 2 * unit)
+    font = _font_for(label, 11 + 2 * unit)
     left, top, right, bottom = draw.textbbox((0, 0), label, font=font)
     width, height = int(right - left) + 4 * unit, int(bottom - top) + 4 * unit
     x, y = _corner(mark.place, width, height, size[0], _radius(unit) + 2)
@@ -74,6 +81,26 @@ def _name(draw: ImageDraw.ImageDraw, size: tuple[int, int], mark: Mark, colour: 
     x, y = max(min(x, size[0] - width), 0), max(min(y, size[1] - height), 0)
     draw.rectangle((x, y, x + width - 1, y + height - 1), fill=colour)
     draw.text((x + 2 * unit - left, y + 2 * unit - top), label, fill="white", font=font)
+
+
+def _font_for(label: str, size: int) -> Font:
+    """The font that lacks the fewest letters of a label; of equal ones Pillow's own, the same anywhere."""
+    letters = {letter for letter in label if not letter.isspace()}
+    return min(_fonts(size), key=lambda font: sum(_lacks(font, letter) for letter in letters))
+
+
+@lru_cache(maxsize=8)
+def _fonts(size: int) -> tuple[Font, ...]:
+    found: list[Font] = [ImageFont.load_default(size)]
+    for name in _FONTS:
+        with suppress(OSError):
+            found.append(ImageFont.truetype(name, size))
+    return tuple(found)
+
+
+def _lacks(font: Font, letter: str) -> bool:
+    """Whether it draws a letter as it draws what no font has."""
+    return bytes(font.getmask(letter)) == bytes(font.getmask(_NO_LETTER))
 
 
 def _corner(place: Box | Point, width: int, height: int, right_edge: int, gap: int) -> tuple[int, int]:

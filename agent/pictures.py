@@ -1,11 +1,18 @@
-"""Pictures and videos that are given on the command line."""
+"""Pictures, videos and recorded runs that are given on the command line."""
 
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image, UnidentifiedImageError
 
 from action_space.errors import ConfigError
 from action_space.messages import Clip
+from agent.trajectory import read_trajectory
+
+if TYPE_CHECKING:
+    from vlm.video import Sampling
 
 
 def open_picture(path: Path) -> Image.Image:
@@ -29,22 +36,44 @@ def open_picture(path: Path) -> Image.Image:
 def open_picture_or_video(
     path: Path, *, fps: float, most: int, start_s: float, end_s: float | None
 ) -> Image.Image | Clip:
-    """A picture, or frames of a video: `fps` a second and `most` at most, of the part between two times in seconds.
-
-    Raises ConfigError in one line.
+    """A picture, or frames of a video or of a recorded run: `fps` a second and `most` at most, of the part between two
+    times in seconds. Raises ConfigError in one line.
     """
+    from vlm.video import Sampling
+
+    sampling = Sampling(fps, most, start_s=start_s, end_s=end_s)
+    if path.is_dir():
+        return _open_run(path, sampling)
     try:
         return open_picture(path)
     except ConfigError as error:
         if not isinstance(error.__cause__, UnidentifiedImageError):
             raise
+    return _open_video(path, sampling)
+
+
+def _open_video(path: Path, sampling: "Sampling") -> Clip:
     from av.error import InvalidDataError
 
-    from vlm.video import Sampling, read_video
+    from vlm.video import read_video
 
     try:
-        return read_video(path, Sampling(fps, most, start_s=start_s, end_s=end_s))
+        return read_video(path, sampling)
     except ConfigError as error:
         if isinstance(error.__cause__, InvalidDataError):
             raise ConfigError(f"{str(path)!r} is not a picture or a video that can be read") from error
         raise
+
+
+def _open_run(folder: Path, sampling: "Sampling") -> Clip:
+    """The screenshots of a run as a video, in seconds from its first one."""
+    from vlm.video import clip_of
+
+    run = read_trajectory(folder)
+    seconds = [(step.started - run.steps[0].started).total_seconds() for step in run.steps]
+    pictures = [partial(open_picture, run.image_path(step.image)) for step in run.steps]
+    try:
+        # A clock that was set back in between: times do not fall.
+        return clip_of(pictures, list(accumulate(seconds, max)), sampling)
+    except ValueError as error:
+        raise ConfigError(f"cannot look at the run {str(folder)!r} as a video: {error}") from None

@@ -29,6 +29,7 @@ class Cost:
     tokens_in: int = 0
     tokens_out: int = 0
     cached_tokens: int = 0
+    forced_tokens: int = 0
     prefill_s: float = 0.0
     decode_s: float = 0.0
 
@@ -37,6 +38,7 @@ class Cost:
             self.tokens_in + reply.tokens_in,
             self.tokens_out + reply.tokens_out,
             self.cached_tokens + reply.cached_tokens,
+            self.forced_tokens + reply.forced_tokens,
             self.prefill_s + reply.prefill_s,
             self.decode_s + reply.decode_s,
         )

@@ -20,6 +20,7 @@ def summary(trajectory: Trajectory) -> dict[str, object]:
         "steps": len(trajectory.steps),
         "seconds": round(trajectory.seconds, 3),
         "tokens": trajectory.tokens,
+        "forced_tokens": trajectory.forced_tokens,
         "run": str(trajectory.folder),
         "report": str(trajectory.folder / REPORT),
     }

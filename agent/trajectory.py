@@ -107,7 +107,9 @@ class Step(_Record):
 
     image: sha256 of the screenshot before the action. frame: its geometry, with the size the model saw.
     reply: verbatim. action: in screenshot pixels, None if the reply held none. effect: where the next picture differs,
-    None if nothing was done. note: what the model is told about this step afterwards. seconds: of the whole step.
+    None if nothing was done. note: what the model is told about this step afterwards. cached_tokens: how many of those
+    that went in were known already; forced_tokens: how many of those that came out a grammar left no choice about.
+    seconds: of the whole step.
     targets: where on the screenshot the action's point may lie to be right, where somebody knows it (imported runs).
     shown: False if the action followed another one on the same look, so that nobody saw the screen it was done on.
     """
@@ -128,6 +130,7 @@ class Step(_Record):
     tokens_in: int = 0
     tokens_out: int = 0
     cached_tokens: int = 0
+    forced_tokens: int = 0
     timings: Timings = Timings()
     seconds: float = 0.0
     targets: tuple[Box, ...] = ()
@@ -159,6 +162,14 @@ class Trajectory:
     @property
     def tokens(self) -> int:
         return sum(step.tokens_in + step.tokens_out for step in self.steps)
+
+    @property
+    def tokens_out(self) -> int:
+        return sum(step.tokens_out for step in self.steps)
+
+    @property
+    def forced_tokens(self) -> int:
+        return sum(step.forced_tokens for step in self.steps)
 
     def image_path(self, digest: str) -> Path:
         return image_path(self.folder, digest)

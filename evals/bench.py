@@ -34,7 +34,17 @@ from agent.planner import model_frame
 from vlm.backends.engine import Engine
 from vlm.backends.transformers import TransformersModel
 from vlm.shapes import SHAPES, write_random
-from vlm.speed import Limits, Pair, alternate, limits, load_pair, measure_parts, use_threads
+from vlm.speed import (
+    Forcing,
+    Limits,
+    Pair,
+    alternate,
+    limits,
+    load_pair,
+    measure_forcing,
+    measure_parts,
+    use_threads,
+)
 
 SCREEN = Size(1280, 720)
 STEPS, TOKENS_OUT = 5, 24
@@ -51,7 +61,8 @@ def screens(count: int) -> list[Image.Image]:
         pen = ImageDraw.Draw(picture)
         for row in range(12):
             pen.rectangle((40, 30 + 55 * row, 900, 70 + 55 * row), fill="white", outline="#888")
-            pen.text((52, 42 + 55 * row), f"Row {row}: item {row * 37 % 101} of step {number if row < number else 0}")
+            words = f"Row {row}: item {row * 37 % 101} of step {number if row < number else 0}"
+            pen.text((52, 42 + 55 * row), words, fill="black")
         found.append(picture)
     return found
 
@@ -90,6 +101,13 @@ def measure_steps(ours: Engine, theirs: SpokenModel | None, pairs: int) -> Pair:
     return Pair("whole step", my_s / STEPS, their_s / STEPS if their_s else None)
 
 
+def measure_grammar(ours: Engine, pairs: int) -> Forcing | None:
+    """What the dialect's grammar saves in the reply of one step, None if it has none."""
+    dialect = load_dialect(ours.dialect)
+    grammar = dialect.grammar(model_frame(Frame(SCREEN, SCREEN), dialect))
+    return measure_forcing(ours, episode(dialect, screens(1))[0], grammar, pairs) if grammar else None
+
+
 def peak_memory(folder: Path, kind: str, dtype: str, threads: int) -> int:
     """Bytes of memory that one step takes in a process of its own. kind: ours or theirs."""
     command = [sys.executable, "-m", "evals.bench", kind, str(folder), dtype, str(threads)]
@@ -99,7 +117,9 @@ def peak_memory(folder: Path, kind: str, dtype: str, threads: int) -> int:
 
 def _one_step(kind: str, folder: Path, dtype: str, threads: int) -> int:
     use_threads(threads)
-    model: SpokenModel = Engine(folder, dtype=dtype) if kind == "ours" else TransformersModel(folder, dtype=dtype)
+    model: SpokenModel = (
+        Engine(folder, dtype=dtype, device="cpu") if kind == "ours" else TransformersModel(folder, dtype=dtype)
+    )
     dialect = load_dialect(model.dialect)
     play(model, episode(dialect, screens(1)), dialect)
     return _highest_resident_bytes()
@@ -157,10 +177,17 @@ def bench(
             machine = limits(ours, found)
         tell("whole steps")
         found.append(measure_steps(ours, theirs, pairs))
+        tell("grammar")
+        forcing = measure_grammar(ours, pairs)
         tell("memory")
         kinds = ["ours", "theirs"] if library else ["ours"]
         memory = {kind: peak_memory(folder, kind, dtype, count) for kind in kinds}
     _show(console, found, machine, memory)
+    if forcing:
+        console.print(
+            f"held to its grammar, {forcing.forced} of the {forcing.tokens} tokens of an action are not sampled: "
+            f"{forcing.held_s * 1000:.1f} ms, and {forcing.free_s * 1000:.1f} ms for as many free ones"
+        )
     if json_file:
         result = {
             "model": shape or model,
@@ -171,6 +198,7 @@ def bench(
             "pairs": pairs,
             "seconds": [asdict(pair) | {"ratio": pair.ratio} for pair in found],
             "limits": asdict(machine) if machine else None,
+            "grammar": asdict(forcing) if forcing else None,
             "peak_bytes": memory,
         }
         json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

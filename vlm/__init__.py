@@ -25,8 +25,10 @@ def folder_of(spec: str | Path = "bundled") -> Path:
     return folder
 
 
-def load(spec: str | Path = "bundled", *, dtype: str = "auto", device: str = "cpu") -> "Engine":
-    """The model of `bundled` or of a checkpoint folder, ready to answer. Raises ModelError."""
+def load(spec: str | Path = "bundled", *, dtype: str = "auto", device: str = "auto") -> "Engine":
+    """The model of `bundled` or of a checkpoint folder, ready to answer, on a GPU if there is one. Raises
+    ModelError.
+    """
     folder = folder_of(spec)
     # Here, because importing vlm must not import torch.
     from vlm.backends.engine import Engine

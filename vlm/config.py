@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from math import gcd
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from action_space.errors import ModelError
 
@@ -80,7 +80,11 @@ class Quantization:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A whole checkpoint's shape and its special token ids. quantization: None if its weights are floats."""
+    """A whole checkpoint's shape and its special token ids. quantization: None if its weights are floats.
+
+    rope_compat: the positions of text behind a video and of the video's times: canonical as in Qwen's own code, or as
+    in transformers 4.50 to 4.57, or since 5.3 (`vlm.rope`). Pictures have the same in all of them.
+    """
 
     text: TextConfig
     vision: VisionConfig
@@ -126,11 +130,20 @@ def parse_config(data: object) -> Config:
         text=_pick(TextConfig, text),
         vision=_pick(VisionConfig, _vision_keys(vision)),
         quantization=_quantization(text.get("quantization_config")),
+        rope_compat=_rope_compat(root.get("clickwright")),
         **tokens,
     )
     _check_fixed(text, vision, config.text.num_hidden_layers)
     _check(config)
     return config
+
+
+def _rope_compat(ours: object) -> RopeCompat:
+    """Whose positions the network was trained with, in the object that holds what no other program reads."""
+    value: RopeCompat = _object(ours, "clickwright").get("rope_compat", "canonical")
+    if value not in get_args(RopeCompat):
+        raise ModelError(f"rope_compat is {value!r}: choose one of {', '.join(get_args(RopeCompat))}")
+    return value
 
 
 def _tied(root: Mapping[str, Any], inner: Mapping[str, Any]) -> bool:

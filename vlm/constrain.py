@@ -60,7 +60,8 @@ class Guide:
         tokens: list[int] = self._matcher.compute_ff_tokens()
         if tokens:
             self._matcher.consume_tokens(tokens)
-            self._check("the grammar was left")
+            # What forces text without end, such as a schema that needs itself, ends in a limit of the library.
+            self._check("the grammar cannot be followed to its end")
         return tokens
 
     def allowed(self, logits: Tensor) -> Tensor:

@@ -19,11 +19,12 @@ STD = np.array([0.26862954, 0.26130258, 0.27577711], dtype=np.float32)
 def rgb(image: Image.Image) -> Image.Image:
     """The picture in RGB as a viewer shows it: turned as its EXIF orientation says, transparent parts on white.
 
-    16-bit grey is scaled to 8 bits (Pillow's own conversion would cut everything above 255 to white).
+    16-bit grey, which is also what Pillow's mode "I" holds, is scaled to 8 bits (Pillow's own conversion would cut
+    everything above 255 to white).
     """
     image = _upright(image)
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         # Not straight from "La", for which Pillow has no conversion.
         rgba = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")

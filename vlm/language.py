@@ -10,10 +10,11 @@ from vlm.rope import apply_rotary, mrope_table
 
 
 class KVCache:
-    """Keys and values of the tokens seen so far, one buffer a layer, grown by doubling."""
+    """Keys and values of the tokens seen so far, one buffer a layer, grown to what is expected or else by doubling."""
 
     def __init__(self) -> None:
         self.length = 0
+        self._expected = 0
         self._keys: list[Tensor] = []
         self._values: list[Tensor] = []
 
@@ -21,11 +22,12 @@ class KVCache:
         """Store `[B, kv_heads, new, head_dim]` behind what is there; returns everything up to and with it."""
         end = self.length + keys.shape[2]
         if layer == len(self._keys):
-            self._keys.append(keys.new_empty(*keys.shape[:2], max(64, end), keys.shape[3]))
+            self._keys.append(keys.new_empty(*keys.shape[:2], max(64, end, self._expected), keys.shape[3]))
             self._values.append(torch.empty_like(self._keys[layer]))
-        if end > self._keys[layer].shape[2]:
-            self._keys[layer] = _grown(self._keys[layer], end)
-            self._values[layer] = _grown(self._values[layer], end)
+        if end > (size := self._keys[layer].shape[2]):
+            size = self._expected if self._expected >= end else max(end, 2 * size)
+            self._keys[layer] = _grown(self._keys[layer], size, self.length)
+            self._values[layer] = _grown(self._values[layer], size, self.length)
         self._keys[layer][:, :, self.length : end] = keys
         self._values[layer][:, :, self.length : end] = values
         return self._keys[layer][:, :, :end], self._values[layer][:, :, :end]
@@ -34,14 +36,18 @@ class KVCache:
         """Call once a forward pass, when every layer has appended."""
         self.length += tokens
 
+    def expect(self, length: int) -> None:
+        """There will be so many tokens: room for all of them is made the next time that it is made."""
+        self._expected = length
+
     def truncate(self, length: int) -> None:
         """Forget all tokens from `length` on."""
         self.length = min(self.length, length)
 
 
-def _grown(buffer: Tensor, needed: int) -> Tensor:
-    larger = buffer.new_empty(*buffer.shape[:2], max(needed, 2 * buffer.shape[2]), buffer.shape[3])
-    larger[:, :, : buffer.shape[2]] = buffer
+def _grown(buffer: Tensor, size: int, used: int) -> Tensor:
+    larger = buffer.new_empty(*buffer.shape[:2], size, buffer.shape[3])
+    larger[:, :, :used] = buffer[:, :, :used]
     return larger
 
 

@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 SHORT = 1536
 """Up to this many queries, plain products are faster on a CPU than its flash kernel."""
+MOST_SCORES = 2**27
+"""Above this many scores, plain products take too much memory: 256 MB in bf16, and that three times."""
 
 
 class RMSNorm(nn.Module):
@@ -27,7 +29,8 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, *, ca
     mask: True where a query may look. causal: each query sees the keys up to its own place.
     """
     grouped = q.shape[1] != k.shape[1]
-    if q.device.type != "cpu" or q.shape[2] > SHORT:
+    scores = q.shape[0] * q.shape[1] * q.shape[2] * k.shape[2]
+    if q.device.type != "cpu" or q.shape[2] > SHORT or scores > MOST_SCORES:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=grouped)
     # The query heads that share a key head are laid end to end, so that no key is copied.
     (batch, heads, length, width), kv_heads, keys = q.shape, k.shape[1], k.shape[2]
@@ -37,10 +40,10 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, *, ca
     queries = (q * width**-0.5).reshape(batch * kv_heads, group * length, width)
     turned = k.reshape(batch * kv_heads, keys, width).transpose(1, 2)
     if mask is None:
-        scores = queries @ turned
+        found = queries @ turned
     else:
-        scores = torch.baddbmm(_bias(mask, q).view(batch * kv_heads, group * length, keys), queries, turned)
-    mixed: Tensor = scores.softmax(-1) @ v.reshape(batch * kv_heads, keys, width)
+        found = torch.baddbmm(_bias(mask, q).view(batch * kv_heads, group * length, keys), queries, turned)
+    mixed: Tensor = found.softmax(-1) @ v.reshape(batch * kv_heads, keys, width)
     return mixed.view(batch, heads, length, width)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vlm.config import Config, RopeCompat
+from vlm.config import Config
 
 Grid = tuple[int, int, int]
 """Frames, rows and columns of a picture or video, in patches (time in pairs of frames)."""
@@ -132,15 +132,3 @@ def _after(run: VisionRun, start: int, table: Tensor, config: Config) -> int:
     if config.rope_compat == "hf523":
         return start + max(run.grid[1], run.grid[2]) // config.vision.spatial_merge_size
     return int(table[:, run.start : run.start + run.length].max()) + 1
-
-
-__all__ = [
-    "Grid",
-    "RopeCompat",
-    "VisionRun",
-    "apply_rotary",
-    "mrope_table",
-    "rope_index",
-    "rotate_half",
-    "run_positions",
-]

@@ -6,8 +6,10 @@ them is skipped where the file allows it: of a long video, too, no more than the
 """
 
 import bisect
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +90,8 @@ def read_video(path: Path, sampling: Sampling = Sampling()) -> Clip:
             if container.format.name in _NO_VIDEOS or not container.streams.video:
                 raise ConfigError(f"{str(path)!r} has no video in it")
             return _read(container, sampling)
+    except av.error.EOFError as error:
+        raise ConfigError(f"the video {str(path)!r} ends before its first frame") from error
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(f"cannot read the video {str(path)!r}: {reason}") from error
@@ -115,6 +119,35 @@ def _read(container: "InputContainer", sampling: Sampling) -> Clip:
     if not frames:
         raise ValueError("no frame could be decoded")
     return Clip(tuple(frames), duration / len(frames), (times[0] - (stream.start_time or 0)) * unit)
+
+
+def clip_of(
+    pictures: Sequence[Callable[[], Image.Image]], times_s: Sequence[float], sampling: Sampling = Sampling()
+) -> Clip:
+    """A video of pictures that were taken at these rising times, such as screenshots; each is shown until the next.
+
+    pictures: opened one at a time, and only those that are shown. It is looked at as often as `sampling` says, but no
+    more often than the pictures change. Raises ValueError where fewer than two are in the part to look at.
+    """
+    end = float("inf") if sampling.end_s is None else sampling.end_s
+    times = [time for time in times_s if sampling.start_s <= time <= end]
+    gaps = [after - before for before, after in pairwise(times) if after > before]
+    if not gaps:
+        raise ValueError("there are fewer than two pictures of different times in this part of it")
+    length = times[-1] - times[0]
+    # One for the last picture, which is there for a moment at least; and an even number.
+    wanted = round(length * min(sampling.fps, 1 / min(gaps)), 6) + 1
+    count = min(2 * math.ceil(wanted / 2), sampling.most // 2 * 2)
+    moments = np.linspace(times[0], times[-1], count)
+    first = bisect.bisect_left(times_s, times[0])
+    shown = [first + bisect.bisect_right(times, moment + 1e-6) - 1 for moment in moments]
+    frames: list[Image.Image] = []
+    for index, same in groupby(shown):
+        picture = pictures[index]()
+        if not frames:
+            grid = _grid(frame_size(Size(*picture.size), count, sampling.tokens), count)
+        frames += [resized(picture, grid)] * len(list(same))
+    return Clip(tuple(frames), length / (count - 1), times[0])
 
 
 def _times(container: "InputContainer", sampling: Sampling) -> tuple[list[int], list[int]]:

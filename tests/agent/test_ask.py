@@ -3,13 +3,17 @@
 import json
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import av
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
+from action_space.geometry import Frame, Size
 from agent.cli import main
+from agent.recorder import Recorder, claimed
+from agent.trajectory import Header, Settings, Step, Versions
 
 WHITE = (255, 255, 255)
 BOXES = '```json\n[{"bbox_2d": [56, 28, 112, 84], "label": "cat"}, {"bbox_2d": [0, 0, 280, 140], "label": "all"}]\n```'
@@ -108,6 +112,37 @@ def test_a_video_is_asked_about_in_its_own_time(ask: Ask, recording: Path) -> No
     assert code == 2 and "is for pictures" in complained
 
 
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A recorded run: five screenshots, four seconds apart."""
+    versions = Versions(clickwright="1", model="m", dialect="compact", env="browser")
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    with claimed(tmp_path / "run") as folder:
+        recorder = Recorder.start(folder, Header(task="t", created=begun, versions=versions, settings=Settings()))
+    for number in range(5):
+        image = recorder.save_image(Image.new("RGB", (280, 140), (40 * number, 0, 0)))
+        started = begun + timedelta(seconds=4 * number)
+        frame = Frame(Size(280, 140), Size(280, 140))
+        recorder.write(Step(number=number + 1, started=started, image=image, frame=frame))
+    recorder.close()
+    return folder
+
+
+def test_a_run_is_asked_about_in_its_own_time(ask: Ask, run: Path) -> None:
+    options = ("--task-format", "span", "--from", 4, "--to", 12, "--json")
+    code, said, _ = ask("The given query happens in 0.0 - 4.0 seconds.", run, "it turns red", *options)
+    result = json.loads(said)
+    assert code == 0
+    assert result["answer"] == [{"start_s": 4.0, "end_s": 8.0, "label": ""}]
+    assert (result["frames"], result["from_s"]) == (4, 4.0)
+    assert ask("It turned red.", run, "What happened?")[:2] == (0, "It turned red.\n")
+    code, _, complained = ask("x", run, "What?", "--from", 99)
+    assert code == 2 and "fewer than two pictures" in complained and complained.count("\n") == 1
+    (run / "images" / next(iter(path.name for path in (run / "images").iterdir()))).write_bytes(b"")
+    code, _, complained = ask("x", run, "What?")
+    assert code == 2 and "not a picture that can be read" in complained
+
+
 def test_a_count_that_contradicts_itself_says_so(ask: Ask, picture: Path) -> None:
     code, said, _ = ask(BOXES + "\nThere are 3.", picture, "cat", "--task-format", "count")
     assert code == 0 and said.startswith("2 (but the model says 3)\n") and len(cells(said)) == 2
@@ -186,6 +221,25 @@ def test_a_point_is_not_covered_by_its_label(ask: Ask, picture: Path, tmp_path: 
     assert right - left > 120 and 0 <= left < right <= 280 and 0 <= top < bottom <= 140, "the whole label is there"
 
 
+def has_font(name: str) -> bool:
+    try:
+        return bool(ImageFont.truetype(name, 12))
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(("label", "font"), [("Größe", "DejaVuSans.ttf"), ("漢字", "NotoSansCJK-Regular.ttc")])
+def test_labels_in_other_letters_can_be_read(ask: Ask, picture: Path, tmp_path: Path, label: str, font: str) -> None:
+    if not has_font(font):
+        pytest.skip("no font of this machine has these letters")
+    drawn = []
+    for text in (label, "".join(letter if letter.isascii() else "\U0010fffe" for letter in label)):
+        reply = json.dumps({"point_2d": [40, 70], "label": text})
+        assert ask(reply, picture, "x", "--task-format", "point", "--draw", tmp_path / "out.png")[0] == 0
+        drawn.append((tmp_path / "out.png").read_bytes())
+    assert drawn[0] != drawn[1], "not the box that stands for a letter that is not there"
+
+
 @pytest.mark.parametrize("name", ["out.jpg", "out.webp"])
 @pytest.mark.parametrize(
     ("task_format", "reply"), [("count", BOXES), ("ocr", LINES), ("html", PAGE), ("markdown", PAGE), ("box", "[]")]
@@ -196,6 +250,21 @@ def test_what_else_can_be_drawn(
     prompt = ["cats"] if task_format in ("count", "box") else []
     assert ask(reply, picture, *prompt, "--task-format", task_format, "--draw", tmp_path / name)[0] == 0
     assert (coloured(tmp_path / name) is None) == (reply == "[]")
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "I;16", "RGBA", "LA", "P", "1"])
+def test_pictures_of_every_kind(ask: Ask, tmp_path: Path, mode: str) -> None:
+    grey = Image.new("L", (280, 140), 128)
+    kind = Image.new(mode, (280, 140), 128 * 257) if mode == "I;16" else grey.convert(mode)
+    kind.save(path := tmp_path / "picture.tiff")
+    assert ask("Grey.", path, "What?") == (0, "Grey.\n", "")
+
+
+def test_a_picture_of_one_pixel(ask: Ask, tmp_path: Path) -> None:
+    Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
+    boxes = '[{"bbox_2d": [0, 0, 56, 56], "label": "all"}]'
+    code, said, _ = ask(boxes, tmp_path / "dot.png", "it", "--task-format", "box", "--json")
+    assert (code, json.loads(said)["answer"]) == (0, [{"box": [0, 0, 1, 1], "label": "all"}])
 
 
 def test_a_photo_is_asked_about_upright(ask: Ask, tmp_path: Path) -> None:
@@ -213,8 +282,13 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("none.png", "x"), "No such file"),
     (("text.png", "x"), "no video in it"),
     (("clip.mp4", "x"), "not a picture"),
-    (("folder", "x"), "Is a directory"),
+    (("folder", "x"), "is not a run: it has no run.json"),
     (("strip.png", "x"), "aspect ratio"),
+    (("cut.png", "x"), "cannot read the picture 'cut.png'"),
+    (("cut.jpg", "x"), "cannot read the picture 'cut.jpg'"),
+    (("cut.gif", "x"), "cannot read the picture 'cut.gif'"),
+    (("empty.png", "x"), "not a picture"),
+    (("none.mkv", "x"), "ends before its first frame"),
     (("picture.png",), "prompt is empty"),
     (("picture.png", " ", "--task-format", "box"), "prompt is empty"),
     (("picture.png", " , ", "--task-format", "keys"), "keys"),
@@ -241,6 +315,13 @@ def test_wrong_usage_is_one_line_and_2(
     Path("clip.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(99))
     Path("folder").mkdir()
     Image.new("RGB", (1, 900)).save("strip.png")
+    Path("empty.png").touch()
+    for name in ("cut.png", "cut.jpg", "cut.gif"):
+        Image.effect_noise((90, 90), 80).convert("RGB").save(name)
+        Path(name).write_bytes(Path(name).read_bytes()[:-900])
+    with av.open("none.mkv", "w") as container:
+        container.add_stream("mpeg4", rate=5).width = 280
+        container.start_encoding()
     code, said, complained = ask(None, *arguments, "--json")
     assert code == 2, complained
     assert complained.startswith("agent: ") and complained.count("\n") == 1 and complaint in complained

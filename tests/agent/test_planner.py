@@ -79,11 +79,13 @@ class TwoStages:
 
 
 def test_one_question_for_a_family_that_answers_at_once(say: Callable[..., str]) -> None:
-    model = ScriptedModel([ScriptLine(text=say(Click(point=Point(0, 359))), tokens_in=9, tokens_out=4, decode_s=0.5)])
+    line = ScriptLine(text=say(Click(point=Point(0, 359))), tokens_in=9, tokens_out=4, forced_tokens=3, decode_s=0.5)
+    model = ScriptedModel([line])
     proposal = Planner(model, load_dialect("computer_use")).propose(TASK, (), seen(), picture)
     assert proposal.action == Click(point=Point(0, 359))
     assert proposal.frame.screen == SIZE and proposal.frame.model != SIZE
     assert (proposal.plan, proposal.cost.tokens_in, proposal.cost.decode_s) == ("", 9, 0.5)
+    assert proposal.cost.forced_tokens == 3
     assert isinstance(model.asked[0][-1].content[-1], Image.Image), "the newest screenshot comes last"
 
 

@@ -4,6 +4,7 @@ import io
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,6 +20,7 @@ from agent.recorder import Recorder, claimed
 from agent.report import write_report
 from agent.report.build import embedded, render
 from agent.report.marks import marks
+from agent.results import summary
 from agent.trajectory import Header, Outcome, Settings, Step, StepError, Timings, Trajectory, Versions
 
 EVIL = '<script>alert("x")</script><img src=http://evil.example/x onerror=alert(1)> & "quotes"'
@@ -62,6 +64,7 @@ def trajectory(tmp_path: Path) -> Iterator[Trajectory]:
                 error=error,
                 tokens_in=1000,
                 tokens_out=10,
+                forced_tokens=7 if number == 2 else 0,
                 timings=Timings(settle_s=0.2, prefill_s=1.5, decode_s=0.5, act_s=0.01),
                 seconds=2.5,
             )
@@ -102,6 +105,15 @@ def test_it_holds_every_step_and_every_picture_once(trajectory: Trajectory) -> N
     for words in ("double click (100, 100)", "drag (10, 10) to (200, 300)", "nothing changed", "InvalidAction"):
         assert words in page
     assert "prefill <b>1.5 s</b>" in page and "act <b>10 ms</b>" in page
+
+
+def test_what_a_grammar_saved_is_told(trajectory: Trajectory) -> None:
+    page = render(trajectory)
+    assert page.count("10 out (7 forced by the grammar)") == 1 and page.count("1000 tokens in, 10 out") == 10
+    assert "<dt>Forced, not sampled</dt><dd>7 of 100</dd>" in page
+    assert summary(trajectory)["forced_tokens"] == 7
+    free = replace(trajectory, steps=tuple(step for step in trajectory.steps if not step.forced_tokens))
+    assert "orced" not in render(free)
 
 
 def test_marks_are_where_the_action_is() -> None:

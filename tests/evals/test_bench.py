@@ -55,6 +55,12 @@ def test_an_episode_asks_about_one_screen_more_each_step() -> None:
     assert pictures == [1, 2, 3]
 
 
+def test_no_two_screens_are_the_same() -> None:
+    """A picture that was seen before is not encoded again: an episode of equal ones would measure next to nothing."""
+    shown = bench.screens(bench.STEPS)
+    assert len({picture.tobytes() for picture in shown}) == bench.STEPS
+
+
 @pytest.mark.slow
 def test_ours_and_transformers_are_measured_on_the_same(checkpoint: Path, tmp_path: Path) -> None:
     out = tmp_path / "bench.json"
@@ -65,6 +71,8 @@ def test_ours_and_transformers_are_measured_on_the_same(checkpoint: Path, tmp_pa
     assert [pair["name"] for pair in found["seconds"]] == ["vision encode", "prefill", "decode a token", "whole step"]
     assert all(pair["ours_s"] > 0 and pair["theirs_s"] > 0 and pair["ratio"] > 0 for pair in found["seconds"])
     assert found["limits"]["prefill_share"] > 0 and found["limits"]["decode_share"] > 0
+    grammar = found["grammar"]
+    assert 5 < grammar["forced"] < grammar["tokens"] and grammar["held_s"] > 0 and grammar["free_s"] > 0
     assert found["peak_bytes"]["ours"] > 50e6 and found["dtype"] == "float32"
 
 

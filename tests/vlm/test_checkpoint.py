@@ -343,6 +343,8 @@ def test_a_folder_without_weights_or_config(folder: Path) -> None:
         ({"rope_scaling": {"type": "yarn", "mrope_section": [1, 1, 2]}}, "rope_scaling 'yarn' is not supported"),
         ({"rope_scaling": {"mrope_section": [1, 1]}}, "mrope_section is [1, 1], it must be three numbers"),
         ({"rope_scaling": {"mrope_section": [1, 1, 1]}}, "mrope_section [1, 1, 1] must add up to 4"),
+        ({"clickwright": {"rope_compat": "hf999"}}, "rope_compat is 'hf999': choose one of canonical, hf457, hf523"),
+        ({"clickwright": "compact"}, "clickwright is 'compact', it must be a JSON object"),
         ({"num_key_value_heads": 3}, "3 kv heads"),
         ({"hidden_act": "gelu"}, "hidden_act is 'gelu': only 'silu' is supported"),
         ({"use_sliding_window": True, "max_window_layers": 1}, "use_sliding_window is true"),
@@ -390,6 +392,11 @@ def nested(data: dict[str, Any]) -> dict[str, Any]:
 def test_flat_and_nested_configs() -> None:
     assert parse_config(flat()) == CONFIG
     assert parse_config(nested(flat())) == CONFIG
+
+
+def test_positions_of_another_version_of_transformers() -> None:
+    data = {**flat(), "clickwright": {"rope_compat": "hf457", "dialect": "compact"}}
+    assert parse_config(data) == replace(CONFIG, rope_compat="hf457")
 
 
 def test_rope_parameters_of_version_5() -> None:

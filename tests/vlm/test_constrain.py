@@ -122,7 +122,27 @@ def test_a_grammar_that_is_none_is_one_line(grammar: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_schema_that_nothing_fits_is_said() -> None:
-    with pytest.raises(ModelError):
-        guide = GUIDES.guide(grammar_of_schema({"type": "integer", "minimum": 5, "maximum": 3}))
-        guide.allowed(torch.zeros(928))
+IMPOSSIBLE: dict[str, dict[str, object]] = {
+    "numbers": {"type": "integer", "minimum": 5, "maximum": 3},
+    "two types": {"allOf": [{"type": "string"}, {"type": "integer"}]},
+    "a short pattern": {"type": "string", "pattern": "^a$", "minLength": 5},
+    "no value": {"enum": []},
+    "a key that must be and must not": {"type": "object", "properties": {"a": False}, "required": ["a"]},
+    "lengths": {"type": "array", "minItems": 5, "maxItems": 2},
+    "itself in itself": {
+        "$defs": {"a": {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}, "required": ["a"]}},
+        "$ref": "#/$defs/a",
+    },
+}
+
+
+@pytest.mark.parametrize("schema", IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
+def test_a_schema_that_nothing_fits_is_said(schema: dict[str, object]) -> None:
+    with pytest.raises(ModelError, match="the grammar cannot be followed") as refused:
+        GUIDES.guide(grammar_of_schema(schema)).forced()
+    assert "\n" not in str(refused.value)
+
+
+def test_a_pattern_that_is_too_large_is_said() -> None:
+    with pytest.raises(ModelError, match="too many"):
+        GUIDES.guide(grammar_of_regex("((a{1000}){1000}){1000}")).forced()

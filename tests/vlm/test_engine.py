@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,6 +107,68 @@ def test_a_video_is_seen_in_its_time(engine: Engine) -> None:
     assert len({reply.text for reply in said}) > 1, "time is a position"
     with pytest.raises(ModelError, match="no frames"):
         engine.generate(asking("When?", Clip(())))
+
+
+def sizes_taken_in(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Filled with how many tokens the decoder is given at a time."""
+    sizes: list[int] = []
+    forward = engine.model.language_model.forward
+
+    def counted(x: torch.Tensor, *rest: object) -> torch.Tensor:
+        sizes.append(x.shape[1])
+        return forward(x, *rest)
+
+    monkeypatch.setattr(engine.model.language_model, "forward", counted)
+    return sizes
+
+
+def test_a_long_prompt_is_taken_in_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = replace(CONFIG, text=replace(CONFIG.text, max_position_embeddings=8192))
+    messages = asking("x" * 1500, picture(840, 840), "y" * 1500, picture(308, 308), "?")
+    engine = vlm.load(write(tmp_path, config), dtype="float32")
+    sizes = sizes_taken_in(engine, monkeypatch)
+    reply = engine.generate(messages, max_new_tokens=8)
+    assert sizes == [2048, reply.tokens_in - 2048, *[1] * 7]
+    assert len(set(reply.text)) > 2, "the model says one thing only: the test shows nothing"
+    for most in (10**9, 700):  # the second cuts both pictures
+        engine.forget()
+        with monkeypatch.context() as patch:
+            patch.setattr("vlm.backends.engine.PIECE_TOKENS", most)
+            assert engine.generate(messages, max_new_tokens=8).text == reply.text
+    engine.forget()
+    sizes.clear()
+    with pytest.raises(TimeoutError):
+        engine.generate(messages, heard=after(5))
+    again = engine.generate(messages, max_new_tokens=8)
+    assert (again.cached_tokens, again.text) == (2048, reply.text), "a whole piece that was taken in is kept"
+
+
+def after(count: int) -> Callable[[str], None]:
+    """Ends the work at the call behind so many."""
+    left = iter(range(count))
+
+    def heard(_piece: str) -> None:
+        if next(left, None) is None:
+            raise TimeoutError
+
+    return heard
+
+
+def test_a_long_video_is_encoded_piece_by_piece(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = vlm.load(folder, dtype="float32")
+    frames = tuple(picture(308, 308).rotate(37 * n) for n in range(7))
+    (shown,) = (engine.shown(Clip(frames), 3136, 10**6),)
+    assert shown.grid == (4, 24, 24)
+    grids: list[object] = []
+    tower = engine.model.visual.forward
+    monkeypatch.setattr(engine.model.visual, "forward", lambda x, g: (grids.extend(g), tower(x, g))[1])
+    with torch.inference_mode():
+        whole = engine._encode(shown)
+        monkeypatch.setattr("vlm.backends.engine.ENCODED_PATCHES", 3 * 24 * 24)
+        torch.testing.assert_close(engine._encode(shown), whole)
+        monkeypatch.setattr("vlm.backends.engine.ENCODED_PATCHES", 1)
+        torch.testing.assert_close(engine._encode(shown), whole)
+    assert grids == [(4, 24, 24), (3, 24, 24), (1, 24, 24), *[(1, 24, 24)] * 4]
 
 
 def test_an_interruption_leaves_the_memory_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,6 +399,7 @@ def test_a_prompt_beyond_the_context(engine: Engine) -> None:
 def test_a_picture_of_impossible_shape(engine: Engine) -> None:
     with pytest.raises(ModelError, match="aspect ratio"):
         engine.generate(asking(Image.new("RGB", (1000, 2))))
+    assert engine.generate(asking(Image.new("RGB", (1, 1))), max_new_tokens=1).tokens_out == 1
 
 
 def test_a_grammar_is_followed_and_what_it_forces_is_fed_in_one_piece(engine: Engine) -> None:
@@ -347,7 +411,9 @@ def test_a_grammar_is_followed_and_what_it_forces_is_fed_in_one_piece(engine: En
     assert reply.tokens_out == 17 and reply.forced_tokens >= 12 and free.forced_tokens == 0
     assert engine.generate(asking("go", picture()), max_new_tokens=12).text == free.text
     cut = engine.generate(asking("go", picture()), constraint=grammar, max_new_tokens=8)
-    assert cut.tokens_out == 8 and not cut.finished
+    assert cut.tokens_out == 8 and not cut.finished and cut.forced_tokens <= 8
+    cut = engine.generate(asking("go", picture()), constraint='start: "abcdefgh"', max_new_tokens=3)
+    assert (cut.text, cut.finished, cut.forced_tokens) == ("abc", False, 3), "the grammar has ended, the reply has not"
     with pytest.raises(ModelError, match="grammar"):
         engine.generate(asking("go", picture()), constraint="start: (")
 

@@ -1,6 +1,8 @@
 """Pictures to patches: bit for bit as transformers' PIL processor, and what is decided otherwise."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -98,13 +100,36 @@ def test_a_palette_with_a_transparent_colour_lies_on_white() -> None:
         assert [rgb(opened).getpixel((x, 0)) for x in (0, 1)] == [(255, 255, 255), (40, 50, 60)]
 
 
-def test_sixteen_bit_grey_keeps_its_shades() -> None:
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "PPM"])
+def test_sixteen_bit_grey_keeps_its_shades(form: str) -> None:
     levels = np.arange(256, dtype=np.uint16)[None] * 257
     file = io.BytesIO()
-    Image.fromarray(levels).save(file, "PNG")
+    Image.fromarray(levels).save(file, form)
     with Image.open(file) as opened:
         shades = np.asarray(rgb(opened))
     assert (shades == np.arange(256)[None, :, None]).all()
+
+
+def test_sixteen_bit_colours_keep_their_shades() -> None:
+    """Pillow writes none; a PNG by hand: one row, 16 bits of red, green and blue."""
+    row = b"\0" + b"".join(struct.pack(">3H", 257 * n, 0, 65535) for n in range(256))
+    chunks = [(b"IHDR", struct.pack(">2I5B", 256, 1, 16, 2, 0, 0, 0)), (b"IDAT", zlib.compress(row)), (b"IEND", b"")]
+    packed = (struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks)
+    with Image.open(io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"".join(packed))) as opened:
+        seen = np.asarray(rgb(opened))[0]
+    assert (seen == [(n, 0, 255) for n in range(256)]).all()
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_of_an_animated_picture_the_first_frame_is_seen(form: str) -> None:
+    frames = [Image.new("RGB", (84, 56), colour) for colour in ("#ff0000", "#00ff00", "#0000ff")]
+    file = io.BytesIO()
+    frames[0].save(
+        file, form, save_all=True, append_images=frames[1:], **({"lossless": True} if form == "WEBP" else {})
+    )
+    with Image.open(file) as opened:
+        assert opened.n_frames == 3  # type: ignore[attr-defined]
+        assert rgb(opened).getcolors() == [(84 * 56, (255, 0, 0))]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -1,8 +1,10 @@
 """Our network against transformers, in fp32, on tiny random checkpoints."""
 
 import sys
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -10,9 +12,12 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 from tiny import END, IMAGE, START, VIDEO, hf_model, save_hf
 
+from vlm import layers
 from vlm.checkpoint import load_checkpoint
+from vlm.config import RopeCompat
 from vlm.language import KVCache
 from vlm.model import Qwen25VL
+from vlm.rope import rope_index
 
 
 @pytest.fixture(scope="module")
@@ -85,61 +90,142 @@ def test_several_images_in_one_row(pair: tuple[Any, Qwen25VL]) -> None:
     )
 
 
-def test_left_padded_batch(pair: tuple[Any, Qwen25VL]) -> None:
-    grids = [(1, 10, 12), (1, 4, 6)]
-    long, short = [1, *run(IMAGE, grids[0]), 3, 4], [1, 2, *run(IMAGE, grids[1]), 5]
-    pad = len(long) - len(short)
-    ids = torch.tensor([long, [0] * pad + short])
-    mask = torch.tensor([[1] * len(long), [0] * pad + [1] * len(short)])
-    wanted, got = ask_both(
-        pair, input_ids=ids, attention_mask=mask, pixel_values=patches(*grids), image_grid_thw=torch.tensor(grids)
+def left_padded(*rows: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and mask of rows of different lengths."""
+    most = max(map(len, rows))
+    pads = [most - len(row) for row in rows]
+    return (
+        torch.tensor([[0] * pad + row for pad, row in zip(pads, rows, strict=True)]),
+        torch.tensor([[0] * pad + [1] * len(row) for pad, row in zip(pads, rows, strict=True)]),
     )
+
+
+def test_left_padded_batch_of_odd_sizes(pair: tuple[Any, Qwen25VL]) -> None:
+    """The logits of all rows, and what is said behind each with a cache: border windows, two pictures, one, none."""
+    oracle, ours = pair
+    grids = [(1, 10, 12), (1, 22, 6), (1, 2, 2), (1, 6, 34)]
+    ids, mask = left_padded(
+        [1, *run(IMAGE, grids[0]), 3, 4],
+        [1, 2, *run(IMAGE, grids[1]), *run(IMAGE, grids[2]), 5],
+        [6, *run(IMAGE, grids[3]), 7],
+        [8, 9],
+    )
+    inputs = {"pixel_values": patches(*grids), "image_grid_thw": torch.tensor(grids)}
+    wanted, got = ask_both(pair, input_ids=ids, attention_mask=mask, **inputs)
     assert_close(wanted[mask.bool()], got[mask.bool()])
+    with torch.no_grad():
+        said = oracle.generate(
+            input_ids=ids, attention_mask=mask, mm_token_type_ids=(ids == IMAGE).long(), **inputs, **GREEDY
+        )[:, ids.shape[1] :]
+    assert greedy(ours, ids, mask, said.shape[1], inputs) == said.tolist()
 
 
-def test_video_at_the_end(pair: tuple[Any, Qwen25VL]) -> None:
-    # transformers 5.23 places text after a video differently (facts 1.6), so the video comes last here.
-    image, video = (1, 4, 6), (3, 6, 10)
-    ids = torch.tensor([[1, *run(IMAGE, image), 2, START, *[VIDEO] * 45]])
-    inputs = {
-        "pixel_values": patches(image),
-        "image_grid_thw": torch.tensor([image]),
+GREEDY = {"max_new_tokens": 8, "do_sample": False, "pad_token_id": 0}
+
+
+def greedy(
+    ours: Qwen25VL, ids: torch.Tensor, mask: torch.Tensor, count: int, inputs: dict[str, torch.Tensor]
+) -> list[list[int]]:
+    """What our network says to every row of a batch, one token after the other with a cache."""
+    cache, said = KVCache(), ids[:, :0]
+    with torch.no_grad():
+        output = ours(ids, mask, cache=cache, **inputs)
+        assert output.rope_deltas is not None
+        logits, first = output.logits, output.rope_deltas + ids.shape[1]
+        for step in range(count):
+            said = torch.cat((said, logits[:, -1:].argmax(-1)), dim=1)
+            mask = torch.cat((mask, torch.ones_like(mask[:, :1])), dim=1)
+            positions = (first + step).view(1, -1, 1).expand(3, -1, 1)
+            logits = ours(said[:, -1:], mask, positions, cache=cache).logits
+    return said.tolist()
+
+
+def with_video(video: tuple[int, int, int], seconds: float) -> dict[str, torch.Tensor]:
+    """A picture, a video, and a picture again, with text before, between and behind them."""
+    images = [(1, 4, 6), (1, 10, 12)]
+    ids = [1, *run(IMAGE, images[0]), 2, *run(VIDEO, video), 3, 4, *run(IMAGE, images[1]), 5, 6]
+    return {
+        "input_ids": torch.tensor([ids]),
+        "attention_mask": torch.ones(1, len(ids), dtype=torch.long),
+        "pixel_values": patches(*images),
+        "image_grid_thw": torch.tensor(images),
         "pixel_values_videos": patches(video),
         "video_grid_thw": torch.tensor([video]),
+        "second_per_grid_ts": torch.tensor([seconds]),
     }
-    assert_close(
-        *ask_both(
-            pair, input_ids=ids, attention_mask=torch.ones_like(ids), second_per_grid_ts=torch.tensor([0.5]), **inputs
-        )
-    )
 
 
-def test_greedy_tokens_and_cache(pair: tuple[Any, Qwen25VL]) -> None:
+def as_version(ours: Qwen25VL, compat: RopeCompat) -> Qwen25VL:
+    """The same network with the positions of another version of transformers."""
+    other = copy(ours)
+    other.config = replace(ours.config, rope_compat=compat)
+    return other
+
+
+@pytest.mark.parametrize("seconds", [0.5, 0.75, 1.0, 4.0])
+def test_image_video_image(pair: tuple[Any, Qwen25VL], seconds: float) -> None:
+    """As transformers since 5.23, which lets text behind a video begin below the video's last time."""
     oracle, ours = pair
-    grid = (1, 10, 12)
-    ids = torch.tensor([[1, 2, *run(IMAGE, grid), 3]])
+    assert_close(*ask_both((oracle, as_version(ours, "hf523")), **with_video((3, 6, 10), seconds)))
+
+
+def test_greedy_tokens_behind_a_short_video(pair: tuple[Any, Qwen25VL]) -> None:
+    """A video that is wider than long: all versions have the same positions, and so the same tokens."""
+    oracle, ours = pair
+    inputs = with_video((3, 6, 10), 0.5)
+    ids, mask = inputs.pop("input_ids"), inputs.pop("attention_mask")
+    assert_close(*ask_both(pair, input_ids=ids, attention_mask=mask, **inputs))
+    kinds = (ids == IMAGE).long() + 2 * (ids == VIDEO).long()
+    with torch.no_grad():
+        said = oracle.generate(input_ids=ids, attention_mask=mask, mm_token_type_ids=kinds, **inputs, **GREEDY)
+    assert greedy(ours, ids, mask, 8, inputs) == said[:, ids.shape[1] :].tolist()
+
+
+@pytest.mark.parametrize("compat", get_args(RopeCompat))
+def test_the_networks_agree_at_the_positions_of_every_version(pair: tuple[Any, Qwen25VL], compat: RopeCompat) -> None:
+    """Which positions these are, test_positions.py says; no version can be asked here but the one installed."""
+    oracle, ours = pair
+    inputs = with_video((3, 6, 10), 2.5)
+    with torch.no_grad():
+        got = as_version(ours, compat)(**inputs).logits
+        positions, _ = rope_index(
+            inputs["input_ids"],
+            inputs["attention_mask"],
+            replace(ours.config, rope_compat=compat),
+            [(1, 4, 6), (1, 10, 12)],
+            [(3, 6, 10)],
+            [2.5],
+        )
+        del inputs["second_per_grid_ts"]
+        assert_close(oracle(**inputs, position_ids=positions).logits, got)
+
+
+def test_logits_with_cache_and_without(pair: tuple[Any, Qwen25VL]) -> None:
+    _, ours = pair
+    grid, cache = (1, 10, 12), KVCache()
+    whole = torch.tensor([[1, 2, *run(IMAGE, grid), 3]])
     inputs = {"pixel_values": patches(grid), "image_grid_thw": torch.tensor([grid])}
     with torch.no_grad():
-        wanted = oracle.generate(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
-            mm_token_type_ids=(ids == IMAGE).long(),
-            max_new_tokens=8,
-            do_sample=False,
-            **inputs,
-        )[0, ids.shape[1] :]
-        cache = KVCache()
-        output = ours(ids, cache=cache, **inputs)
+        output = ours(whole, cache=cache, **inputs)
         assert output.rope_deltas is not None
-        position = ids.shape[1] + int(output.rope_deltas[0])
-        logits, tokens, whole = output.logits, [], ids
-        for step in range(len(wanted)):
-            token = logits[:, -1].argmax(-1, keepdim=True)
-            tokens.append(int(token))
+        logits = output.logits
+        for _ in range(8):
+            token = logits[:, -1:].argmax(-1)
+            position = whole.shape[1] + output.rope_deltas.expand(3, 1, 1)
             whole = torch.cat((whole, token), dim=1)
-            logits = ours(token, position_ids=torch.full((3, 1, 1), position + step), cache=cache).logits
-            torch.testing.assert_close(logits[:, -1], ours(whole, **inputs).logits[:, -1], rtol=1e-4, atol=1e-4)
-    assert tokens == wanted.tolist()
+            logits = ours(token, position_ids=position, cache=cache).logits
+            assert_close(ours(whole, **inputs).logits[:, -1:], logits)
+
+
+@pytest.mark.parametrize("kind", ["full", "causal", "masked"])
+def test_attention_is_the_same_with_many_scores(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a number of scores on it is computed in another way, which needs less memory."""
+    torch.manual_seed(0)
+    q, k, v = torch.randn(2, 4, 9, 8), torch.randn(2, 2, 9, 8), torch.randn(2, 2, 9, 8)
+    mask = torch.ones(9, 9, dtype=torch.bool).tril(2) if kind == "masked" else None
+    few = layers.attention(q, k, v, mask, causal=kind == "causal")
+    monkeypatch.setattr(layers, "MOST_SCORES", 2 * 4 * 9 * 9 - 1)
+    torch.testing.assert_close(layers.attention(q, k, v, mask, causal=kind == "causal"), few)
 
 
 def test_chunked_prefill_equals_one_pass(pair: tuple[Any, Qwen25VL]) -> None:

@@ -171,6 +171,11 @@ def test_what_there_is(url: str) -> None:
 
 # Refusals
 
+NEEDS_ITSELF = {
+    "$defs": {"a": {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}, "required": ["a"]}},
+    "$ref": "#/$defs/a",
+}
+
 
 @pytest.mark.parametrize(
     ("body", "text"),
@@ -191,6 +196,7 @@ def test_what_there_is(url: str) -> None:
         ({"guided_regex": "a", "response_format": {"type": "json_object"}}, "two ways at once"),
         ({"guided_regex": "("}, "the grammar cannot be followed"),
         ({"structured_outputs": {"json": {"type": "integer", "minimum": 9, "maximum": 2}}}, "Unsatisfiable schema"),
+        ({"structured_outputs": {"json": NEEDS_ITSELF}}, "the grammar cannot be followed to its end"),
         ({"structured_outputs": {"grammar": "start: nothing"}}, "the grammar cannot be followed"),
         ({"max_tokens": 2048}, "the model's context is 2048"),
         ({"messages": [{"role": "user", "content": "x" * 3000}]}, "the prompt has 30"),

@@ -1,6 +1,9 @@
 """Videos: which frames are taken, how large they are, when they were, and what cannot be read."""
 
+import subprocess
+import sys
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -15,18 +18,20 @@ from action_space.errors import ConfigError
 from action_space.geometry import Size
 from action_space.messages import Clip
 from vlm.images import frame_patches, preprocess
-from vlm.video import Sampling, clip_grid, frame_size, frames_to_take, read_video
+from vlm.video import Sampling, clip_grid, clip_of, frame_size, frames_to_take, read_video
 
 
-def film(path: Path, times_s: list[float], size: tuple[int, int] = (320, 240), keys: int = 12) -> Path:
-    """A video whose frames are as bright as their time: 2 grey levels a second."""
+def film(
+    path: Path, times_s: list[float], size: tuple[int, int] = (320, 240), keys: int = 12, shades: int = 118
+) -> Path:
+    """A video whose frames are as bright as their time, 2 grey levels a second, over and over again."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=30, options={"g": str(keys), "qmin": "1", "qmax": "3"})
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
         for time in times_s:
-            frame = av.VideoFrame.from_image(Image.new("RGB", size, (round(20 + 2 * time),) * 3))
+            frame = av.VideoFrame.from_image(Image.new("RGB", size, (round(20 + 2 * (time % shades)),) * 3))
             frame.pts, frame.time_base = round(time * 1000), Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
@@ -68,6 +73,81 @@ def test_frames_far_apart_are_the_right_ones(tmp_path: Path, keys: int) -> None:
     assert np.allclose(seen_at(clip), np.linspace(0, 99.8, 8), atol=1.0)
 
 
+EVERYTHING = Sampling()
+SHADES = [Image.new("RGB", (308, 364), (10 * n, 0, 0)) for n in range(20)]
+
+
+def shown_of(times_s: list[float], sampling: Sampling = EVERYTHING) -> tuple[list[int], Clip]:
+    """Which of the shades a clip shows, frame by frame."""
+    clip = clip_of([partial(SHADES.__getitem__, n) for n in range(len(times_s))], times_s, sampling)
+    return [frame.getpixel((0, 0))[0] // 10 for frame in clip.frames], clip  # type: ignore[index]
+
+
+def test_pictures_at_even_times_are_shown_once_each() -> None:
+    shown, clip = shown_of([3.0, 5.0, 7.0, 9.0])
+    assert shown == [0, 1, 2, 3]
+    assert (clip.seconds_per_frame, clip.start_s) == (2.0, 3.0)
+
+
+def test_a_picture_is_shown_until_the_next() -> None:
+    shown, clip = shown_of([0.0, 1.0, 2.0, 7.0])
+    assert shown == [0, 1, 2, 2, 2, 2, 2, 3]
+    assert clip.seconds_per_frame == 1.0
+    assert shown_of([0.0, 0.01, 0.02, 3.0])[0] == [0, 2, 2, 2, 2, 2, 2, 3], "no more than two a second"
+    assert shown_of([0.0, 1.0, 2.0, 7.0], Sampling(most=3))[0] == [0, 3]
+
+
+def test_a_part_of_the_pictures() -> None:
+    shown, clip = shown_of([0.0, 2.0, 4.0, 6.0, 8.0, 8.0], Sampling(start_s=2, end_s=6.5))
+    assert shown == [1, 1, 2, 3] and clip.start_s == 2.0
+    for times in ([], [1.0], [3.0, 3.0], [0.0, 9.0]):
+        with pytest.raises(ValueError, match="fewer than two pictures"):
+            shown_of(times, Sampling(start_s=1.0))
+
+
+@given(st.lists(st.integers(0, 3000), min_size=2, max_size=20, unique=True), st.sampled_from([0.1, 2.0, 30.0]))
+def test_each_frame_is_the_picture_of_its_moment(tenths: list[int], fps: float) -> None:
+    times = [tenth / 10 for tenth in sorted(tenths)]
+    shown, clip = shown_of(times, Sampling(fps, most=60))
+    assert len(shown) % 2 == 0 and 2 <= len(shown) <= 60
+    for number, picture in enumerate(shown):
+        moment = times[0] + number * clip.seconds_per_frame
+        assert times[picture] <= moment + 1e-4
+        assert picture + 1 == len(times) or times[picture + 1] > moment - 1e-4
+
+
+HOUR = """
+import sys
+from pathlib import Path
+from vlm.video import read_video
+
+def megabytes(key):
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status[key].split()[0]) / 1024
+
+read_video(Path(sys.argv[1]))
+Path("/proc/self/clear_refs").write_text("5")
+before = megabytes("VmRSS")
+clip = read_video(Path(sys.argv[2]))
+kept = sum(frame.width * frame.height * 4 for frame in {id(frame): frame for frame in clip.frames}.values())
+print(len(clip.frames), clip.seconds_per_frame, kept / 2**20, megabytes("VmHWM") - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads Linux's accounts of memory")
+def test_an_hour_takes_the_memory_of_its_frames(tmp_path: Path, repository: Path) -> None:
+    """768 frames, which Pillow keeps in four bytes a pixel, and little beside them: it is decoded frame by frame."""
+    short = film(tmp_path / "short.mp4", [0.0, 1.0])
+    hour = film(tmp_path / "hour.mp4", [3.0 * n for n in range(1200)], shades=8)
+    command = [sys.executable, "-c", HOUR, str(short), str(hour)]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True)
+    frames, seconds, kept, peak = map(float, done.stdout.split())
+    print(f"{kept:.0f} MB of frames, {peak:.0f} MB at the peak")
+    assert frames == 768 and seconds == pytest.approx(3600 / 768, abs=0.02)
+    assert 250 < kept < 350
+    assert peak < kept + 60
+
+
 def test_many_frames_are_small_ones() -> None:
     assert frame_size(Size(1920, 1080), 4) == Size(1008, 560)
     for frames in (4, 60, 200, 768):
@@ -104,7 +184,8 @@ def test_what_is_no_video(tmp_path: Path) -> None:
     whole = film(tmp_path / "whole.mp4", [n / 10 for n in range(100)]).read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
     film(tmp_path / "one.mp4", [0.0])
-    for name in ("text.mp4", "sound.wav", "cut.mp4", "one.mp4", "missing.mp4"):
+    film(tmp_path / "none.mkv", [])
+    for name in ("text.mp4", "sound.wav", "cut.mp4", "one.mp4", "none.mkv", "missing.mp4"):
         with pytest.raises(ConfigError, match=name.split(".")[0]) as refused:
             read_video(tmp_path / name)
         assert "\n" not in str(refused.value)

@@ -2,8 +2,8 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from PIL import Image
 from torch import Tensor
@@ -30,6 +30,19 @@ class Shown:
     tokens: int
     grid: Grid
     seconds: float | None = None
+
+
+def parts_of(shown: Shown, most_patches: int) -> Iterator[Shown]:
+    """The picture; of a video, one part after the other with so many patches at most, or with one pair of frames."""
+    visual, (pairs, rows, columns) = shown.visual, shown.grid
+    if not isinstance(visual, Clip):
+        yield shown
+        return
+    step = max(1, most_patches // (rows * columns))
+    for first in range(0, pairs, step):
+        frames = visual.frames[2 * first : 2 * (first + step)]
+        grid = min(step, pairs - first), rows, columns
+        yield replace(shown, visual=replace(visual, frames=frames), grid=grid)
 
 
 def pixel_hash(visual: Image.Image | Clip, grid: Grid) -> int:
@@ -64,8 +77,11 @@ class Conversation:
         self.cache = KVCache()
         self._tokens: list[int] = []
 
-    def begin(self, tokens: Sequence[int]) -> int:
-        """Forget all but what `tokens` begin with as well; how many tokens that are, the last one never."""
+    def begin(self, tokens: Sequence[int], room: int) -> int:
+        """Forget all but what `tokens` begin with as well; how many tokens that are, the last one never.
+
+        room: for how many tokens of a reply there shall be memory at once.
+        """
         same = 0
         for old, new in zip(self._tokens, tokens[:-1], strict=False):
             if old != new:
@@ -73,6 +89,7 @@ class Conversation:
             same += 1
         same = same if same >= WORTH_WHILE else 0
         self.cache.truncate(same)
+        self.cache.expect(len(tokens) + room)
         del self._tokens[same:]
         return same
 

@@ -25,6 +25,7 @@ class ScriptLine(BaseModel):
     prefill_s: float = Field(default=0.0, ge=0)
     decode_s: float = Field(default=0.0, ge=0)
     finished: bool = True
+    forced_tokens: int = Field(default=0, ge=0)
 
 
 _LINE: TypeAdapter[str | ScriptLine] = TypeAdapter(str | ScriptLine)
@@ -71,6 +72,7 @@ class ScriptedModel:
             prefill_s=line.prefill_s,
             decode_s=line.decode_s,
             finished=line.finished,
+            forced_tokens=line.forced_tokens,
         )
 
 

@@ -17,7 +17,7 @@ from action_space.dialects.choose import dialect_for
 from action_space.errors import ConfigError, ModelError
 from action_space.messages import Message
 from vlm.backends.base import Hear, Reply
-from vlm.backends.engine import named_dtype, pixel_limits, read_json, stop_tokens
+from vlm.backends.settings import named_dtype, pixel_limits, read_json, stop_tokens
 from vlm.chat import encode, load_tokenizer, visuals
 from vlm.images import rgb
 

@@ -132,7 +132,6 @@ def run(
     headed: Annotated[bool, typer.Option("--headed", help="Show the browser's window.")] = False,
     viewport: Annotated[str, typer.Option(metavar="WxH", help="Size of the page, default 1280x720.")] = "",
     device_scale: Annotated[float | None, typer.Option(help="Screenshot pixels per CSS pixel, default 1.")] = None,
-    app_name: Annotated[str, typer.Option("--app", metavar="NAME", help="The application to begin with.")] = "",
     display: Annotated[
         str, typer.Option(metavar="virtual[:WxH]|:N", help="A desktop of its own, or an X11 display; else your screen.")
     ] = "",
@@ -164,7 +163,6 @@ def run(
         "headed": headed,
         "viewport": read_viewport(viewport) if viewport else None,
         "device_scale": device_scale,
-        "app": app_name,
         "display": display,
         "monitor": monitor,
         "live": live,

@@ -5,7 +5,7 @@
 
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from action_space.errors import ConfigError
 from vlm.backends.base import Model
@@ -16,6 +16,20 @@ class SpokenModel(Model, Protocol):
 
     dialect: str
     constrained: bool
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """A model that reuses what it computed for earlier questions."""
+
+    def forget(self) -> None:
+        """Nothing is reused of what was asked before."""
+
+
+def forget(model: SpokenModel) -> None:
+    """Make the next answer independent of what was asked before, which in low precision it may not be."""
+    if isinstance(model, Forgetful):
+        model.forget()
 
 
 MODELS: dict[str, str] = {
@@ -30,14 +44,20 @@ BUNDLED = "bundled"
 
 def load_model(spec: str) -> SpokenModel:
     """The model that `spec` names. Raises ConfigError for a spec that names nothing, ModelError if it does not load."""
+    check_spec(spec)
+    name, colon, rest = spec.partition(":")
+    model: SpokenModel = (
+        resolve_name(MODELS[name])(rest) if colon and name in MODELS else resolve_name("vlm:load")(spec)
+    )
+    return model
+
+
+def check_spec(spec: str) -> None:
+    """Whether `load_model` knows what to load, which may then take minutes. Raises ConfigError."""
     name, colon, rest = spec.partition(":")
     if colon and name in MODELS:
         if not rest:
             raise ConfigError(f"the model {spec!r} lacks what follows the colon, as in '{name}:FILE'")
-        model: SpokenModel = resolve_name(MODELS[name])(rest)
-        return model
-    if spec != BUNDLED and not (spec and Path(spec).is_dir()):
+    elif spec != BUNDLED and not (spec and Path(spec).is_dir()):
         known = ", ".join(f"'{known}:...'" for known in MODELS)
         raise ConfigError(f"the model {spec!r} is neither 'bundled', nor a checkpoint folder, nor one of {known}")
-    loaded: SpokenModel = resolve_name("vlm:load")(spec)
-    return loaded

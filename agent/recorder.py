@@ -6,7 +6,6 @@ Order is everything: a picture is whole and on disk before the line that names i
 import hashlib
 import io
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -16,6 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from action_space.errors import ConfigError, DeviceError, RecordingError
+from agent.disk import append_line, open_locked, sync_folder, write_whole
 from agent.trajectory import (
     HEADER,
     IMAGES,
@@ -43,8 +43,8 @@ class Recorder:
         """A new run in a folder that was claimed. Raises ConfigError, RecordingError."""
         folder = folder.absolute()
         with _recording(folder):
-            lines = _open_locked(folder)
-            _write_whole(folder / HEADER, header.model_dump_json(indent=1).encode())
+            lines = open_locked(folder / STEPS)
+            write_whole(folder / HEADER, header.model_dump_json(indent=1).encode())
         return cls(Trajectory(folder, header), lines)
 
     @classmethod
@@ -57,7 +57,7 @@ class Recorder:
             raise ConfigError(f"the run in {str(folder)!r} is finished ({outcome.reason}): start a new one")
         with _recording(folder):
             (folder / IMAGES).mkdir(exist_ok=True)
-            lines = _open_locked(folder)
+            lines = open_locked(folder / STEPS)
             steps, whole_bytes, _ = read_steps(folder)
             os.ftruncate(lines, whole_bytes)
             os.lseek(lines, 0, os.SEEK_END)
@@ -74,7 +74,7 @@ class Recorder:
         path = image_path(self.trajectory.folder, digest)
         with _recording(self.trajectory.folder):
             if not path.exists():
-                _write_whole(path, data)
+                write_whole(path, data)
         return digest
 
     def load_image(self, digest: str) -> Image.Image:
@@ -83,21 +83,14 @@ class Recorder:
 
     def write(self, step: Step) -> None:
         """Append one step; it is on disk when this returns. Raises RecordingError; the earlier lines stay whole."""
-        line = step.model_dump_json().encode() + b"\n"
         with _recording(self.trajectory.folder):
-            end = os.lseek(self._lines, 0, os.SEEK_END)
-            try:
-                _write_all(self._lines, line)
-                os.fsync(self._lines)
-            except OSError:
-                os.ftruncate(self._lines, end)
-                raise
+            append_line(self._lines, step.model_dump_json().encode())
         self.trajectory = replace(self.trajectory, steps=(*self.trajectory.steps, step))
 
     def change_header(self, header: Header) -> None:
         """Replace run.json in one go. Raises RecordingError."""
         with _recording(self.trajectory.folder):
-            _write_whole(self.trajectory.folder / HEADER, header.model_dump_json(indent=1).encode())
+            write_whole(self.trajectory.folder / HEADER, header.model_dump_json(indent=1).encode())
         self.trajectory = replace(self.trajectory, header=header)
 
     def finish(self, outcome: Outcome) -> None:
@@ -122,7 +115,7 @@ def claimed(folder: Path) -> Iterator[Path]:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ConfigError(f"{str(folder)!r} exists and is not an empty folder: choose another, or --resume it")
         (folder / IMAGES).mkdir(parents=True)
-        _sync_folder(folder)
+        sync_folder(folder)
     try:
         yield folder
     finally:
@@ -140,53 +133,6 @@ def load_image(path: Path) -> Image.Image:
             return image.convert("RGB")
     except OSError as error:
         raise DeviceError(f"the recorded screenshot {path} cannot be read: {error}") from error
-
-
-def _open_locked(folder: Path) -> int:
-    lines = os.open(folder / STEPS, os.O_RDWR | os.O_CREAT, 0o644)
-    if sys.platform != "win32":
-        import fcntl
-
-        try:
-            fcntl.flock(lines, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(lines)
-            raise ConfigError(f"another process is recording in {str(folder)!r}: wait for it, or stop it") from error
-    os.lseek(lines, 0, os.SEEK_END)
-    return lines
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """The file has either its old content or all of the new, whenever the machine stops."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-        try:
-            _write_all(descriptor, data)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    """A rename is only on disk once its folder is."""
-    if sys.platform != "win32":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 @contextmanager

@@ -49,7 +49,6 @@ class Options(TypedDict, total=False):
     headed: bool
     viewport: Size
     device_scale: float
-    app: str | None
     display: str
     monitor: str
     live: bool

@@ -56,7 +56,6 @@ class Settings(_Record):
     headed: bool = False
     viewport: Size = Size(1280, 720)
     device_scale: float = Field(default=1.0, gt=0, le=4)
-    app: str | None = Field(default=None, description="the application to begin with")
     display: str = Field(default="", description="of a desktop: virtual, virtual:WxH, :N, or the person's own screen")
     monitor: str = Field(default="", description="of a desktop: a number from 1, or all")
     live: bool = Field(default=False, description="whether the person's own mouse and keyboard may be used")

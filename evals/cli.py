@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -13,10 +14,13 @@ from rich.table import Table
 from action_space.errors import ConfigError
 from action_space.geometry import Size
 from agent.cli import Spec
+from agent.interrupt import INTERRUPTED_EXIT
 from evals.benchmarks import BENCHMARKS
 from evals.online.miniwob.tasks import FIRST_EVALUATION_SEED, MAX_STEPS, SCALE, choose_tasks
 from evals.outcome import Outcome, score_predictions
+from evals.protocols import rules_of
 from evals.report import require_writable
+from evals.runner import Crew
 from evals.tables import details, notes_console, protocol_table, results_console, tell_left_out, tell_warnings
 
 if TYPE_CHECKING:
@@ -95,6 +99,15 @@ def generated_command(
     Console().print(table)
 
 
+Workers = Annotated[int, typer.Option(min=0, help="Processes that work at once; 0 is this one, without time limit.")]
+EngineName = Annotated[str, typer.Option("--engine", metavar="local|ray", help="This machine, or a Ray cluster.")]
+TimeLimit = Annotated[
+    float, typer.Option(min=1, metavar="SECONDS", help="What takes longer is killed, and counted as an error.")
+]
+Resume = Annotated[Path | None, typer.Option(metavar="DIR", help="Go on in a folder, with its own settings.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")]
+
+
 @app.command("miniwob")
 def miniwob_command(
     model: Spec = "bundled",
@@ -109,43 +122,67 @@ def miniwob_command(
     max_steps: Annotated[int, typer.Option(min=1, help="Of an episode.")] = MAX_STEPS,
     with_oracle: Annotated[bool, typer.Option("--oracle", help="Play with scripts that look at the page.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder of results and runs; by default a new one.")] = None,
-    resume: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Go on in a folder, with its own settings.")
-    ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
+    resume: Resume = None,
+    workers: Workers = 1,
+    engine: EngineName = "local",
+    time_limit: TimeLimit = 1800,
+    pictures_mb: Annotated[
+        float, typer.Option(min=0, help="For screenshots and reports of all episodes; further ones are not kept.")
+    ] = 5000,
+    json_file: JsonFile = None,
     report: Report = None,
 ) -> None:
     """MiniWoB++ pages, live and by pixels only: solved is a raw reward of 1."""
     # Plays in a browser, which scoring predictions has no use for.
+    from agent.models import check_spec
     from agent.session import default_folder
+    from evals import journal
     from evals.online.miniwob import attempts, oracle, play
+    from evals.online.miniwob import report as tables
 
     if report:
         require_writable(report)
     if resume is not None:
-        folder, plan = resume, attempts.read_plan(resume)
+        folder, plan = resume, journal.read_plan(resume, attempts.Plan)
     else:
-        chosen = choose_tasks(task_names)
-        if with_oracle and task_names in ("all", "train", "heldout"):
-            chosen = tuple(name for name in chosen if name in oracle.ORACLES)
+        if not with_oracle:
+            check_spec(model)
         plan = attempts.Plan(
             model=oracle.OracleModel.name if with_oracle else model,
-            tasks=chosen,
+            tasks=_tasks(task_names, frozenset(oracle.ORACLES) if with_oracle else None),
             episodes=episodes,
             seed=seed,
             scale=scale,
             max_steps=max_steps,
         )
         folder = out or default_folder("miniwob")
-    player = play.player_of(plan)
-    if resume is None:
-        attempts.start_results(folder, plan)
-    play.play_episodes(plan, player, folder)
+        journal.start(folder, plan)
+    crew = Crew(engine=engine, workers=workers, limit_s=time_limit)
+    whole = play.play_episodes(plan, folder, crew, pictures_mb)
+    results = attempts.read_results(folder)
     if report:
         from evals.report.live import miniwob_sheet
 
-        write_report(miniwob_sheet(plan, attempts.read_results(folder), report), report)
-    play.show(plan, folder, json_file)
+        write_report(miniwob_sheet(plan, results, report), report)
+    if results:
+        Console().print(tables.table(plan, results))
+    if json_file:
+        write_json(json_file, tables.summary(plan, results))
+    if not whole:
+        end_interrupted(folder)
+
+
+def _tasks(names: str, playable: frozenset[str] | None) -> tuple[str, ...]:
+    """The tasks that were asked for; of a whole group, those that can be played."""
+    chosen = choose_tasks(names)
+    if playable is not None and names in ("all", "train", "heldout"):
+        return tuple(name for name in chosen if name in playable)
+    return chosen
+
+
+def end_interrupted(folder: Path) -> NoReturn:
+    notes_console().print(f"interrupted: go on with --resume {folder}", markup=False)
+    raise typer.Exit(INTERRUPTED_EXIT)
 
 
 def write_json(path: Path, result: dict[str, object]) -> None:
@@ -158,34 +195,79 @@ def write_json(path: Path, result: dict[str, object]) -> None:
 
 def _command(benchmark: str) -> Callable[..., None]:
     def score(
-        data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder with the benchmark's own files.")],
+        data: Annotated[
+            Path | None, typer.Option("--data", metavar="DIR", help="Folder with the benchmark's own files.")
+        ] = None,
         predictions: Annotated[
-            Path, typer.Option("--predictions", metavar="FILE.jsonl", help="One prediction a line.")
-        ],
+            Path | None, typer.Option("--predictions", metavar="FILE.jsonl", help="Score these; one prediction a line.")
+        ] = None,
+        model: Annotated[
+            str, typer.Option("--model", metavar="SPEC", help="Ask this model, and score what it answers.")
+        ] = "",
         protocol: Annotated[
             list[str] | None, typer.Option("--protocol", metavar="NAME", help="Only this rule; may be repeated.")
         ] = None,
-        json_file: Annotated[
-            Path | None, typer.Option("--json", help="Write all results, and everything left out, to this file.")
+        limit: Annotated[
+            int | None, typer.Option(min=1, help="Ask so many questions only, drawn by chance, always the same.")
         ] = None,
+        out: Annotated[Path | None, typer.Option(help="Folder of the answers; by default a new one.")] = None,
+        resume: Resume = None,
+        workers: Workers = 1,
+        engine: EngineName = "local",
+        time_limit: TimeLimit = 600,
+        json_file: JsonFile = None,
         report: Report = None,
     ) -> None:
-        outcome = score_predictions(benchmark, data, predictions, tuple(protocol or ()))
+        protocols = tuple(protocol or ())
         if report:
-            from evals.report.sheets import outcome_sheet
+            require_writable(report)
+        if predictions is not None:
+            if data is None or model or resume:
+                raise ConfigError("--predictions are scored with --data DIR, and without --model or --resume")
+            outcome = score_predictions(benchmark, data, predictions, protocols)
+            finish_scoring(outcome, outcome.as_json(), Out(str(predictions), data, json_file, report))
+            return
+        from evals import asking, measuring
 
-            write_report(outcome_sheet(outcome, data), report)
-        if json_file:
-            write_json(json_file, outcome.as_json())
-        show_outcome(outcome)
-        if not any(comparison.model.n for comparison in outcome.comparisons):
-            raise ConfigError(f"nothing in {str(predictions)!r} could be scored: what was left out, and why, is above")
+        rules_of(benchmark, protocols)  # a wrong name is told now, not when the model has answered
+        exam, folder = measuring.begin(benchmark, measuring.Wish(data, model, limit, out, resume))
+        whole = measuring.ask_all(exam, folder, Crew(engine=engine, workers=workers, limit_s=time_limit))
+        answers = asking.read_answers(folder)
+        outcome = measuring.score(exam, answers, protocols)
+        if whole or outcome.steps:
+            numbers = measuring.as_json(exam, answers, outcome)
+            finish_scoring(outcome, numbers, Out(str(folder), Path(exam.plan.data), json_file, report))
+        if not whole:
+            end_interrupted(folder)
 
     return score
 
 
+@dataclass(frozen=True, slots=True)
+class Out:
+    """Where results go. what: is scored, for people. data: the benchmark's folder."""
+
+    what: str
+    data: Path
+    json_file: Path | None
+    report: Path | None
+
+
+def finish_scoring(outcome: Outcome, numbers: dict[str, object], out: Out) -> None:
+    """Show and write what came out. Raises ConfigError where nothing did."""
+    if out.report:
+        from evals.report.sheets import outcome_sheet
+
+        write_report(outcome_sheet(outcome, out.data), out.report)
+    if out.json_file:
+        write_json(out.json_file, numbers)
+    show_outcome(outcome)
+    if not any(comparison.model.n for comparison in outcome.comparisons):
+        raise ConfigError(f"nothing in {out.what!r} could be scored: what was left out, and why, is above")
+
+
 for _name in BENCHMARKS:
-    app.command(_name, help="Score a file of predictions.")(_command(_name))
+    app.command(_name, help="Ask a model, or score a file of predictions.")(_command(_name))
 
 
 def write_report(sheet: "Sheet", path: Path) -> None:

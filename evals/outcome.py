@@ -54,6 +54,15 @@ def _result_as_json(result: Result) -> dict[str, object]:
 def score_predictions(benchmark: str, data: Path, predictions: Path, protocols: tuple[str, ...] = ()) -> Outcome:
     """Raises ConfigError: unknown names, no data, no file."""
     rules, source = rules_of(benchmark, protocols), load_source(benchmark)
+    steps, broken = read_steps(source, data)
+    found = read_predictions(predictions, steps)
+    warnings = [*found.warnings, *_hints(source, found)]
+    comparisons = compare(rules, steps, found)
+    return Outcome(benchmark, predictions.name, len(steps), comparisons, broken, found.problems, warnings, steps, found)
+
+
+def read_steps(source: Source, data: Path) -> tuple[list[Step], list[Broken]]:
+    """All steps of a benchmark, and what could not be read. Raises ConfigError if there is none."""
     steps: list[Step] = []
     broken: list[Broken] = []
     for each in read(source, data):
@@ -63,11 +72,8 @@ def score_predictions(benchmark: str, data: Path, predictions: Path, protocols: 
             broken.append(each)
     if not steps:
         why = f": {broken[0].where}: {broken[0].why}" if broken else ""
-        raise ConfigError(f"{str(data)!r} has no step of {benchmark} that can be read{why}")
-    found = read_predictions(predictions, steps)
-    warnings = [*found.warnings, *_hints(source, found)]
-    comparisons = compare(rules, steps, found)
-    return Outcome(benchmark, predictions.name, len(steps), comparisons, broken, found.problems, warnings, steps, found)
+        raise ConfigError(f"{str(data)!r} has no step of {source.name} that can be read{why}")
+    return steps, broken
 
 
 def _hints(source: Source, found: Predictions) -> Iterator[str]:

@@ -157,7 +157,7 @@ def read_predictions(path: Path, steps: Sequence[Step]) -> Predictions:
                 raise ValueError(
                     f"the id {line.id!r:.80} was predicted on line {lines[line.id]} already: that one counts"
                 )
-            acts[line.id] = _in_units(line, by_id[line.id])
+            acts[line.id] = in_units(line, by_id[line.id])
             lines[line.id] = number
         except ValueError as error:
             problems.append(Broken(f"{path.name}:{number}", problem(error)))
@@ -175,8 +175,8 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise ConfigError(f"cannot read the predictions {str(path)!r}: {error.strerror}") from error
 
 
-def _in_units(line: Line, step: Step) -> tuple[Act, ...]:
-    """The line's actions, scaled from its `size` to the step's."""
+def in_units(line: Line, step: Step) -> tuple[Act, ...]:
+    """The line's actions, scaled from its `size` to the step's. Raises ValueError if the step has none."""
     acts = line.to_acts()
     if line.size is None:
         return acts

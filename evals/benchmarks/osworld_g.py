@@ -55,4 +55,4 @@ def _corners(values: list[float]) -> tuple[Place, ...]:
     return tuple(zip(values[::2], values[1::2], strict=True))
 
 
-SOURCE = Source("osworld-g", rows, steps, "the row's `id`", "pixels")
+SOURCE = Source("osworld-g", rows, steps, "the row's `id`", "pixels", is_grounding=True)

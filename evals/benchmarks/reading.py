@@ -39,6 +39,7 @@ class Source:
 
     rows: raises ConfigError if the folder holds no data of this format. steps: raises ValueError for a row that cannot
     be read; what is wrong with one of several steps it says itself. ids: how steps are named. units: of coordinates.
+    is_grounding: every step asks where something is, and for nothing else.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Source:
     steps: Callable[[Row, Path], Iterator[Step | Broken]]
     ids: str
     units: str
+    is_grounding: bool = False
 
 
 class Record(BaseModel):

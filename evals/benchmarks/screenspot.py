@@ -55,7 +55,7 @@ def steps(row: Row, folder: Path) -> Iterator[Step]:
         acts=(Act("click", targets=(box,)),),
         size=size,
         instruction=question.instruction,
-        image=image,
+        image=image or question.img_filename,
         groups=groups(platform=platform[0] if platform else "", type=question.data_type, source=question.data_source),
     )
 
@@ -87,5 +87,5 @@ def picture_size(path: Path) -> tuple[float, float] | None:
 IDS = "file name without .json, a hyphen, and the place in the file from 0: `screenspot_web-17`"
 UNITS = "pixels; 0 to 1 where boxes are normalised and pictures are missing"
 
-V1 = Source("screenspot", rows_v1, steps, IDS, UNITS)
-V2 = Source("screenspot-v2", rows_v2, steps, IDS.replace("web-", "web_v2-"), UNITS)
+V1 = Source("screenspot", rows_v1, steps, IDS, UNITS, is_grounding=True)
+V2 = Source("screenspot-v2", rows_v2, steps, IDS.replace("web-", "web_v2-"), UNITS, is_grounding=True)

@@ -49,4 +49,4 @@ def steps(row: Row, _folder: Path) -> Iterator[Step]:
     )
 
 
-SOURCE = Source("screenspot-pro", rows, steps, "the row's `id`", "pixels")
+SOURCE = Source("screenspot-pro", rows, steps, "the row's `id`", "pixels", is_grounding=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from action_space.actions import Action, Click, Finish, Open
+from action_space.actions import Action, Click, Finish, Open, Wait
 from action_space.dialects import load_dialect
 from action_space.errors import ConfigError, DeviceError, UnsupportedAction
 from action_space.geometry import Frame, Point, Size
@@ -219,6 +219,9 @@ def test_command_measures_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixt
         ("click-test", 1_000_000, True),
         ("focus-text-2", 1_000_000, True),
     ]
+    pictures = {picture.stat().st_ino for picture in (folder / "images").glob("*.png")}
+    assert pictures == {picture.stat().st_ino for picture in folder.glob("*/*/images/*.png")}, "each is kept once"
+    assert all(attempt.pictures and (Path(attempt.run) / "report.html").exists() for attempt in first)
     results = folder / "results.jsonl"
     lines = results.read_text().splitlines()
     failed = first[1].model_copy(update={"error": "the page failed", "solved": False})
@@ -228,6 +231,34 @@ def test_command_measures_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixt
     found = json.loads(numbers.read_text())
     assert found["groups"]["all"] | {"low": 0} == {"solved": 2, "n": 2, "errors": 0, "rate": 1.0, "low": 0, "high": 1.0}
     assert set(found["groups"]) == {"all", "train", "heldout"} and len(found["attempts"]) == 2
+
+
+def test_command_loads_no_model_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="the model 'nonsense' is neither"):
+        app(["miniwob", "--model", "nonsense", "--out", str(tmp_path / "out")], standalone_mode=False)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(240)
+def test_an_episode_that_takes_too_long_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The reply wants to wait for a minute, which is longer than the limit."""
+    dialect = load_dialect(ScriptedModel.dialect)
+    reply = dialect.render(Wait(seconds=60), model_frame(Frame(SCREEN, SCREEN), dialect))
+    (tmp_path / "script.jsonl").write_text(json.dumps(reply) + "\n")
+    command = [
+        "miniwob",
+        "--model",
+        f"scripted:{tmp_path / 'script.jsonl'}",
+        "--tasks",
+        "click-test",
+        "--episodes",
+        "1",
+    ]
+    app([*command, "--time-limit", "15", "--out", str(tmp_path / "out")], standalone_mode=False)
+    (attempt,) = read_results(tmp_path / "out")
+    assert attempt.error == "no end after 15 s: killed" and rate([attempt]).n == 0
+    assert "click-test 1000000: no end after 15 s: killed" in capsys.readouterr().err
 
 
 def test_command_refuses_a_folder_in_use(tmp_path: Path) -> None:

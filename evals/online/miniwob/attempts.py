@@ -5,18 +5,19 @@ from pathlib import Path
 from typing import Literal
 
 from playwright.sync_api import Browser
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from action_space.errors import ConfigError, DeviceError, ModelError
+from action_space.errors import DeviceError, ModelError
 from agent import session
 from agent.halt import Halt
 from agent.models import SpokenModel
-from agent.trajectory import Step, Trajectory, first_problem
+from agent.trajectory import Step, Trajectory
+from evals.journal import read_lines
 from evals.online.miniwob.tasks import FIRST_EVALUATION_SEED, HELD_OUT, MAX_STEPS, SCALE
 from evals.online.miniwob.world import Verdict, World
 
-PLAN = "eval.json"
-RESULTS = "results.jsonl"
+Episode = tuple[str, int]
+"""A task and a seed."""
 
 Player = Callable[[World], SpokenModel]
 """Gives the model that plays on a page. An oracle looks at the page behind the picture; other models do not."""
@@ -34,7 +35,7 @@ class Plan(BaseModel):
     scale: float = Field(default=SCALE, ge=1, le=4)
     max_steps: int = Field(default=MAX_STEPS, ge=1)
 
-    def episodes_of_all(self) -> Iterator[tuple[str, int]]:
+    def episodes_of_all(self) -> Iterator[Episode]:
         """Every task once before any of them comes again: a measurement that is cut short has seen them all."""
         for number in range(self.episodes):
             for task in self.tasks:
@@ -44,7 +45,8 @@ class Plan(BaseModel):
 class Attempt(BaseModel):
     """One episode. solved: raw reward 1. error: why it could not be played, "" if it was; then nothing else counts.
 
-    stopped: why the run ended. ended: whether the page had ended the episode by itself.
+    stopped: why the run ended. ended: whether the page had ended the episode by itself. run: the folder of its
+    recording. pictures: whether its screenshots and report were kept.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,12 +63,13 @@ class Attempt(BaseModel):
     steps: int = 0
     seconds: float = 0.0
     run: str = ""
+    pictures: bool = True
     error: str = ""
 
 
 def play(task: str, seed: int, player: Player, folder: Path, plan: Plan, browser: Browser | None = None) -> Attempt:
     """One episode, recorded in `folder`. Raises ModelError, ConfigError; a page that fails is in `error`."""
-    known = Attempt(task=task, seed=seed, split="heldout" if task in HELD_OUT else "train")
+    known = Attempt(task=task, seed=seed, split=split_of(task))
     try:
         with World(task, seed, scale=plan.scale, browser=browser) as world:
             known = known.model_copy(update={"utterance": world.utterance})
@@ -115,66 +118,23 @@ def _judged(known: Attempt, trajectory: Trajectory, verdict: Verdict) -> Attempt
     )
 
 
-def start_results(folder: Path, plan: Plan) -> None:
-    """Write down what is measured in a new folder. Raises ConfigError when it is in use."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"{str(folder)!r} exists and is not an empty folder: choose another, or --resume it")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / PLAN).write_text(plan.model_dump_json(indent=1) + "\n", encoding="utf-8")
-
-
-def read_plan(folder: Path) -> Plan:
-    """What is measured in `folder`. Raises ConfigError."""
-    path = folder / PLAN
-    try:
-        return Plan.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"{str(folder)!r} holds no measurement: it has no {PLAN}") from error
-    except ValidationError as error:
-        raise ConfigError(f"{path}: {first_problem(error)}") from error
-
-
 def read_results(folder: Path) -> list[Attempt]:
-    """The newest attempt at each episode; a last line that was cut short is left out. Raises ConfigError."""
-    path = folder / RESULTS
-    if not path.exists():
-        return []
-    whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")
-    found: dict[tuple[str, int], Attempt] = {}
-    for number, line in enumerate(whole.splitlines(), start=1):
-        try:
-            attempt = Attempt.model_validate_json(line)
-        except ValidationError as error:
-            raise ConfigError(f"{path}:{number}: {first_problem(error)}") from error
-        found[attempt.task, attempt.seed] = attempt
-    return list(found.values())
+    """The newest attempt at each episode, in the order of the plan's taking turns. Raises ConfigError."""
+    found = {(attempt.task, attempt.seed): attempt for attempt in read_lines(folder, Attempt)}
+    return [found[episode] for episode in sorted(found, key=lambda episode: (episode[1], episode[0]))]
 
 
-def play_all(plan: Plan, player: Player, folder: Path, browser: Browser) -> Iterator[Attempt]:
-    """Play what `folder` has no result of yet, or only an error; each is on disk before it is given.
-
-    Ends early when the person interrupts. Raises ModelError and ConfigError.
-    """
-    done = {(attempt.task, attempt.seed) for attempt in read_results(folder) if not attempt.error}
-    for task, seed in plan.episodes_of_all():
-        if (task, seed) in done:
-            continue
-        attempt = play(task, seed, player, _free(folder / task / str(seed)), plan, browser)
-        if attempt.stopped == "interrupted":
-            return
-        _append(folder / RESULTS, attempt)
-        yield attempt
+def lost(episode: Episode, why: str) -> Attempt:
+    """An episode that could not be played."""
+    task, seed = episode
+    return Attempt(task=task, seed=seed, split=split_of(task), error=why)
 
 
-def _append(path: Path, attempt: Attempt) -> None:
-    with path.open("ab+") as file:
-        file.seek(0)
-        # A line that a crash cut short is dropped, as it is when the results are read.
-        file.truncate(file.read().rfind(b"\n") + 1)
-        file.write(attempt.model_dump_json().encode() + b"\n")
+def split_of(task: str) -> Literal["train", "heldout"]:
+    return "heldout" if task in HELD_OUT else "train"
 
 
-def _free(folder: Path) -> Path:
+def free(folder: Path) -> Path:
     """The folder, or with a number behind it when an earlier try left something there."""
     number, name = 1, folder.name
     while folder.exists():

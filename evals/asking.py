@@ -1,0 +1,219 @@
+"""Ask a model the questions of a benchmark: what `agent eval BENCHMARK --model SPEC` does in its workers.
+
+A grounding question is an instruction and a picture, asked as `agent ground` asks. A step of an episode is asked
+as `agent run` asks: the task, the right answers of the steps before it as history, and its picture.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from action_space.dialects import load_dialect
+from action_space.dialects.base import Dialect, Turn
+from action_space.errors import ConfigError, DeviceError, InvalidAction
+from action_space.geometry import Frame, Size
+from agent.models import SpokenModel, forget, load_model
+from agent.pictures import open_picture
+from agent.planner import Cost, Planner, Proposal, model_frame
+from agent.trajectory import Step as RecordedStep
+from environments.base import Observation
+from evals.acts import action_of, line_of
+from evals.benchmarks.reading import Broken, Source
+from evals.benchmarks.screenspot import picture_size
+from evals.journal import read_lines
+from evals.predictions import ActLine
+from evals.protocols.values import Act, Step
+from evals.work import Do
+
+FOLDERS = ("", "images", "screenshots", "screenspot_imgs", "screenspotv2_image", "img")
+"""Where a picture is looked for, below the data's folder."""
+
+FRACTIONS = ((1.0, 1.0), (1000.0, 1000.0))
+"""Extents of coordinates that are not in pixels."""
+
+LONGEST_PLACE = 256
+"""Tokens of a reply to a grounding question."""
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+_NO_IMAGE = "0" * 64
+
+
+class Plan(BaseModel):
+    """What is measured. data: the benchmark's folder. limit: only so many of its questions, drawn by chance."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    benchmark: str
+    data: str
+    model: str
+    limit: int | None = Field(default=None, ge=1)
+
+
+class Answer(BaseModel):
+    """What came of a question.
+
+    action: as in a line of predictions, None if the reply held none. size: of the picture, which its coordinates are
+    pixels of. mistake: why there is no action. error: why the question was not answered at all, "" if it was; then
+    nothing else counts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    action: ActLine | None = None
+    size: tuple[int, int] | None = None
+    plan: str = ""
+    reply: str = ""
+    mistake: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    seconds: float = 0.0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a worker is told of a step: nothing of its right answer. size: extent of the coordinates of `past`."""
+
+    id: str
+    task: str
+    image: Path
+    is_grounding: bool
+    past: tuple[Act, ...] = ()
+    size: tuple[float, float] | None = None
+
+
+def questions(source: Source, steps: Sequence[Step], folder: Path) -> Iterator[Question | Broken]:
+    """What can be asked; a step whose picture is missing, or of another size than the data says, is broken."""
+    past: list[Act] = []
+    episode = ""
+    for step in steps:
+        past = past if step.episode and step.episode == episode else []
+        episode = step.episode
+        yield _question(source, step, folder, tuple(past))
+        past.extend(step.acts[:1])
+
+
+def _question(source: Source, step: Step, folder: Path, past: tuple[Act, ...]) -> Question | Broken:
+    where = f"{step.row} ({step.id})"
+    if not step.image:
+        return Broken(where, "the data names no picture file of this step")
+    image = find_image(folder, step.image)
+    size = picture_size(image) if image else None
+    if image is None or size is None:
+        return Broken(where, f"the picture {step.image!r} {'cannot be read' if image else 'is missing'}")
+    if step.size is not None and step.size not in FRACTIONS and step.size != size:
+        said, found = (f"{wide:g}x{high:g}" for wide, high in (step.size, size))
+        return Broken(where, f"the picture {step.image!r} is {found}, but the data says {said}")
+    return Question(step.id, step.instruction, image, source.is_grounding, past, step.size)
+
+
+def find_image(folder: Path, name: str) -> Path | None:
+    """A picture as the data names it, or by its file name in one of the usual folders; never outside of `folder`."""
+    for path in (folder / name, *(folder / below / Path(name).name for below in FOLDERS)):
+        try:
+            if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+                return path
+        except OSError:  # a name that no file can have
+            continue
+    return None
+
+
+def drawn(steps: Sequence[Step], limit: int | None) -> list[Step]:
+    """So many steps, always the same ones, in their order."""
+    if limit is None or limit >= len(steps):
+        return list(steps)
+    return [steps[place] for place in sorted(Random(0).sample(range(len(steps)), limit))]
+
+
+def read_answers(folder: Path) -> dict[str, Answer]:
+    """The newest answer to each question. Raises ConfigError."""
+    return {answer.id: answer for answer in read_lines(folder, Answer)}
+
+
+# ------------------------------------------------------------------------------------------------- in the worker
+
+
+@contextmanager
+def opened(spec: str) -> Iterator[Do]:
+    """A worker's model. Gives what answers a question. Raises ConfigError, ModelError."""
+    model = load_model(spec)
+    dialect = load_dialect(model.dialect)
+
+    def do(question: Question) -> Answer:
+        forget(model)  # so that answers do not depend on what this worker was asked before
+        return ask(model, dialect, question)
+
+    yield do
+
+
+def ask(model: SpokenModel, dialect: Dialect, question: Question) -> Answer:
+    """Raises ModelError; what is wrong with the picture is in `error`."""
+    try:
+        image = open_picture(question.image)
+        seen = Observation(image, Frame(Size(*image.size), Size(*image.size)))
+        proposal = (_ground if question.is_grounding else _propose)(model, dialect, question, seen)
+    except (ConfigError, DeviceError) as error:
+        return Answer(id=question.id, error=str(error))
+    cost = proposal.cost
+    return Answer(
+        id=question.id,
+        action=line_of(proposal.action, is_grounding=question.is_grounding),
+        size=image.size,
+        plan=proposal.plan,
+        reply=proposal.reply,
+        mistake=str(proposal.mistake) if proposal.mistake is not None else "",
+        tokens_in=cost.tokens_in,
+        tokens_out=cost.tokens_out,
+        seconds=round(cost.prefill_s + cost.decode_s, 4),
+    )
+
+
+def _ground(model: SpokenModel, dialect: Dialect, question: Question, seen: Observation) -> Proposal:
+    """Ask for the place that an instruction names. Raises DeviceError for a picture of impossible shape, ModelError."""
+    frame = model_frame(seen.frame, dialect)
+    reply = model.generate(
+        dialect.prompt(Turn(question.task, seen.image, frame), question.task),
+        min_pixels=dialect.min_pixels,
+        max_pixels=dialect.max_pixels,
+        max_new_tokens=LONGEST_PLACE,
+    )
+    proposal = Proposal(frame, reply=reply.text, cost=Cost().plus(reply))
+    try:
+        return replace(proposal, action=dialect.parse(reply.text, frame))
+    except InvalidAction as mistake:
+        return replace(proposal, mistake=mistake)
+
+
+def _propose(model: SpokenModel, dialect: Dialect, question: Question, seen: Observation) -> Proposal:
+    """Ask for the next step of a task. Raises DeviceError for a picture of impossible shape, ModelError."""
+    screen = seen.frame.screen
+    past = [_recorded(number, act, question.size, screen) for number, act in enumerate(question.past, start=1)]
+    return Planner(model, dialect).propose(question.task, past, seen, lambda _digest: seen.image)
+
+
+def _recorded(number: int, act: Act, extent: tuple[float, float] | None, screen: Size) -> RecordedStep:
+    """A right answer of the benchmark as if it were a step of a run."""
+    action = action_of(_in_pixels(act, extent, screen), screen)
+    return RecordedStep(
+        number=number,
+        started=_LONG_AGO,
+        image=_NO_IMAGE,
+        frame=Frame(screen, screen),
+        action=action,
+        effect="elsewhere",
+    )
+
+
+def _in_pixels(act: Act, extent: tuple[float, float] | None, screen: Size) -> Act:
+    place = act.point or (act.targets[0].center if act.targets else None)
+    if extent is None:
+        return replace(act, point=place)
+    across, down = screen.width / extent[0], screen.height / extent[1]
+    point, end = ((each[0] * across, each[1] * down) if each else None for each in (place, act.end))
+    return replace(act, point=point, end=end)

@@ -1,0 +1,116 @@
+"""`agent eval BENCHMARK --model SPEC`: ask a model everything a benchmark asks, and score its answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from action_space.errors import ConfigError
+from agent.models import BUNDLED, check_spec
+from agent.session import default_folder
+from evals import asking, journal, runner
+from evals.asking import Answer, Plan, Question, drawn, questions
+from evals.benchmarks import load_source
+from evals.benchmarks.reading import Broken
+from evals.outcome import Outcome, read_steps
+from evals.predictions import Line, Predictions, in_units
+from evals.protocols import rules_of
+from evals.protocols.values import Act, Step
+from evals.scoring import compare
+from evals.work import Done, Item, Work
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """What is asked. broken: rows that cannot be read, and steps whose pictures cannot be shown."""
+
+    plan: Plan
+    steps: Sequence[Step]
+    questions: Sequence[Question]
+    broken: Sequence[Broken]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the operator asked for; what is None or empty was left out."""
+
+    data: Path | None
+    model: str
+    limit: int | None
+    out: Path | None
+    resume: Path | None
+
+
+def begin(benchmark: str, wish: Wish) -> tuple[Exam, Path]:
+    """What is asked, and the folder of the answers, new or to go on in. Raises ConfigError, RecordingError."""
+    if wish.resume is None:
+        plan, folder = _new_plan(benchmark, wish), wish.out or default_folder(f"eval {benchmark}")
+        exam = prepare(plan)
+        journal.start(folder, plan)
+        return exam, folder
+    if wish.data or wish.model or wish.limit or wish.out:
+        raise ConfigError("--resume goes on with its own settings: leave out --data, --model, --limit and --out")
+    plan = journal.read_plan(wish.resume, Plan)
+    if plan.benchmark != benchmark:
+        raise ConfigError(f"{str(wish.resume)!r} measures {plan.benchmark!r}: use agent eval {plan.benchmark}")
+    return prepare(plan), wish.resume
+
+
+def _new_plan(benchmark: str, wish: Wish) -> Plan:
+    if wish.data is None:
+        raise ConfigError(f"{benchmark} needs --data DIR, the folder with its files")
+    spec = wish.model or BUNDLED
+    check_spec(spec)
+    return Plan(benchmark=benchmark, data=str(wish.data.absolute()), model=spec, limit=wish.limit)
+
+
+def prepare(plan: Plan) -> Exam:
+    """Find out what can be asked. Raises ConfigError if nothing can."""
+    source, folder = load_source(plan.benchmark), Path(plan.data)
+    steps, broken = read_steps(source, folder)
+    found = {step.id: each for step, each in zip(steps, questions(source, steps, folder), strict=True)}
+    chosen = drawn(steps, plan.limit)
+    asked = [each for step in chosen if isinstance(each := found[step.id], Question)]
+    unasked = [each for step in chosen if isinstance(each := found[step.id], Broken)]
+    if not asked:
+        raise ConfigError(f"nothing of {plan.benchmark} can be asked: {unasked[0].where}: {unasked[0].why}")
+    return Exam(plan, chosen, asked, [*broken, *unasked])
+
+
+def ask_all(exam: Exam, folder: Path, crew: runner.Crew) -> bool:
+    """Ask what `folder` has no answer to yet, or only an error. False when interrupted. Raises as `runner.run`."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"results: {folder / journal.RESULTS}", markup=False)
+    finished = {name for name, answer in asking.read_answers(folder).items() if not answer.error}
+    items = [Item(question.id, question) for question in exam.questions if question.id not in finished]
+
+    def tell(done: Done) -> runner.Told:
+        answer: Answer = Answer(id=done.item.key, error=done.error) if done.error else done.result
+        return runner.Told(answer, f"{answer.id}: {answer.error}" if answer.error else "")
+
+    return runner.run(Work("evals.asking:opened", exam.plan.model), items, crew, folder, tell)
+
+
+def score(exam: Exam, answers: dict[str, Answer], protocols: tuple[str, ...] = ()) -> Outcome:
+    """Score what was answered. A question that met with an error is left out, and named. Raises ConfigError."""
+    rules = rules_of(exam.plan.benchmark, protocols)
+    answered = [step for step in exam.steps if step.id in answers and not answers[step.id].error]
+    acts = {step.id: _acts(answers[step.id], step) for step in answered}
+    asked = {question.id for question in exam.questions}
+    errors = [Broken(name, each.error) for name, each in answers.items() if each.error and name in asked]
+    predict = Predictions(acts, errors, [])
+    comparisons = compare(rules, answered, predict)
+    name, model = exam.plan.benchmark, exam.plan.model
+    return Outcome(name, model, len(answered), comparisons, exam.broken, errors, [], answered, predict)
+
+
+def _acts(answer: Answer, step: Step) -> tuple[Act, ...]:
+    return in_units(Line(id=step.id, action=answer.action, size=answer.size if step.size else None), step)
+
+
+def as_json(exam: Exam, answers: dict[str, Answer], outcome: Outcome) -> dict[str, object]:
+    """Everything, for a file."""
+    return outcome.as_json() | {
+        "plan": exam.plan.model_dump(mode="json"),
+        "answers": [answer.model_dump(mode="json") for answer in answers.values()],
+    }

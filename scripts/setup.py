@@ -168,14 +168,23 @@ def read_project() -> dict[str, Any]:
 
 
 def missing_requirements() -> list[str]:
-    """The requirements of pyproject.toml, its extras included, that .venv does not meet."""
+    """The requirements of the program, of its tests and of their tools that .venv does not meet."""
     # pip's own copy: .venv has nothing else yet.
     from pip._vendor.packaging.requirements import Requirement
 
     project = read_project()
-    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    extras = [line for name in ("dev", "miniwob") for line in extra(project, name)]
     wanted = [*project["dependencies"], *extras, f"{project['name']}=={project['version']}"]
     return [line for line in wanted if not is_met(Requirement(line))]
+
+
+def extra(project: Mapping[str, Any], name: str) -> list[str]:
+    """What an extra asks for, with what the project's other extras that it names ask for in place of these."""
+    found: list[str] = []
+    for line in project["optional-dependencies"][name]:
+        inner = line.removeprefix(f"{project['name']}[").removesuffix("]")
+        found += [line] if inner == line else extra(project, inner)
+    return found
 
 
 def is_met(requirement: "Requirement") -> bool:

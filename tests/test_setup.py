@@ -90,7 +90,7 @@ def test_a_desktop_that_cannot_be_installed_does_not_stop_the_setup(
 
 
 def test_only_what_the_tests_need_is_asked_for(setup: ModuleType) -> None:
-    """Peers of several GB are extras that nobody gets by surprise, and their absence makes no set-up go on the network."""
+    """Peers of several GB are extras that nobody gets by surprise, and no set-up looks for them in the network."""
     lines = setup.extra(setup.read_project(), "dev")
     names = {line.split(">")[0].split("[")[0] for line in lines}
     assert {"pytest", "mypy", "fastapi", "adbutils", "pyarrow"} <= names

@@ -82,10 +82,12 @@ modifier: %json {"enum": ["ctrl", "shift", "alt", "meta"]}
     + keys()
     + strings()
 )
-_PLAN_GRAMMAR = """start: "click " quote (" button" | " field" | " checkbox")? | "type " quote | "open " quote
-  | "press " key (" " key){0,4} | "scroll " direction | "wait" | "done" | "failed"
+_PLAN_GRAMMAR = """step: "click " quote (" button" | " field" | " checkbox")? | "type " quote | "open " quote
+  | "press " key (" " key){0,4} | "scroll " direction | "wait" | "failed"
 direction: "up" | "down" | "left" | "right"
 """ + keys()
+_IN_QUOTES = re.compile(r"""\"([^"]+)\"|“([^”]+)”|«([^»]+)»|`([^`]+)`|(?<!\w)'([^']+)'(?!\w)""")
+_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _CALL = re.compile(rf"(?<![A-Za-z0-9_])({'|'.join(_FORMS)})\(")
 _ARGUMENT = re.compile(r"[\s(\[]*[\"'0-9.+-]")
 _PLAN = re.compile(r"""\s*(type|press|open|ask|wait|done|failed)(?:\s+((?:["']|[0-9]).*))?\s*""", re.DOTALL)
@@ -106,8 +108,9 @@ class Compact:
         return [Message("system", (_SYSTEM,)), Message("user", (f"Task: {turn.task}\n{done}Next?",))]
 
     def plan_grammar(self, turn: Turn) -> str:
-        """Names and texts are quoted from the task."""
-        return _PLAN_GRAMMAR + quotes(turn.task)
+        """Names and texts are quoted from the task; `done` comes when all that the task has in quotes was named."""
+        start = "start: step\n" if _unnamed(turn) else 'start: step | "done"\n'
+        return start + _PLAN_GRAMMAR + quotes(turn.task)
 
     def plan_action(self, plan: str) -> Action | None:
         """The action of `type "text"`, `press "ctrl" "a"`, `open "target"`, `ask "question"`, `wait`, `wait 2`, `done`,
@@ -154,6 +157,19 @@ class Compact:
             return self.render(step.action, step.frame or frame)
         except InvalidAction:
             return step.action.kind
+
+
+def _unnamed(turn: Turn) -> set[str]:
+    """What the task has in quotes and no plan has named yet."""
+    asked = {text for texts in _IN_QUOTES.findall(turn.task) for text in texts if text}
+    return asked - {text for step in turn.history for text in _names_in(step.plan)}
+
+
+def _names_in(plan: str) -> list[str]:
+    try:
+        return [str(json.loads(quote)) for quote in _JSON_STRING.findall(plan)]
+    except ValueError:
+        return []
 
 
 def _planned(verb: str, values: list[Value]) -> Action:

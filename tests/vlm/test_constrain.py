@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from action_space.actions import points_of
 from action_space.dialects import DIALECTS, load_dialect
-from action_space.dialects.base import Turn
+from action_space.dialects.base import PastStep, Turn
 from action_space.errors import ModelError
 from action_space.geometry import Frame, Size
 from vlm.constrain import Guides, grammar_of_regex, grammar_of_schema
@@ -83,6 +83,18 @@ def test_a_plan_quotes_the_task_word_by_word(task: str) -> None:
             ends = [r"\b" if re.match(r"\w", char) else "" for char in (text[0], text[-1])]
             assert re.search(ends[0] + re.escape(text) + ends[1], task), plan
         assert (action is None) == plan.startswith(("click", "scroll")), plan
+
+
+def test_a_plan_is_done_when_all_that_was_quoted_was_named() -> None:
+    dialect = load_dialect("compact")
+    task = """Type "Ann \\\\ Bo" into 'Name', don't worry, and press «Send»"""
+    named = ['click "Name" field', 'type "Ann \\\\\\\\ Bo"', 'click "Send" button']
+    for count in range(4):
+        past = tuple(PastStep(None, "", plan) for plan in named[:count])
+        grammar = dialect.plan_grammar(Turn(task, Image.new("RGB", (28, 28)), FRAME, past))
+        assert grammar
+        allowed = GUIDES.guide(grammar).allowed(torch.zeros(928))
+        assert bool(allowed[ord("d")] == 0) is (count == 3)
 
 
 def test_numbers_end_where_the_screen_does() -> None:

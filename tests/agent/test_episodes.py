@@ -244,7 +244,7 @@ def test_wrong_settings_leave_no_folder(tmp_path: Path, form: ModuleType, option
 
 
 def test_an_unknown_device(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="'fridge': choose one of browser"):
+    with pytest.raises(ConfigError, match="'fridge': choose one of android, browser, desktop"):
         run(TASK, model=ScriptedModel([]), env="fridge", out=tmp_path / "run")
 
 

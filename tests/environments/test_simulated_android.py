@@ -32,6 +32,11 @@ def adb(phone: SimulatedAndroid, adb_port: int) -> Adb:
 
     assert b"connected to" in run("connect", phone.serial).stdout
     wait_for("device", phone.serial, adb_port)
+    # The server may still believe in the connection of the test before, and notice a moment later that it is gone.
+    end = time.monotonic() + 60
+    while run("-s", phone.serial, "shell", "echo", "here").stdout != b"here\n":
+        assert time.monotonic() < end, devices(adb_port)
+        run("connect", phone.serial)
     return run
 
 

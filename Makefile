@@ -31,7 +31,7 @@ demo-desktop: setup
 	@$(BIN)/python -m evals.online.demo_desktop $(ARGS)
 
 test: setup
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest $(ARGS)
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -24,7 +24,7 @@ from action_space.errors import ConfigError
 from action_space.geometry import Box, Point, Size
 from action_space.keys import chord
 from agent.trajectory import StepError, StopReason
-from evals.benchmarks.reading import Broken, Record, problem
+from evals.benchmarks.reading import Broken, Record
 from evals.exchange.foreign import (
     Foreign,
     Importer,
@@ -32,8 +32,9 @@ from evals.exchange.foreign import (
     at_time,
     decode_base64,
     first_file,
-    load_document,
+    json_files,
     one_line,
+    read_each,
     read_picture,
     steps_of,
 )
@@ -113,18 +114,10 @@ class Data(Record):
 
 
 def runs(path: Path, task: str) -> Iterator[Foreign | Broken]:
-    files = sorted(path.glob("**/*.json")) if path.is_dir() else [path]
-    if not files or not all(file.is_file() for file in files):
-        raise ConfigError(f"{str(path)!r} holds no JSON: give a history of browser-use, or a folder of them")
+    files = json_files(path, "a history of browser-use, or a folder of them")
     if not task.strip():
         raise ConfigError("histories of browser-use do not say their task: give it with --task")
-    for file in files:
-        try:
-            yield _run(file, Data.model_validate(load_document(file.read_bytes())), task)
-        except OSError as error:
-            yield Broken(str(file), f"cannot be read: {error.strerror}")
-        except ValueError as error:
-            yield Broken(str(file), problem(error))
+    yield from read_each(files, lambda file, document: _run(file, Data.model_validate(document), task))
 
 
 def _run(file: Path, data: Data, task: str) -> Foreign:

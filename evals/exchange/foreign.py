@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from PIL import Image
 
 from action_space.actions import Action, points_of
-from action_space.errors import InvalidAction
+from action_space.errors import ConfigError, InvalidAction
 from action_space.geometry import Box, Frame, Point, Size
 from agent.recorder import Recorder, claimed
 from agent.session import own_version
@@ -247,6 +247,25 @@ def load_document(text: bytes) -> Any:  # noqa: ANN401 (parsed by the caller's m
         return _writable(load_json(text))
     except RecursionError as error:
         raise ValueError("no JSON: nested too deeply") from error
+
+
+def json_files(path: Path, what: str) -> list[Path]:
+    """A file, or the JSON files below a folder. what: they should be. Raises ConfigError if there are none."""
+    files = sorted(path.glob("**/*.json")) if path.is_dir() else [path]
+    if not files or not all(file.is_file() for file in files):
+        raise ConfigError(f"{str(path)!r} holds no JSON: give {what}")
+    return files
+
+
+def read_each(files: Sequence[Path], run_of: Callable[[Path, Any], Foreign]) -> Iterator[Foreign | Broken]:
+    """The run of every file; one that cannot be read, or for which `run_of` raises ValueError, is broken."""
+    for file in files:
+        try:
+            yield run_of(file, load_document(file.read_bytes()))
+        except OSError as error:
+            yield Broken(str(file), f"cannot be read: {error.strerror}")
+        except ValueError as error:
+            yield Broken(str(file), problem(error))
 
 
 def _writable(value: Any) -> Any:  # noqa: ANN401

@@ -17,19 +17,19 @@ from action_space.actions import Action
 from action_space.dialects.keyword_call import quoted, written_call
 from action_space.dialects.tool_call import build
 from action_space.dialects.ui_tars import COMPUTER
-from action_space.errors import ConfigError
 from action_space.geometry import Frame, Point, Size
 from agent.trajectory import StopReason
-from evals.benchmarks.reading import Broken, Record, problem
+from evals.benchmarks.reading import Broken, Record
 from evals.exchange.foreign import (
     Foreign,
     Importer,
     Taken,
     at_time,
     decode_base64,
-    load_document,
+    json_files,
     pixel,
     pointer_after,
+    read_each,
     steps_of,
 )
 
@@ -73,18 +73,8 @@ class Data(Record):
 
 
 def runs(path: Path, task: str) -> Iterator[Foreign | Broken]:
-    files = sorted(path.glob("**/*.json")) if path.is_dir() else [path]
-    if not files or not all(file.is_file() for file in files):
-        raise ConfigError(
-            f"{str(path)!r} holds no JSON: give a file of UI-TARS-desktop's GUIAgentData, or their folder"
-        )
-    for file in files:
-        try:
-            yield _run(file, Data.model_validate(load_document(file.read_bytes())), task)
-        except OSError as error:
-            yield Broken(str(file), f"cannot be read: {error.strerror}")
-        except ValueError as error:
-            yield Broken(str(file), problem(error))
+    files = json_files(path, "a file of UI-TARS-desktop's GUIAgentData, or their folder")
+    yield from read_each(files, lambda file, document: _run(file, Data.model_validate(document), task))
 
 
 def _run(file: Path, data: Data, task: str) -> Foreign:

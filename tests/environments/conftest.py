@@ -14,7 +14,7 @@ from action_space.geometry import Size
 from environments.adb_server import own_server
 from environments.android import AndroidEnvironment
 from environments.browser import BrowserEnvironment
-from environments.chromium import borrow_playwright, launch_chromium, return_playwright
+from environments.chromium import own_browser
 from environments.desktop_virtual import VirtualDisplay
 from environments.simulated_android.device import SimulatedAndroid, simulated_android
 from tests.desktop_for_tests import Listener, own_display
@@ -25,11 +25,8 @@ MakeBrowser = Callable[..., BrowserEnvironment]
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    # Not for the whole session: a thread has one Playwright, and other folders start their own.
-    browser = launch_chromium(borrow_playwright())
-    yield browser
-    browser.close()
-    return_playwright()
+    with own_browser() as browser:
+        yield browser
 
 
 @pytest.fixture

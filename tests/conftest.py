@@ -1,4 +1,4 @@
-"""Settings of every test: nothing is fetched from a hub, property tests have no deadline, and nothing hangs for ever."""
+"""Settings of every test: nothing is fetched from a hub, property tests have no deadline, nothing hangs for ever."""
 
 import faulthandler
 import os
@@ -13,6 +13,9 @@ from hypothesis import settings
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers side by side: threads of torch that wait for each other would take the other worker's processor.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("suite", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("suite")
@@ -39,7 +42,9 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
 
 def pytest_unconfigure() -> None:
     """A thread that a test has left behind must not keep the finished run from ending: say where it is, and end."""
-    faulthandler.dump_traceback_later(ENDING_S, exit=True)
+    # A worker of xdist waits for the others, and is ended by the main process.
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        faulthandler.dump_traceback_later(ENDING_S, exit=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,13 @@
 """The adb server: finding the program, starting a server, and one of our own for tests and demos."""
 
 import os
-import random
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from random import randrange
 from typing import Any
 
 from action_space.errors import ConfigError, DeviceError
@@ -100,6 +100,6 @@ def answers(port: int) -> bool:
 def free_port() -> int:
     """A port below those that systems give to whoever asks for any, so that it is still free when it is used."""
     while True:
-        port = random.randrange(20_000, 32_000)
+        port = randrange(20_000, 32_000)
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port

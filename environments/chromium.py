@@ -101,6 +101,10 @@ _shared = _Shared()
 
 def borrow_playwright() -> Playwright:
     """This thread's Playwright, started if need be. Give it back with `return_playwright`. Raises ConfigError."""
+    if _shared.playwright is not None and not _is_alive(_shared.playwright):
+        # A watchdog has ended its driver, and with it every browser that others still hold.
+        _shared.playwright.stop()
+        _shared.playwright = None
     if _shared.playwright is None:
         try:
             _shared.playwright = sync_playwright().start()
@@ -111,6 +115,14 @@ def borrow_playwright() -> Playwright:
             ) from error
     _shared.users += 1
     return _shared.playwright
+
+
+def _is_alive(playwright: Playwright) -> bool:
+    try:
+        playwright.request.new_context().dispose()
+    except PlaywrightError:
+        return False
+    return True
 
 
 def return_playwright() -> None:

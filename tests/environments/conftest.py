@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -24,9 +25,22 @@ MakeBrowser = Callable[..., BrowserEnvironment]
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with own_browser() as browser:
-        yield browser
+def running_browser() -> Iterator[Callable[[], Browser]]:
+    """Gives the module's browser, and another one when a test has stopped it."""
+    with ExitStack() as stack:
+        started: list[Browser] = []
+
+        def running() -> Browser:
+            if not started or not started[-1].is_connected():
+                started.append(stack.enter_context(own_browser()))
+            return started[-1]
+
+        yield running
+
+
+@pytest.fixture
+def chromium(running_browser: Callable[[], Browser]) -> Browser:
+    return running_browser()
 
 
 @pytest.fixture

@@ -226,6 +226,20 @@ second.close()
     assert result.stdout.splitlines() == ["1 2", "stopping", "2"], result.stderr
 
 
+def test_a_driver_that_has_died_is_replaced() -> None:
+    result = alone(f"""
+from environments.browser_watchdog import _drivers
+first = BrowserEnvironment({page("<p>hello")!r})
+for driver in _drivers():
+    os.kill(driver, signal.SIGKILL)
+second = BrowserEnvironment({page("<title>again</title>")!r})
+first.close()
+print(second.observe().details['title'])
+second.close()
+""")
+    assert result.stdout == "again\n", result.stderr
+
+
 def test_typing_goes_on_after_a_failure(make_browser: MakeBrowser) -> None:
     environment = make_browser("<input id=a autofocus style='width:200px;height:30px'>")
     with pytest.raises(InvalidAction):

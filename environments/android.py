@@ -97,6 +97,11 @@ class AndroidEnvironment:
         """Which device this is."""
         return self._link.serial
 
+    @property
+    def link(self) -> Link:
+        """The way to the device, for measurements that need more of it than actions."""
+        return self._link
+
     def observe(self) -> Observation:
         self._require_open()
         for _ in range(_LOOKS):

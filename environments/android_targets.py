@@ -66,7 +66,7 @@ class AndroidTargets:
             raise DeviceError(f"{link.serial!r} has no browser to draw the targets with: {error}") from error
         if not self._page.comes(_OPENS_S):
             raise DeviceError(
-                f"the browser of {link.serial!r} does not show the targets: open it once by hand and answer its questions"
+                f"the browser of {link.serial!r} shows no targets: open it once by hand and answer its questions"
             )
         return self._page.targets
 
@@ -91,9 +91,7 @@ class _Page:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.port: int = self._server.server_port
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
 
     def comes(self, within_s: float) -> bool:

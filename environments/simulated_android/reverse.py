@@ -30,13 +30,15 @@ class Reverse:
                 case "killforward-all":
                     text = self.forget_all()
                 case "list-forward":
-                    text = "".join(f"host tcp:{port} {target}\n" for port, (_, target) in self._ports.items())
+                    # The only answer without a word in front of it.
+                    stream.write(_block("".join(f"host tcp:{at} {to}\n" for at, (_, to) in self._ports.items())))
+                    return
                 case _:
                     raise ValueError(f"unknown order {what!r}")
         except (ValueError, TypeError, KeyError, OSError) as error:
             stream.write(b"FAIL" + _block(str(error)))
         else:
-            stream.write(b"OKAY" + (_block(text) if text or what == "list-forward" else b""))
+            stream.write(b"OKAY" + (_block(text) if text else b""))
 
     def forget_all(self) -> str:
         """The host is gone, or wants no port any more."""

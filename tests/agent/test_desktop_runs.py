@@ -80,6 +80,30 @@ def test_where_nobody_can_be_asked_the_run_ends_and_can_go_on(
     assert agent.resume(tmp_path / "run", env=desktop, model=model).reason == "success"
 
 
+def test_a_desktop_that_is_gone_ends_the_run_and_resume_goes_on_with_another(
+    say: Callable[..., str], tmp_path: Path
+) -> None:
+    click, finish = say(Click(point=Point(20, 20)), SIZE), say(Finish(status="success"), SIZE)
+    folder = tmp_path / "run"
+    with own_display(tmp_path / "home", SIZE) as display, DesktopEnvironment(display.name) as desktop:
+        broken = agent.run(
+            "click",
+            env=desktop,
+            model=ScriptedModel([click] * 3),
+            out=folder,
+            confirm="none",
+            watch=lambda _: display.close(),
+        )
+    assert broken.reason == "device" and broken.outcome is not None
+    assert broken.outcome.text.endswith("go on with --resume") and "\n" not in broken.outcome.text
+    assert len(read_trajectory(folder).steps) == len(broken.steps) >= 1, "nothing that was recorded is lost"
+    with own_display(tmp_path / "home", SIZE) as display, DesktopEnvironment(display.name) as desktop:
+        listener = Listener(display.name)
+        whole = agent.resume(folder, env=desktop, model=ScriptedModel([click, finish]))
+        assert [(event.x, event.y) for event in listener.events("press")] == [(20, 20)]
+    assert whole.reason == "success" and whole.steps[: len(broken.steps)] == broken.steps
+
+
 def test_the_command_line_on_a_virtual_display(
     agent_command: Callable[..., "subprocess.CompletedProcess[str]"], say: Callable[..., str], tmp_path: Path
 ) -> None:

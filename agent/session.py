@@ -162,6 +162,7 @@ def _open(settings: Settings, model: str | SpokenModel, env: str | Environment, 
         loaded = load_model(model) if isinstance(model, str) else model
         dialect = load_dialect(settings.dialect or loaded.dialect)
         device = open_environment(settings) if isinstance(env, str) else env
+    stop.let_go = device.release
     try:
         yield _Parts(loaded, dialect, device)
     finally:

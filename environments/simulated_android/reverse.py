@@ -35,7 +35,7 @@ class Reverse:
                     return
                 case _:
                     raise ValueError(f"unknown order {what!r}")
-        except (ValueError, TypeError, KeyError, OSError) as error:
+        except (ValueError, TypeError, OSError) as error:
             stream.write(b"FAIL" + _block(str(error)))
         else:
             stream.write(b"OKAY" + (_block(text) if text else b""))
@@ -58,6 +58,8 @@ class Reverse:
         return str(port) if wanted == 0 else ""
 
     def _forget(self, port: int) -> str:
+        if port not in self._ports:
+            raise ValueError(f"listener 'tcp:{port}' not found")
         listener, _ = self._ports.pop(port)
         with suppress(OSError):
             # On Linux a plain close does not wake the thread that accepts.
@@ -80,14 +82,16 @@ def _block(text: str) -> bytes:
 
 
 def _accept(listener: socket.socket, stream: Stream, host: str) -> None:
-    while True:
-        try:
-            client, _ = listener.accept()
-            there = stream.dial(host)
-        except (OSError, Gone):
-            return
-        for carry in (_to_host, _from_host):
-            threading.Thread(target=carry, args=(client, there), name="reverse", daemon=True).start()
+    """Until the listener is closed, or the host that asked for it is gone."""
+    with listener:
+        while True:
+            try:
+                client, _ = listener.accept()
+                there = stream.dial(host)
+            except (OSError, Gone):
+                return
+            for carry in (_to_host, _from_host):
+                threading.Thread(target=carry, args=(client, there), name="reverse", daemon=True).start()
 
 
 def _to_host(client: socket.socket, there: Stream) -> None:

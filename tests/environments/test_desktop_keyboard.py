@@ -145,7 +145,7 @@ def test_typed_text_is_exact(editor: Editor, text: str) -> None:
 
 @in_an_editor
 @needs("setxkbmap")
-@pytest.mark.parametrize("layout", ["de", "fr", "us,ru"])
+@pytest.mark.parametrize("layout", ["de", "fr", "us,ru", "il", "gr"])
 def test_on_other_layouts(editor: Editor, display: VirtualDisplay, layout: str) -> None:
     command = ["setxkbmap", "-layout"]
     subprocess.run([*command, layout], env=display.variables, check=True)
@@ -153,6 +153,21 @@ def test_on_other_layouts(editor: Editor, display: VirtualDisplay, layout: str) 
         assert editor.type(WORLD) == WORLD
     finally:
         subprocess.run([*command, "us"], env=display.variables, check=True)
+
+
+@in_an_editor
+@needs("setxkbmap")
+def test_on_the_second_of_two_layouts(desktop: DesktopEnvironment, editor: Editor, display: VirtualDisplay) -> None:
+    """The person has switched to Russian: the same keys give other letters now."""
+    command = ["setxkbmap", "-layout"]
+    switch = [*command, "us,ru", "-option", "grp:caps_toggle"]
+    subprocess.run(switch, env=display.variables, check=True)
+    try:
+        desktop.execute(Press(keys=("caps_lock",)))
+        assert desktop.system.keyboard._group() == 1  # type: ignore[attr-defined]
+        assert editor.type(WORLD) == WORLD
+    finally:
+        subprocess.run([*command, "us", "-option", ""], env=display.variables, check=True)
 
 
 @in_an_editor

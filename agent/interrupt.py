@@ -1,8 +1,8 @@
 """Ctrl-C: the first asks the run to stop, the second ends the process.
 
 Breaking into the driver in the middle of a click would leave the mouse button down and the driver unusable. So a signal
-waits for the device, but breaks into everything else: the model's thinking, a question to the person. The second gives the
-device a moment to let go of what it holds: a button that stays down after a drag would be the person's.
+waits for the device, but breaks into everything else: the model's thinking, a question to the person. The second gives
+the device a moment to let go of what it holds: a button that stays down after a drag would be the person's.
 """
 
 import os
@@ -19,8 +19,8 @@ _LET_GO_S = 1.0
 class StopRequest:
     """Whether the person wants the run to end. As a context it listens to SIGINT and SIGTERM.
 
-    notice: called when a signal came that has to wait for the device. let_go: called, in a thread of its own, before the
-    second signal ends the process; set by whoever opens the device.
+    notice: called when a signal came that has to wait for the device. let_go: called, in a thread of its own, before
+    the second signal ends the process; set by whoever opens the device.
     """
 
     def __init__(self, notice: Callable[[], None] | None = None) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import mss
 from mss.exception import ScreenShotError
 
-from action_space.errors import DeviceError, UnsupportedAction
+from action_space.errors import UnsupportedAction
 from action_space.geometry import Box
 from environments.desktop_entries import not_installed
+from environments.desktop_eyes import unreadable
 from environments.desktop_keys import NAMES, PyautoguiKeyboard, utf16_units
 from environments.desktop_mouse import PyautoguiMouse, import_pyautogui
 from environments.desktop_system import Window
@@ -77,7 +78,7 @@ class WindowsSystem:
             with self.screens():
                 self._driver = driver or import_pyautogui()
         except ScreenShotError as error:
-            raise DeviceError(f"the screen cannot be read: {error}") from error
+            raise unreadable(error) from error
         self._user32 = user32 or ctypes.windll.user32  # type: ignore[attr-defined,unused-ignore]  # only there
         self.mouse = WindowsMouse(self._driver, self._user32)
         self.keyboard = PyautoguiKeyboard(self._driver, self._insert, NAMES)

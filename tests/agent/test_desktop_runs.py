@@ -111,23 +111,13 @@ def test_two_ctrl_c_in_the_middle_of_a_drag_leave_no_button_down(say: Callable[.
     drag = Drag(start=Point(20, 20), end=Point(600, 400), seconds=30)
     script.write_text(json.dumps(say(drag, SIZE)) + "\n")
     with own_display(tmp_path / "home", SIZE) as display, DesktopEnvironment(display.name) as watcher:
-        command = [
-            sys.executable,
-            "-m",
-            "agent.cli",
-            "run",
-            "--env",
-            "desktop",
-            "--display",
-            display.name,
-            "--task",
-            "x",
-        ]
-        options = ["--model", f"scripted:{script}", "--out", str(tmp_path / "run"), "--confirm", "none"]
-        with subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        command = [sys.executable, "-m", "agent.cli", "run", "--env", "desktop", "--display", display.name]
+        command += ["--task", "x", "--model", f"scripted:{script}", "--out", str(tmp_path / "run"), "--confirm", "none"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
             until(watcher.system.is_in_use)
             process.send_signal(signal.SIGINT)
-            until(watcher.system.is_in_use)
+            assert process.stderr is not None
+            assert any("Ctrl-C again ends it at once" in line for line in process.stderr)
             process.send_signal(signal.SIGINT)
             assert process.wait(timeout=60) == 130
         assert not watcher.system.is_in_use()

@@ -138,7 +138,7 @@ def test_windows_knows_each_monitors_scaling_before_pyautogui_says_otherwise(
 
     monkeypatch.setattr("environments.desktop_windows.mss.MSS", locked)
     with pytest.raises(
-        DeviceError, match=r"the screen cannot be read: BitBlt: Access is denied; unlock the screen, and"
+        DeviceError, match=r"the screen cannot be read \(BitBlt: Access is denied; unlock the screen, and .*--resume"
     ):
         WindowsSystem(None, FakeUser32())
 

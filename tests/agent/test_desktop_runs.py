@@ -85,7 +85,7 @@ def test_where_nobody_can_be_asked_the_run_ends_and_can_go_on(
 def test_a_desktop_that_is_gone_ends_the_run_and_resume_goes_on_with_another(
     say: Callable[..., str], tmp_path: Path
 ) -> None:
-    click, finish = say(Click(point=Point(20, 20)), SIZE), say(Finish(status="success"), SIZE)
+    click, other = (say(Click(point=Point(at, at)), SIZE) for at in (20, 30))
     folder = tmp_path / "run"
     with own_display(tmp_path / "home", SIZE) as display, DesktopEnvironment(display.name) as desktop:
         broken = agent.run(
@@ -101,8 +101,8 @@ def test_a_desktop_that_is_gone_ends_the_run_and_resume_goes_on_with_another(
     assert len(read_trajectory(folder).steps) == len(broken.steps) >= 1, "nothing that was recorded is lost"
     with own_display(tmp_path / "home", SIZE) as display, DesktopEnvironment(display.name) as desktop:
         listener = Listener(display.name)
-        whole = agent.resume(folder, env=desktop, model=ScriptedModel([click, finish]))
-        assert [(event.x, event.y) for event in listener.events("press")] == [(20, 20)]
+        whole = agent.resume(folder, env=desktop, model=ScriptedModel([other, say(Finish(status="success"), SIZE)]))
+        assert [(event.x, event.y) for event in listener.events("press")] == [(30, 30)]
     assert whole.reason == "success" and whole.steps[: len(broken.steps)] == broken.steps
 
 

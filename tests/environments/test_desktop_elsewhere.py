@@ -1,6 +1,5 @@
 """Windows and macOS, which this project was never run on, against fakes of their libraries."""
 
-import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mss.exception import ScreenShotError
 
-from action_space.actions import Click, Direction, Drag, Press, Scroll, Type
+from action_space.actions import Click, Direction, Drag, Press, Scroll
 from action_space.errors import ConfigError, DeviceError, InvalidAction, UnsupportedAction
 from action_space.geometry import Box, Frame, Point, Size
 from environments.desktop_guard import NoGuard
 from environments.desktop_hands import Hands
 from environments.desktop_macos import MacSystem, pieces
-from environments.desktop_windows import WindowsSystem, _Input
+from environments.desktop_windows import WindowsSystem
 
 
 class FakePyautogui:
@@ -30,9 +29,8 @@ class FakePyautogui:
     def __init__(self, *titles: str) -> None:
         self.done: list[tuple[Any, ...]] = []
         self.titles = titles
-        self.platformModule = SimpleNamespace(
-            keyboardMapping={key: 10 + at for at, key in enumerate(sorted(self.known))}
-        )
+        codes = {key: 10 + at for at, key in enumerate(sorted(self.known))}
+        self.platformModule = SimpleNamespace(keyboardMapping=codes)
 
     def isShiftCharacter(self, key: str) -> bool:  # noqa: N802
         return key == "?"
@@ -304,6 +302,7 @@ def test_a_chord_on_a_mac_carries_its_modifiers() -> None:
 def test_a_mac_says_which_window_is_in_front_and_who_uses_it() -> None:
     quartz = FakeQuartz()
     system = MacSystem(FakePyautogui(), quartz)
+    assert not mss.darwin.IMAGE_OPTIONS & mss.darwin.kCGWindowImageNominalResolution, "pictures have every pixel"
     window = system.active_window()
     assert window is not None and (window.app, window.box) == ("TextEdit", Box(10, 38, 510, 338))
     assert not system.is_in_use()
@@ -338,24 +337,15 @@ def test_a_mac_opens_names_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert (tmp_path / "asked").read_text() == "-a Notes\n-a Nots\n"
 
 
-def test_a_mac_looks_at_every_pixel() -> None:
-    MacSystem(FakePyautogui(), FakeQuartz())
-    assert not mss.darwin.IMAGE_OPTIONS & mss.darwin.kCGWindowImageNominalResolution
-
-
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_pieces_put_together_are_the_text(text: str) -> None:
     parts = list(pieces(text, 20))
     assert "".join(parts) == text and all(0 < len(part.encode("utf-16-le")) <= 40 for part in parts)
 
 
-def test_the_structure_of_windows_has_its_size() -> None:
-    assert ctypes.sizeof(_Input) == 40
-
-
 def test_typing_is_checked_before_it_begins() -> None:
     driver = FakePyautogui()
     hands = hands_of(MacSystem(driver, FakeQuartz()))
     with pytest.raises(InvalidAction, match=r"'\\x00' cannot be typed"):
-        hands.type_text(Type(text="abc\0").text)
+        hands.type_text("abc\0")
     assert driver.done == []

@@ -147,6 +147,7 @@ def refused_by(
     return run_it
 
 
+@pytest.mark.timeout(300)
 def test_what_cannot_begin_is_one_line(phone: SimulatedAndroid, refused_by: Callable[..., tuple[int, str]]) -> None:
     with own_server() as port, simulated_android(auth="refuse") as other:
         code, line = refused_by("--device", phone.serial, "--app", "Photos", port=port)

@@ -344,8 +344,7 @@ def test_pieces_put_together_are_the_text(text: str) -> None:
 
 
 def test_typing_is_checked_before_it_begins() -> None:
-    driver = FakePyautogui()
-    hands = hands_of(MacSystem(driver, FakeQuartz()))
+    quartz = FakeQuartz()
     with pytest.raises(InvalidAction, match=r"'\\x00' cannot be typed"):
-        hands.type_text("abc\0")
-    assert driver.done == []
+        hands_of(MacSystem(FakePyautogui(), quartz)).type_text("abc\0")
+    assert quartz.posted == []

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from action_space.errors import ClickwrightError
+from action_space.errors import ClickwrightError, ConfigError
 from agent.cli import Json, read_viewport
 from agent.results import results_only
 from agent.session import Options, settings_of
@@ -32,7 +32,8 @@ def doctor(
     coords: Annotated[
         bool, typer.Option("--coords", help="Draw targets, click them, print the error in pixels.")
     ] = False,
-    env: Annotated[str, typer.Option(help="With --coords: which device, default browser.")] = "browser",
+    env: Annotated[str, typer.Option(help="With --coords: browser (default), desktop or android.")] = "",
+    device: Annotated[str, typer.Option(metavar="SERIAL", help="Which Android device.")] = "",
     viewport: Annotated[str, typer.Option(metavar="WxH", help="Size of the browser's page, default 1280x720.")] = "",
     device_scale: Annotated[float | None, typer.Option(help="Screenshot pixels per CSS pixel, default 1.")] = None,
     display: Annotated[str, typer.Option(metavar="virtual[:WxH]|:N", help="Which desktop; else your screen.")] = "",
@@ -41,13 +42,15 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Say what works on this machine, and with --coords whether clicks land where they should."""
-    options: Options = {"display": display, "monitor": monitor, "live": live}
+    options: Options = {"device": device, "display": display, "monitor": monitor, "live": live}
     if viewport:
         options["viewport"] = read_viewport(viewport)
     if device_scale is not None:
         options["device_scale"] = device_scale
+    if not coords and (env or any(options.values())):
+        raise ConfigError("which device it is only matters for clicks: add --coords")
     with results_only(as_json) as give:
-        findings = list(_coordinates(env, options) if coords else _examine())
+        findings = list(_coordinates(env or "browser", options) if coords else _examine())
         code = 1 if any(finding.ok is False for finding in findings) else 0
         if as_json:
             give({"findings": [asdict(finding) for finding in findings], "exit_code": code})

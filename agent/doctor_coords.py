@@ -38,8 +38,13 @@ class Landing:
 def measure_clicks(settings: Settings) -> list[Landing]:
     """Click nine targets on the device of the settings. Raises ConfigError, DeviceError."""
     with closing(open_environment(settings)) as environment, closing(targets_on(settings.env, environment)) as targets:
-        drawn = targets.draw()
-        return [_measure(environment, targets, target, name) for target, name in zip(drawn, _NAMES, strict=True)]
+        return measure_drawn(environment, targets)
+
+
+def measure_drawn(environment: Environment, targets: Targets) -> list[Landing]:
+    """Draw the nine targets and click them. Raises DeviceError."""
+    drawn = targets.draw()
+    return [_measure(environment, targets, target, name) for target, name in zip(drawn, _NAMES, strict=True)]
 
 
 def _measure(environment: Environment, targets: Targets, target: Target, name: str) -> Landing:

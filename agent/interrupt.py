@@ -1,27 +1,31 @@
 """Ctrl-C: the first asks the run to stop, the second ends the process.
 
 Breaking into the driver in the middle of a click would leave the mouse button down and the driver unusable. So a signal
-waits for the device, but breaks into everything else: the model's thinking, a question to the person.
+waits for the device, but breaks into everything else: the model's thinking, a question to the person. The second gives
+the device a moment to let go of what it holds: a button that stays down after a drag would be the person's.
 """
 
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 
 INTERRUPTED_EXIT = 130
+_LET_GO_S = 1.0
 
 
 class StopRequest:
     """Whether the person wants the run to end. As a context it listens to SIGINT and SIGTERM.
 
-    notice: called when a signal came that has to wait for the device.
+    notice: called when a signal came that has to wait for the device. let_go: called, in a thread of its own, before
+    the second signal ends the process; set by whoever opens the device.
     """
 
     def __init__(self, notice: Callable[[], None] | None = None) -> None:
         self.requested = False
+        self.let_go: Callable[[], None] | None = None
         self._notice = notice
         self._breakable = False
         self._previous: dict[int, object] = {}
@@ -62,10 +66,24 @@ class StopRequest:
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         if self.requested:
-            # Everything recorded is on disk already, and the driver may be what hangs: no clean-up.
+            # Everything recorded is on disk already, and the driver may be what hangs: no other clean-up.
+            if self.let_go is not None:
+                _try_for(self.let_go, _LET_GO_S)
             os._exit(INTERRUPTED_EXIT)
         self.requested = True
         if self._breakable:
             raise KeyboardInterrupt
         if self._notice is not None:
             self._notice()
+
+
+def _try_for(work: Callable[[], None], seconds: float) -> None:
+    """Do it as far as it gets: a driver may refuse another thread, or never answer."""
+
+    def attempt() -> None:
+        with suppress(Exception):
+            work()
+
+    thread = threading.Thread(target=attempt, daemon=True)
+    thread.start()
+    thread.join(seconds)

@@ -16,7 +16,7 @@ from action_space.dialects import load_dialect
 from action_space.dialects.base import Dialect
 from action_space.errors import ConfigError
 from action_space.geometry import Size
-from agent.devices import check_environment, open_environment
+from agent.devices import check_environment, check_options, open_environment
 from agent.interrupt import StopRequest
 from agent.loop import Episode
 from agent.loop import run as run_episode
@@ -78,6 +78,7 @@ def run(
     """
     if not task.strip():
         raise ConfigError(f"the task is empty ({task!r}): say in words what shall be done")
+    check_options(_name_of(env), options)
     settings = _settings(Settings(), model, env, options)
     with (
         stop or StopRequest() as stop,
@@ -103,6 +104,7 @@ def resume(
     with closing(Recorder.resume(Path(folder))) as recorder, stop or StopRequest() as stop:
         before = recorder.trajectory
         model, env = model or before.header.settings.model, env or before.header.settings.env
+        check_options(_name_of(env), options)
         settings = _settings(before.header.settings, model, env, options)
         with _open(_where_it_was(settings, before, options), model, env, stop) as parts:
             recorder.change_header(
@@ -114,7 +116,16 @@ def resume(
 def settings_of(env: str, options: Options) -> Settings:
     """The settings of a run on this kind of device. Raises ConfigError."""
     check_environment(env)
+    check_options(env, options)
     return _settings(Settings(), Settings().model, env, options)
+
+
+def _name_of(env: str | Environment) -> str | None:
+    """Of an environment that is still to be opened. Raises ConfigError if there is none of this name."""
+    if isinstance(env, str):
+        check_environment(env)
+        return env
+    return None
 
 
 def default_folder(task: str) -> Path:
@@ -144,8 +155,6 @@ class _Parts:
 def _open(settings: Settings, model: str | SpokenModel, env: str | Environment, stop: StopRequest) -> Iterator[_Parts]:
     """Load the model and start the device, unless they were given; a device that was started is closed again."""
     # What the operator got wrong is said before the model is loaded, which may take minutes.
-    if isinstance(env, str):
-        check_environment(env)
     if settings.dialect is not None:
         load_dialect(settings.dialect)
     Policy(settings.confirm, settings.allow_hosts)
@@ -153,6 +162,7 @@ def _open(settings: Settings, model: str | SpokenModel, env: str | Environment, 
         loaded = load_model(model) if isinstance(model, str) else model
         dialect = load_dialect(settings.dialect or loaded.dialect)
         device = open_environment(settings) if isinstance(env, str) else env
+    stop.let_go = device.release
     try:
         yield _Parts(loaded, dialect, device)
     finally:

@@ -1,6 +1,7 @@
 """The adb server: finding the program, starting a server, and one of our own for tests and demos."""
 
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -14,6 +15,7 @@ from action_space.errors import ConfigError, DeviceError
 
 _START_S = 20.0
 _NULL = subprocess.DEVNULL
+_INSTALL = "install Android's platform tools, or adbutils' wheel"
 
 
 def server_port() -> int:
@@ -27,9 +29,12 @@ def server_port() -> int:
 def adb_program() -> str:
     """The adb of ADBUTILS_ADB_PATH, of the PATH, or of the adbutils package. Raises ConfigError when there is none."""
     try:
-        return str(adbutils().adb_path())
+        program = str(adbutils().adb_path())
     except (adbutils().AdbError, OSError) as error:
-        raise ConfigError(f"no adb was found ({error}): install Android's platform tools, or adbutils' wheel") from None
+        raise ConfigError(f"no adb was found ({error}): {_INSTALL}") from None
+    if shutil.which(program) is None:
+        raise ConfigError(f"no adb was found ({program!r} of ADBUTILS_ADB_PATH cannot be run): {_INSTALL}")
+    return program
 
 
 def adbutils() -> Any:  # noqa: ANN401 (it has no types)

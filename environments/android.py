@@ -61,7 +61,8 @@ class AndroidEnvironment:
     """One device; see `Environment` for the contract. Points are pixels of the screenshot, which is the screen as held.
 
     serial: as `adb devices` says, or HOST:PORT to connect to; None takes ANDROID_SERIAL or the only device. app: label
-    or package to open at the start. adb_port: of the adb server; None takes ANDROID_ADB_SERVER_PORT or 5037.
+    or package to open at the start. url: address to open at the start. adb_port: of the adb server; None takes
+    ANDROID_ADB_SERVER_PORT or 5037.
     timeout_s: the longest that one answer may take. reconnect_s: how long a device that is lost is looked for.
     settle_s: the longest wait for a quiet picture.
 
@@ -76,6 +77,7 @@ class AndroidEnvironment:
         serial: str | None = None,
         *,
         app: str | None = None,
+        url: str | None = None,
         adb_port: int | None = None,
         timeout_s: float = 30.0,
         reconnect_s: float = 30.0,
@@ -89,13 +91,20 @@ class AndroidEnvironment:
         self._link = Link(serial, port=adb_port or server_port(), timeout_s=timeout_s, reconnect_s=reconnect_s)
         self._typist = Typist(self._link, self._act)
         self._link.run(_WAKE)
+        if url is not None:
+            self._open_first(url, "--url")
         if app is not None:
-            self._open_first(app)
+            self._open_first(app, "--app")
 
     @property
     def serial(self) -> str:
         """Which device this is."""
         return self._link.serial
+
+    @property
+    def link(self) -> Link:
+        """The way to the device, for measurements that need more of it than actions."""
+        return self._link
 
     def observe(self) -> Observation:
         self._require_open()
@@ -132,11 +141,13 @@ class AndroidEnvironment:
         if self._closed:
             raise DeviceError(f"the device was let go of: {_AGAIN}")
 
-    def _open_first(self, app: str) -> None:
+    def _open_first(self, target: str, option: str) -> None:
+        if option == "--url" and not target.casefold().startswith(_WEB):
+            raise ConfigError(f"--url {target!r} is no address: it must begin with http:// or https://")
         try:
-            self._start(app)
+            self._start(target)
         except InvalidAction as error:
-            raise ConfigError(f"--app: {error}") from error
+            raise ConfigError(f"{option}: {error}") from error
 
     def _look(self) -> Observation | str:
         """The screen once it is quiet; or why it has to be looked at again."""

@@ -8,7 +8,7 @@ import shlex
 import struct
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +94,22 @@ class Link:
             return self._run(shell_line(*commands), extra_s, repeat=False)
         except Lost:
             return None
+
+    def reach_back(self, port: int) -> int:
+        """Let the device reach a port of this computer (`adb reverse`): the port on its side. Raises DeviceError."""
+        try:
+            with closing(self._device.open_transport(timeout=self._timeout_s)) as connection:
+                connection.send_command(f"reverse:forward:tcp:0;tcp:{port}")
+                connection.check_okay()  # it has heard it
+                connection.check_okay()  # it has done it
+                return int(connection.read_string_block())
+        except failures() as error:
+            raise DeviceError(f"`adb reverse` does not work on {self.serial!r}: {_reason(error)}") from error
+
+    def reach_no_more(self, device_port: int) -> None:
+        """Take back what `reach_back` gave; a device that is lost has lost it too."""
+        with suppress(*failures()):
+            self._device.reverse_remove(f"tcp:{device_port}")
 
     def _run(self, line: str, extra_s: float, *, repeat: bool) -> Output:
         end: float | None = None

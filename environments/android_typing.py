@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
-from action_space.errors import DeviceError, UnsupportedAction
+from action_space.errors import DeviceError, InvalidAction, UnsupportedAction
 from environments.android_input import ADB_KEYBOARD, Words, broadcast_words, typed_words
 from environments.android_link import Link
 from environments.typed import typed_parts
 
 _KEYS = {"\n": "KEYCODE_ENTER", "\t": "KEYCODE_TAB"}
 _PASTE = ("input", "keyevent", "KEYCODE_PASTE")
+_CLIPBOARD = ("cmd", "clipboard", "get")
 _CURRENT = ("settings", "get", "secure", "default_input_method")
 _SECONDS_PER_CHARACTER = 0.05
 _SWITCH_S = 3.0
@@ -43,10 +44,11 @@ class Typist:
                 for part in parts:
                     self._broadcast(part)
         else:
-            # Nothing is typed before it is known that all of it can be.
-            self._copy(next(part for part in parts if not part.isascii()))
-            for part in parts:
-                self._plain(part) if part.isascii() else self._paste(part)
+            with self._clipboard_kept():
+                # Nothing is typed before it is known that all of it can be.
+                self._copy(next(part for part in parts if not part.isascii()))
+                for part in parts:
+                    self._plain(part) if part.isascii() else self._paste(part)
 
     def restore(self) -> None:
         """Give the person's own keyboard back, if it was taken away. Raises DeviceError."""
@@ -72,10 +74,21 @@ class Typist:
         self._copy(part)
         self._act("pasting", _PASTE)
 
+    @contextmanager
+    def _clipboard_kept(self) -> Iterator[None]:
+        """Inside, the clipboard may be used; the text that the person had copied comes back."""
+        before = self._link.run(_CLIPBOARD).out.decode("utf-8", "replace").removesuffix("\n")
+        try:
+            yield
+        finally:
+            # A whole book is too long for a command.
+            with suppress(InvalidAction):
+                self._link.run(("cmd", "clipboard", "set", before))
+
     def _copy(self, part: str) -> None:
         said = self._link.run(("cmd", "clipboard", "set", part))
         # Most devices have no such command, and some say so with exit status 0: only what is read back counts.
-        if said.code != 0 or self._link.run(("cmd", "clipboard", "get")).out.decode("utf-8", "replace") != f"{part}\n":
+        if said.code != 0 or self._link.run(_CLIPBOARD).out.decode("utf-8", "replace") != f"{part}\n":
             strange = next(character for character in part if not character.isascii())
             raise UnsupportedAction(
                 f"this device cannot type {strange!r}: it takes plain ASCII only, until the app ADBKeyboard "

@@ -56,7 +56,7 @@ class Eyes:
             except ScreenShotError as error:
                 # A monitor that changes its size between the question and the picture is asked again.
                 if tries == 1:
-                    raise DeviceError(f"the screen cannot be read: {' '.join(str(error).split())}") from error
+                    raise unreadable(error) from error
                 time.sleep(_AGAIN_S)
         raise AssertionError("the loop returns or raises")
 
@@ -66,7 +66,7 @@ class Eyes:
             with self._screens() as screen:
                 return _box(self._chosen(screen))
         except ScreenShotError as error:
-            raise DeviceError(f"the screen cannot be read: {' '.join(str(error).split())}") from error
+            raise unreadable(error) from error
 
     def _grab(self, screen: Any) -> Shot:  # noqa: ANN401 - mss
         monitor = self._chosen(screen)
@@ -93,6 +93,13 @@ class Eyes:
     def _cheap_picture(self) -> Image.Image:
         image = self.shot().image
         return image.reduce(max(1, image.width // _CHEAP_WIDTH))
+
+
+def unreadable(error: ScreenShotError) -> DeviceError:
+    """What is said about a screen that gives no picture."""
+    return DeviceError(
+        f"the screen cannot be read ({' '.join(str(error).split())}): start again, or go on with --resume"
+    )
 
 
 def _box(monitor: dict[str, Any]) -> Box:

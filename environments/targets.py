@@ -15,6 +15,7 @@ SIDE = 9
 """Of a square, in device units: odd, so that it has a middle."""
 
 TARGETS = {
+    "android": "environments.android_targets:AndroidTargets",
     "browser": "environments.browser_targets:BrowserTargets",
     "desktop": "environments.desktop_targets:DesktopTargets",
 }

@@ -21,6 +21,8 @@ LABELS = {
 
 LAUNCHER = f"{PACKAGE}launcher"
 LOCK_SCREEN = f"{PACKAGE}lockscreen"
+BROWSER = f"{PACKAGE}browser"
+"""Shows addresses, and has no icon."""
 LARGEST_STATE = 1_000_000
 """Bytes."""
 

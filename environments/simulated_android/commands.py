@@ -9,7 +9,7 @@ from itertools import pairwise
 from playwright.sync_api import Error as PlaywrightError
 
 from action_space.geometry import Size
-from environments.simulated_android.apps import LABELS, LAUNCHER
+from environments.simulated_android.apps import BROWSER, LABELS, LAUNCHER
 from environments.simulated_android.dumps import DUMPS, activities, hierarchy
 from environments.simulated_android.files import Files
 from environments.simulated_android.fingers import run_input
@@ -38,11 +38,12 @@ def refused(text: str, code: int = 1) -> Result:
 
 
 class Commands:
-    """Runs the commands of one phone."""
+    """Runs the commands of one phone. leads: whether a port of its own leads somewhere; it has no other network."""
 
-    def __init__(self, phone: Phone, files: Files) -> None:
+    def __init__(self, phone: Phone, files: Files, leads: Callable[[int], bool]) -> None:
         self._phone = phone
         self._files = files
+        self._leads = leads
         self._table: dict[str, Callable[[Words], Result]] = {
             "echo": lambda words: said(" ".join(words) + "\n"),
             "true": lambda _: Result(),
@@ -119,11 +120,18 @@ class Commands:
 
     def _start(self, component: str | None, url: str | None) -> Result:
         package = (component or "").split("/")[0]
+        if component is None and self._is_reachable(url or ""):
+            self._phone.browse(url or "")
+            return said(f"Starting: Intent {{ dat={url} cmp={BROWSER}/.Main }}\n")
         if component is None:
             return refused(f"Error: Activity not started, unable to resolve Intent {{ dat={url} }}")
         if not self._phone.start(package):
             return refused(f"Error type 3\nError: Activity class {{{component}}} does not exist.")
         return said(f"Starting: Intent {{ cmp={component} }}\n")
+
+    def _is_reachable(self, url: str) -> bool:
+        match = re.match(r"http://127\.0\.0\.1:(\d{1,5})/", url)
+        return match is not None and self._leads(int(match[1]))
 
     def _broadcast(self, action: str, extras: dict[str, str]) -> Result:
         # Without a receiver nothing happens, and nothing is said about it.

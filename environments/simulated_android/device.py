@@ -18,6 +18,7 @@ from environments.simulated_android.auth import Consent, Keyring
 from environments.simulated_android.commands import Commands
 from environments.simulated_android.files import Files
 from environments.simulated_android.phone import PHYSICAL, Phone, opened
+from environments.simulated_android.reverse import Reverse
 from environments.simulated_android.screen import Screen
 from environments.simulated_android.services import Services
 from environments.simulated_android.transport import Connection, Endpoint, Faults
@@ -39,8 +40,13 @@ class SimulatedAndroid:
         self.alarms: list[str] = []
         self._banner = _OLD_BANNER if old else _BANNER
         self._keyring = None if auth is None else Keyring(auth)
+        self._reverse = Reverse()
         self._services = Services(
-            Commands(phone, self.files).run, self.alarms.append, self.files, lambda: opened(phone.picture())
+            Commands(phone, self.files, self._reverse.leads).run,
+            self.alarms.append,
+            self.files,
+            lambda: opened(phone.picture()),
+            self._reverse,
         )
         # It has to be free again after the cable was pulled.
         self._endpoint = Endpoint(self._connection, port or free_port())
@@ -60,6 +66,7 @@ class SimulatedAndroid:
     def unplug(self) -> None:
         """Pull the cable: every connection ends, and none can be made."""
         self._endpoint.unplug()
+        self._reverse.forget_all()
 
     def renew(self) -> None:
         """As new: plugged in, upright, awake, nothing saved, nothing broken."""

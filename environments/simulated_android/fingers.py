@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from environments.simulated_android.apps import LAUNCHER
+from environments.simulated_android.apps import BROWSER, LAUNCHER
 from environments.simulated_android.phone import Phone
 from environments.simulated_android.shell import Result
 
@@ -115,6 +115,13 @@ def _go_home(phone: Phone) -> None:
         phone.start(LAUNCHER)
 
 
+def _go_back(phone: Phone) -> None:
+    if phone.foreground == BROWSER:
+        _go_home(phone)
+    else:
+        phone.touch(lambda screen: screen.call("goBack"))
+
+
 def _paste(phone: Phone) -> None:
     phone.touch(lambda screen: screen.insert(phone.clipboard or ""))
 
@@ -122,7 +129,7 @@ def _paste(phone: Phone) -> None:
 _SYSTEM: dict[str, Callable[[Phone], None]] = {
     "KEYCODE_HOME": _go_home,
     "KEYCODE_APP_SWITCH": _go_home,
-    "KEYCODE_BACK": lambda phone: phone.touch(lambda screen: screen.call("goBack")),
+    "KEYCODE_BACK": _go_back,
     "KEYCODE_POWER": _wake_or_sleep,
     "KEYCODE_WAKEUP": lambda phone: phone.wake(),
     "KEYCODE_SLEEP": lambda phone: phone.sleep(lock=True),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from action_space.geometry import Size
-from environments.simulated_android.apps import LABELS, LAUNCHER, LOCK_SCREEN, Store
+from environments.simulated_android.apps import BROWSER, LABELS, LAUNCHER, LOCK_SCREEN, Store
 from environments.simulated_android.screen import SCALE, Screen
 
 PHYSICAL = Size(1080, 2400)
@@ -45,7 +45,8 @@ class Phone:
     @property
     def foreground(self) -> str:
         """The package in front."""
-        return self.screen.path().split("/")[0]
+        path = self.screen.path()
+        return BROWSER if path is None else path.split("/")[0]
 
     @property
     def locked(self) -> bool:
@@ -79,6 +80,10 @@ class Phone:
             return False
         self.screen.show(f"{package}/")
         return True
+
+    def browse(self, url: str) -> None:
+        """Show an address."""
+        self.screen.open(url)
 
     def renew(self) -> None:
         """As it was at first, with the home screen shown."""

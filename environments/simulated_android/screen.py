@@ -67,13 +67,18 @@ class Screen:
 
     def show(self, path: str) -> None:
         """Show one of the device's pages."""
-        self._do(lambda: self._page.goto(self._home + path, timeout=_LOAD_MS))
+        self.open(self._home + path)
 
-    def path(self) -> str:
-        """Which page is shown: the apps' own links are followed too."""
+    def open(self, url: str) -> None:
+        """Show any page."""
+        self._do(lambda: self._page.goto(url, timeout=_LOAD_MS))
+
+    def path(self) -> str | None:
+        """Which of the device's pages is shown, the apps' own links being followed; None if it is none of them."""
         # Asked of the browser: a page that is just being replaced could not answer.
         history = self._do(lambda: self._send("Page.getNavigationHistory"))
-        return urlsplit(str(history["entries"][history["currentIndex"]]["url"])).path.lstrip("/")
+        url = str(history["entries"][history["currentIndex"]]["url"])
+        return urlsplit(url).path.lstrip("/") if url.startswith(self._home) else None
 
     def ask(self, expression: str) -> Any:  # noqa: ANN401 (whatever the page's own expression gives)
         """What an expression of the page's script gives."""

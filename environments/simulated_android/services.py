@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from PIL import Image
 
 from environments.simulated_android.files import Files, serve_sync
+from environments.simulated_android.reverse import Reverse
 from environments.simulated_android.shell import Result, Run, ShellError, run_line
 from environments.simulated_android.transport import Stream
 
@@ -14,15 +15,24 @@ _FRAMEBUFFER = struct.Struct("<13I")
 
 
 class Services:
-    """run: one command of a line. alarm: told of every line that no client should have sent. picture: the screen."""
+    """run: one command of a line. alarm: told of every line that no client should have sent. picture: the screen.
+
+    reverse: the ports of the device that lead to a host.
+    """
 
     def __init__(
-        self, run: Run, alarm: Callable[[str], None], files: Files, picture: Callable[[], Image.Image]
+        self,
+        run: Run,
+        alarm: Callable[[str], None],
+        files: Files,
+        picture: Callable[[], Image.Image],
+        reverse: Reverse,
     ) -> None:
         self._run = run
         self._alarm = alarm
         self._files = files
         self._picture = picture
+        self._reverse = reverse
 
     def find(self, service: str) -> Callable[[Stream], None] | None:
         """What serves a stream of this name; None if nothing does."""
@@ -32,6 +42,8 @@ class Services:
             return (lambda s: self._shell_v2(s, line)) if "v2" in options else (lambda s: self._shell_v1(s, line))
         if kind == "sync":
             return lambda stream: serve_sync(stream, self._files)
+        if kind == "reverse":
+            return lambda stream: self._reverse.serve(stream, line)
         if kind == "framebuffer":
             return self._framebuffer
         return None

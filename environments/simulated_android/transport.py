@@ -4,6 +4,7 @@ One thread reads each connection, and one serves each stream. A stream writes on
 was taken, as the protocol asks.
 """
 
+import itertools
 import queue
 import socket
 import threading
@@ -56,7 +57,7 @@ class Faults:
 
 
 class Stream:
-    """A service that the host has opened."""
+    """A service that the host has opened, or, with remote 0, one that was asked of it."""
 
     def __init__(self, connection: "Connection", local: int, remote: int, service: str) -> None:
         self.service = service
@@ -64,7 +65,8 @@ class Stream:
         self._local = local
         self._remote = remote
         self._incoming: queue.Queue[bytes] = queue.Queue()
-        self._may_write = threading.Semaphore(1)
+        # Who was asked says that it has opened before anything may be written.
+        self._may_write = threading.Semaphore(1 if remote else 0)
         self._closed = threading.Event()
         self._passed = 0
 
@@ -94,8 +96,13 @@ class Stream:
     def receive(self, data: bytes) -> None:
         self._incoming.put(data)
 
-    def acknowledge(self) -> None:
+    def acknowledge(self, remote: int) -> None:
+        self._remote = remote
         self._may_write.release()
+
+    def dial(self, service: str) -> "Stream":
+        """A stream to a service of the same host ("tcp:8000"). Raises Gone."""
+        return self._connection.dial(service)
 
     def end(self) -> None:
         """The host is gone: whoever waits is woken."""
@@ -130,7 +137,7 @@ class Connection:
         self._token = b""
         self._is_trusted = keyring is None
         self._streams: dict[int, Stream] = {}
-        self._last_id = 0
+        self._ids = itertools.count(1)
         self._sending = threading.Lock()
 
     def run(self) -> None:
@@ -151,6 +158,13 @@ class Connection:
                 self._sock.sendall(packet.pack())
         except OSError as error:
             raise Gone from error
+
+    def dial(self, service: str) -> Stream:
+        """Ask the host for a service; what it refuses is a stream that ends. Raises Gone."""
+        local = next(self._ids)
+        stream = self._streams[local] = Stream(self, local, 0, service)
+        self.send(Packet(OPEN, local, 0, service.encode() + b"\0"))
+        return stream
 
     def close(self) -> None:
         """Pull the cable."""
@@ -199,7 +213,7 @@ class Connection:
         elif packet.command == WRTE:
             stream.receive(packet.data)
         elif packet.command == OKAY:
-            stream.acknowledge()
+            stream.acknowledge(packet.first)
         elif packet.command == CLSE:
             # A close is answered by a close, unless it is the answer itself.
             stream.close()
@@ -212,10 +226,9 @@ class Connection:
         if serve is None:
             self.send(Packet(CLSE, 0, packet.first))
             return
-        self._last_id += 1
-        stream = Stream(self, self._last_id, packet.first, service)
-        self._streams[self._last_id] = stream
-        self.send(Packet(OKAY, self._last_id, packet.first))
+        local = next(self._ids)
+        stream = self._streams[local] = Stream(self, local, packet.first, service)
+        self.send(Packet(OKAY, local, packet.first))
         threading.Thread(target=_run, args=(stream, serve), name=f"adb {service[:40]}", daemon=True).start()
 
 

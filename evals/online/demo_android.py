@@ -4,7 +4,8 @@
                                         [--json]
 
 Everything goes the way of `agent run --env android`; nothing there knows more about the task than its words. Exit
-status: 0 if the task (with --seeds: every task) was done, 1 if not, otherwise as `agent run`.
+status: 0 if the task (with --seeds: every task) was done, 1 if not, otherwise as `agent run`. With --seeds, the rate of
+each app too.
 """
 
 import sys
@@ -51,7 +52,7 @@ def attempt(job: Job) -> Attempt:
         finally:
             environment.close()
         wrong = _verdict(task, phone)
-    return attempt_of(job, task.words, trajectory, wrong, done=not wrong)
+    return attempt_of(job, task.words, trajectory, wrong, done=not wrong, program=task.app)
 
 
 def _verdict(task: PhoneTask, phone: SimulatedAndroid) -> list[str]:

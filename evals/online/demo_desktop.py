@@ -3,7 +3,7 @@
     python -m evals.online.demo_desktop [--seed N | --seeds A-B] [--model SPEC] [--out DIR] [--max-steps N] [--json]
 
 The agent gets pixels, mouse and keyboard, as in `agent run --env desktop --display virtual`. Exit status: 0 if the
-programs say that every task was done, 1 if not, otherwise as `agent run`.
+programs say that every task was done, 1 if not, otherwise as `agent run`. With --seeds, the rate of each program too.
 """
 
 import sys
@@ -27,7 +27,7 @@ def attempt(job: Job) -> Attempt:
     from evals.online.desktop_tasks import draw_task, stage_for, verdict
 
     task = draw_task(job.seed)
-    job.console.print(f"\n[bold]Desktop {job.seed}[/]\n[bold]Task[/]   {escape(task.words)}")
+    job.console.print(f"\n[bold]Desktop {job.seed}[/] [dim]{task.program}[/]\n[bold]Task[/]   {escape(task.words)}")
     with stage_for(task) as stage:
         trajectory = agent.run(
             task.words,
@@ -39,7 +39,7 @@ def attempt(job: Job) -> Attempt:
             confirm="none",  # the desktop is ours, and its home is empty
         )
         mistakes = verdict(task, stage)
-    return attempt_of(job, task.words, trajectory, mistakes, done=not mistakes)
+    return attempt_of(job, task.words, trajectory, mistakes, done=not mistakes, program=task.program)
 
 
 if __name__ == "__main__":

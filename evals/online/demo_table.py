@@ -28,7 +28,10 @@ MAX_STEPS = 24
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One task. done and mistakes: the verdict. reason: why the agent stopped, which decides nothing here."""
+    """One task. done and mistakes: the verdict. reason: why the agent stopped, which decides nothing here.
+
+    program: the one that the task was about, "" where there is only one.
+    """
 
     seed: int
     task: str
@@ -39,6 +42,7 @@ class Attempt:
     seconds: float
     run: str
     report: str
+    program: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,9 @@ class Demo:
     attempt: Try
 
 
-def attempt_of(job: Job, task: str, trajectory: Trajectory, mistakes: Sequence[str], *, done: bool) -> Attempt:
+def attempt_of(
+    job: Job, task: str, trajectory: Trajectory, mistakes: Sequence[str], *, done: bool, program: str = ""
+) -> Attempt:
     """What a run and the verdict on it amount to."""
     return Attempt(
         seed=job.seed,
@@ -76,6 +82,7 @@ def attempt_of(job: Job, task: str, trajectory: Trajectory, mistakes: Sequence[s
         seconds=round(trajectory.seconds, 1),
         run=str(trajectory.folder),
         report=str(trajectory.folder / REPORT),
+        program=program,
     )
 
 
@@ -159,6 +166,15 @@ def show_table(demo: Demo, attempts: Sequence[Attempt], console: Console) -> Non
     console.print(table)
     low, high = wilson(done := sum(tried.done for tried in attempts), len(attempts))
     console.print(f"{done} of {len(attempts)} done, 95 % interval {low:.0%} to {high:.0%} (Wilson)")
+    for program, (done, of) in by_program(attempts).items():
+        console.print(f"  {program}: {done} of {of}")
+
+
+def by_program(attempts: Sequence[Attempt]) -> dict[str, tuple[int, int]]:
+    """How many of how many were done in each program; empty where there is only one."""
+    names = sorted({tried.program for tried in attempts} - {""})
+    done = {name: [tried.done for tried in attempts if tried.program == name] for name in names}
+    return {name: (sum(verdicts), len(verdicts)) for name, verdicts in done.items()}
 
 
 def summary(attempts: Sequence[Attempt]) -> dict[str, object]:
@@ -167,6 +183,7 @@ def summary(attempts: Sequence[Attempt]) -> dict[str, object]:
         "done": done,
         "of": len(attempts),
         "interval_95": [round(end, 4) for end in wilson(done, len(attempts))],
+        "programs": {name: {"done": done, "of": of} for name, (done, of) in by_program(attempts).items()},
         "attempts": [asdict(tried) for tried in attempts],
     }
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from action_space.actions import Press, Type
 from action_space.errors import DeviceError
@@ -47,7 +47,10 @@ class Stage:
 
 
 class DesktopTask(Protocol):
-    """words: what the agent is told."""
+    """words: what the agent is told. program: where it is to be done."""
+
+    @property
+    def program(self) -> str: ...
 
     @property
     def words(self) -> str: ...
@@ -63,6 +66,7 @@ class DesktopTask(Protocol):
 class Sum:
     """Buttons of a calculator."""
 
+    program: ClassVar[str] = "galculator"
     first: int
     sign: str
     second: int
@@ -86,6 +90,7 @@ class Sum:
 class Ticks:
     """Check boxes in the settings of an editor."""
 
+    program: ClassVar[str] = "mousepad"
     labels: tuple[str, ...]
 
     @property
@@ -109,6 +114,7 @@ class Ticks:
 class Question:
     """The question of an editor that is closed with unsaved text."""
 
+    program: ClassVar[str] = "mousepad"
     answer: str
 
     @property
@@ -134,6 +140,7 @@ class Question:
 class Choice:
     """An item of a calculator's menu. role, name: of a widget that is there once it was chosen, and not before."""
 
+    program: ClassVar[str] = "galculator"
     menu: str
     item: str
     role: str

@@ -131,6 +131,49 @@ def test_no_device(
     assert len(done.stderr.splitlines()) == 1 and words in done.stderr
 
 
+@pytest.fixture
+def refused_by(
+    agent_command: Command, script: Callable[[list[Action]], str], tmp_path: Path
+) -> Callable[..., tuple[int, str]]:
+    """The exit status and the only line of a run that cannot begin."""
+
+    def run_it(*arguments: str, port: int) -> tuple[int, str]:
+        given = ("run", "--env", "android", "--task", "x", "--model", script(FILLED), "--out", str(tmp_path / "run"))
+        done = agent_command(*given, *arguments, env={**os.environ, "ANDROID_ADB_SERVER_PORT": str(port)})
+        (line,) = done.stderr.splitlines()
+        assert done.stdout == ""
+        return done.returncode, line
+
+    return run_it
+
+
+@pytest.mark.timeout(300)
+def test_what_cannot_begin_is_one_line(phone: SimulatedAndroid, refused_by: Callable[..., tuple[int, str]]) -> None:
+    with own_server() as port, simulated_android(auth="refuse") as other:
+        code, line = refused_by("--device", phone.serial, "--app", "Photos", port=port)
+        assert code == 2 and line.startswith("agent: --app: no app 'Photos' is installed; there are ")
+        code, line = refused_by("--device", other.serial, port=port)
+        assert code == 3 and line.endswith("it does not trust this computer yet: accept the question on its screen")
+        other.consent("accept")
+        client = AdbClient(port=port)
+        client.disconnect(other.serial)
+        end = time.monotonic() + 60
+        while len([found for found in client.list() if found.state == "device"]) < 2:
+            assert time.monotonic() < end, client.list()
+            client.connect(other.serial)
+            time.sleep(0.1)
+        code, line = refused_by(port=port)
+        assert code == 2 and line.startswith("agent: there are 2 Android devices: name one with --device (127.0.0.1:")
+
+
+def test_without_adb(
+    refused_by: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ADBUTILS_ADB_PATH", str(tmp_path / "none"))
+    code, line = refused_by(port=1)
+    assert code == 2 and line.startswith("agent: no adb was found (") and line.endswith("or adbutils' wheel")
+
+
 def test_without_adbutils(tmp_path: Path, agent_command: Command, script: Callable[[list[Action]], str]) -> None:
     (tmp_path / "adbutils.py").write_text("raise ModuleNotFoundError('none', name='adbutils')")
     done = agent_command(

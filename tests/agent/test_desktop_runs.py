@@ -2,18 +2,20 @@
 
 import json
 import os
+import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import agent
-from action_space.actions import Click, Finish, Move
+from action_space.actions import Click, Drag, Finish, Move
 from action_space.geometry import Point, Size
 from agent.trajectory import read_trajectory
 from environments.desktop import DesktopEnvironment
-from tests.desktop_for_tests import Listener, needs, own_display
+from tests.desktop_for_tests import Listener, needs, own_display, until
 from vlm.backends.base import Reply
 from vlm.backends.scripted import ScriptedModel
 
@@ -78,6 +80,47 @@ def test_where_nobody_can_be_asked_the_run_ends_and_can_go_on(
     assert done.outcome.text.startswith("paused: emergency stop") and done.outcome.text.endswith("go on with --resume")
     model = ScriptedModel([say(Finish(status="success"), SIZE)])
     assert agent.resume(tmp_path / "run", env=desktop, model=model).reason == "success"
+
+
+def test_a_desktop_that_is_gone_ends_the_run_and_resume_goes_on_with_another(
+    say: Callable[..., str], tmp_path: Path
+) -> None:
+    click, other = (say(Click(point=Point(at, at)), SIZE) for at in (20, 30))
+    folder = tmp_path / "run"
+    with own_display(tmp_path / "home", SIZE) as display, DesktopEnvironment(display.name) as desktop:
+        broken = agent.run(
+            "click",
+            env=desktop,
+            model=ScriptedModel([click] * 3),
+            out=folder,
+            confirm="none",
+            watch=lambda _: display.close(),
+        )
+    assert broken.reason == "device" and broken.outcome is not None
+    assert broken.outcome.text.endswith("go on with --resume") and "\n" not in broken.outcome.text
+    assert len(read_trajectory(folder).steps) == len(broken.steps) >= 1, "nothing that was recorded is lost"
+    with own_display(tmp_path / "home", SIZE) as display, DesktopEnvironment(display.name) as desktop:
+        listener = Listener(display.name)
+        whole = agent.resume(folder, env=desktop, model=ScriptedModel([other, say(Finish(status="success"), SIZE)]))
+        assert [(event.x, event.y) for event in listener.events("press")] == [(30, 30)]
+    assert whole.reason == "success" and whole.steps[: len(broken.steps)] == broken.steps
+
+
+def test_two_ctrl_c_in_the_middle_of_a_drag_leave_no_button_down(say: Callable[..., str], tmp_path: Path) -> None:
+    script = tmp_path / "script.jsonl"
+    drag = Drag(start=Point(20, 20), end=Point(600, 400), seconds=30)
+    script.write_text(json.dumps(say(drag, SIZE)) + "\n")
+    with own_display(tmp_path / "home", SIZE) as display, DesktopEnvironment(display.name) as watcher:
+        command = [sys.executable, "-m", "agent.cli", "run", "--env", "desktop", "--display", display.name]
+        command += ["--task", "x", "--model", f"scripted:{script}", "--out", str(tmp_path / "run"), "--confirm", "none"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+            until(watcher.system.is_in_use)
+            process.send_signal(signal.SIGINT)
+            assert process.stderr is not None
+            assert any("Ctrl-C again ends it at once" in line for line in process.stderr)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) == 130
+        assert not watcher.system.is_in_use()
 
 
 def test_the_command_line_on_a_virtual_display(

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -12,7 +13,7 @@ from action_space.geometry import Box, Size
 from agent.doctor_coords import find_colour, measure_clicks
 from agent.session import settings_of
 from environments.targets import SIDE, spread, targets_on
-from tests.desktop_for_tests import needs
+from tests.desktop_for_tests import needs, own_display, two_monitors
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -50,6 +51,20 @@ def test_clicks_on_a_desktop_are_exact(agent_command: Command, display: str) -> 
     *landings, last = result.stdout.splitlines()
     assert len(landings) == 9 and last.split() == ["ok", "largest", "error", "0", "px"]
     assert "bottom right" in landings[-1] and "the target is at (635, 475): 0 px off" in landings[-1]
+
+
+@needs("xrandr")
+def test_clicks_on_each_monitor_of_a_display_that_is_joined(agent_command: Command, tmp_path: Path) -> None:
+    """In processes of their own, as above: Tk ends its process when a display that it was on is gone."""
+    with own_display(tmp_path) as display:
+        two_monitors(display)
+        for monitor, last in (("2", "(795, 545)"), ("all", "(795, 595)")):
+            given = ("doctor", "--coords", "--env", "desktop", "--display", display.name, "--monitor", monitor)
+            result = agent_command(*given)
+            assert result.returncode == 0, result.stderr
+            lines = result.stdout.splitlines()
+            assert f"the target is at {last}: 0 px off" in lines[8], "in the units of the whole desktop"
+            assert lines[9].split() == ["ok", "largest", "error", "0", "px"]
 
 
 def test_a_target_that_is_hidden() -> None:

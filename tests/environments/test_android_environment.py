@@ -160,6 +160,7 @@ def test_typing_without_adb_keyboard(make_android: MakeAndroid, phone: Simulated
     phone.phone.clipboard = "what the person copied"
     environment.execute(Type(text="plain\ncafé 漢"))
     assert written(phone) == "plain\ncafé 漢"
+    assert phone.phone.clipboard == "what the person copied", "it comes back"
 
 
 def test_a_tab_leaves_the_field(make_android: MakeAndroid, phone: SimulatedAndroid) -> None:
@@ -287,3 +288,9 @@ def test_what_a_phone_cannot(make_android: MakeAndroid) -> None:
 def test_an_app_to_begin_with_that_is_not_there(make_android: MakeAndroid) -> None:
     with pytest.raises(ConfigError, match="--app: no app 'Photos' is installed"):
         make_android(app="Photos")
+    with pytest.raises(
+        ConfigError, match=r"--url 'example\.org' is no address: it must begin with http:// or https://"
+    ):
+        make_android(url="example.org")
+    with pytest.raises(ConfigError, match=r"--url: 'https://example\.org' did not open: Error: Activity not started"):
+        make_android(url="https://example.org")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from Xlib import X
+from Xlib.ext.xtest import fake_input
 
 from action_space.actions import Click, Open, Press, Type
 from action_space.errors import InvalidAction, UnsupportedAction
@@ -17,11 +18,14 @@ from environments.desktop import DesktopEnvironment
 from environments.desktop_keys import utf16_units
 from environments.desktop_virtual import VirtualDisplay
 from environments.desktop_x11_keys import keysym_of
+from environments.x11_connection import connect
 from evals.online.accessibility import Accessibility, Widget
 from tests.desktop_for_tests import Listener, joined, needs, until
 
 pytestmark = needs()
 UNTYPED_KEYS = {"device_home", "recents", "power", "camera", "clear"}
+_CAPS_LOCK = 66
+"""Its keycode on a PC."""
 RARE_KEYS = {f"f{number}" for number in range(13, 24)}
 WORLD = "<tag> & \"quotes\" 'é' ß € 50 % שלום 漢字かな 한국어 Привет αβγ 🙂👩‍👩‍👧 ～ ¿…? \\{}[]|~^`´"
 
@@ -145,7 +149,7 @@ def test_typed_text_is_exact(editor: Editor, text: str) -> None:
 
 @in_an_editor
 @needs("setxkbmap")
-@pytest.mark.parametrize("layout", ["de", "fr", "us,ru"])
+@pytest.mark.parametrize("layout", ["de", "fr", "us,ru", "il", "gr"])
 def test_on_other_layouts(editor: Editor, display: VirtualDisplay, layout: str) -> None:
     command = ["setxkbmap", "-layout"]
     subprocess.run([*command, layout], env=display.variables, check=True)
@@ -153,6 +157,30 @@ def test_on_other_layouts(editor: Editor, display: VirtualDisplay, layout: str) 
         assert editor.type(WORLD) == WORLD
     finally:
         subprocess.run([*command, "us"], env=display.variables, check=True)
+
+
+def press_code(display: VirtualDisplay, code: int) -> None:
+    """What a person's finger does, whatever the key means."""
+    person = connect(display.name)
+    for kind in (X.KeyPress, X.KeyRelease):
+        fake_input(person, kind, code)
+    person.sync()
+    person.close()
+
+
+@in_an_editor
+@needs("setxkbmap")
+def test_on_the_second_of_two_layouts(desktop: DesktopEnvironment, editor: Editor, display: VirtualDisplay) -> None:
+    """The person has switched to Russian: the same keys give other letters now."""
+    command = ["setxkbmap", "-layout"]
+    switch = [*command, "us,ru", "-option", "grp:caps_toggle"]
+    subprocess.run(switch, env=display.variables, check=True)
+    try:
+        press_code(display, _CAPS_LOCK)
+        assert desktop.system.keyboard._group() == 1  # type: ignore[attr-defined]
+        assert editor.type(WORLD) == WORLD
+    finally:
+        subprocess.run([*command, "us", "-option", ""], env=display.variables, check=True)
 
 
 @in_an_editor

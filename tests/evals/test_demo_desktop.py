@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ def test_a_seed_gives_its_task() -> None:
     assert tasks == [draw_task(seed) for seed in range(30)]
     assert {type(task) for task in tasks} == {Sum, Ticks, Choice, Question}
     assert len({task.words for task in tasks}) > 15
+    assert Counter(draw_task(seed).program for seed in range(10)) == {"galculator": 5, "mousepad": 5}
 
 
 def click(stage: Stage, program: str, role: str, name: str) -> None:
@@ -93,6 +95,7 @@ def test_the_demo_with_a_scripted_model(tmp_path: Path, capsys: pytest.CaptureFi
     (tried,) = given["attempts"]
     assert tried["reason"] == "success" and "the calculator shows" in tried["mistakes"][0]
     assert Path(tried["report"]).is_file()
+    assert (tried["program"], given["programs"]) == ("galculator", {"galculator": {"done": 0, "of": 1}})
 
 
 def test_what_is_missing_is_one_line(tmp_path: Path) -> None:

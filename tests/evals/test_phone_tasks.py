@@ -63,6 +63,8 @@ def test_one_done_and_one_not(tmp_path: Path) -> None:
     assert (told["done"], told["of"]) == (1, 2)
     assert told["attempts"][0]["done"] and told["attempts"][0]["task"] == task.words
     assert "contacts: contacts is [], it must be [" in told["attempts"][1]["mistakes"][0]
+    assert told["programs"] == {"contacts": {"done": 0, "of": 1}, "settings": {"done": 1, "of": 1}}
+    assert "  settings: 1 of 1" in done.stderr
     assert "the phone says" in done.stderr and "1 of 2 done" in done.stderr
     assert (tmp_path / told["attempts"][0]["report"]).is_file()
 

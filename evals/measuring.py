@@ -95,7 +95,8 @@ def score(exam: Exam, answers: dict[str, Answer], protocols: tuple[str, ...] = (
     """Score what was answered. A question that met with an error is left out, and named. Raises ConfigError."""
     rules = rules_of(exam.plan.benchmark, protocols)
     answered = [step for step in exam.steps if step.id in answers and not answers[step.id].error]
-    acts = {step.id: _acts(answers[step.id], step) for step in answered}
+    joined = load_source(exam.plan.benchmark).joined
+    acts = {step.id: joined(_acts(answers[step.id], step)) for step in answered}
     asked = {question.id for question in exam.questions}
     errors = [Broken(name, each.error) for name, each in answers.items() if each.error and name in asked]
     predict = Predictions(acts, errors, [])
@@ -105,7 +106,8 @@ def score(exam: Exam, answers: dict[str, Answer], protocols: tuple[str, ...] = (
 
 
 def _acts(answer: Answer, step: Step) -> tuple[Act, ...]:
-    return in_units(Line(id=step.id, action=answer.action, size=answer.size if step.size else None), step)
+    said = [answer.action, *answer.more] if answer.action is not None else []
+    return in_units(Line(id=step.id, actions=said, size=answer.size if step.size else None), step)
 
 
 def as_json(exam: Exam, answers: dict[str, Answer], outcome: Outcome) -> dict[str, object]:

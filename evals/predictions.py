@@ -28,7 +28,7 @@ Coordinate = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST, allow_inf_nan=Fal
 Side = Annotated[float, Field(gt=0, le=FARTHEST, allow_inf_nan=False)]
 
 ALLOWED: dict[Kind, tuple[frozenset[str], frozenset[str]]] = {
-    "click": (frozenset({"place"}), frozenset({"button", "count", "text"})),
+    "click": (frozenset({"place"}), frozenset({"button", "count", "keys", "text"})),
     "long_press": (frozenset({"place"}), frozenset()),
     "move": (frozenset({"place"}), frozenset()),
     "drag": (frozenset({"place", "end"}), frozenset()),

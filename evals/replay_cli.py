@@ -16,12 +16,13 @@ from agent.cli import Json
 from agent.interrupt import INTERRUPTED_EXIT
 from agent.models import SpokenModel, load_model
 from agent.results import results_only
+from evals.acts import acts_of
 from evals.bars import Bar, is_met, reached, read_bars
 from evals.benchmarks.reading import Broken
 from evals.difference import Difference, differ, read_side, side_of
 from evals.protocols import load_rule, rules_of
 from evals.protocols.values import Rule
-from evals.recordings import BENCHMARK, Question, Recordings, acts_of, read_recordings
+from evals.recordings import BENCHMARK, Question, Recordings, read_recordings
 from evals.replay import Answer, Choices, Mode, NotReached, ask_again
 from evals.replay_tables import show
 from evals.report import require_writable

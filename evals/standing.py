@@ -6,10 +6,11 @@ from typing import Any
 
 from action_space.actions import ACTION
 from agent.describe import describe
+from evals.acts import acts_of
 from evals.outcome import comparison_as_json
 from evals.protocols.values import Act, Rule, Score
 from evals.protocols.values import Step as Scored
-from evals.recordings import Question, acts_of
+from evals.recordings import Question
 from evals.replay import Answer
 from evals.scoring import Comparison, compare
 

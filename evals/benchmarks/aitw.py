@@ -76,4 +76,4 @@ def _boxes(features: dict[str, Feature]) -> tuple[Region, ...]:
     return tuple(Region.sized(x, y, wide, high) for y, x, high, wide in quads)
 
 
-SOURCE = Source("aitw", rows, steps, "episode_id, a hyphen, step_id", "0 to 1")
+SOURCE = Source("aitw", rows, steps, "episode_id, a hyphen, step_id", "0 to 1", is_phone=True)

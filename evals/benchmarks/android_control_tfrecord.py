@@ -126,4 +126,4 @@ def _node(data: bytes) -> Node | None:
     return Node(region, *said) if region.right > region.left and region.bottom > region.top else None
 
 
-SOURCE = Source("androidcontrol-tfrecord", rows, steps, "episode, `_`, step from 0: `240_0`", "pixels")
+SOURCE = Source("androidcontrol-tfrecord", rows, steps, "episode, `_`, step from 0: `240_0`", "pixels", is_phone=True)

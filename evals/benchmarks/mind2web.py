@@ -16,6 +16,7 @@ from PIL import Image
 from pydantic import Field, FiniteFloat, Json
 
 from action_space.errors import ConfigError
+from evals.acts import entered
 from evals.benchmarks.reading import (
     Broken,
     Length,
@@ -199,5 +200,5 @@ def _encoded_size(screenshot: object) -> tuple[float, float] | None:
 
 IDS = "annotation_id, `_`, action_uid"
 
-JSON = Source("mind2web", json_episodes, steps, IDS, "pixels")
-PARQUET = Source("multimodal-mind2web", parquet_rows, parquet_steps, IDS, "pixels")
+JSON = Source("mind2web", json_episodes, steps, IDS, "pixels", most=2, joined=entered)
+PARQUET = Source("multimodal-mind2web", parquet_rows, parquet_steps, IDS, "pixels", most=2, joined=entered)

@@ -8,13 +8,13 @@ from PIL import Image
 from action_space.errors import ConfigError
 from agent.describe import describe
 from agent.trajectory import REPORT, Trajectory, read_trajectory
+from evals.acts import acts_of
 from evals.benchmarks.generated import PROTOCOL, Answer
 from evals.benchmarks.reading import Broken
 from evals.intervals import wilson
 from evals.online.miniwob import report as rates
 from evals.online.miniwob.attempts import Attempt, Plan
 from evals.protocols.values import Act, Region, Score, Step
-from evals.recordings import acts_of
 from evals.report.build import Contender, Episode, Sheet
 from evals.report.cases import Case, Did
 from evals.report.sheets import link_to

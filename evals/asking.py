@@ -45,8 +45,22 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _NO_IMAGE = "0" * 64
 
 
+class Drawing(BaseModel):
+    """Pages that are drawn to be asked about. size: width and height. questions: of a page, at most."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pages: int = Field(default=60, ge=1)
+    seed: int = 0
+    size: tuple[int, int] = (1280, 720)
+    questions: int = Field(default=5, ge=1)
+
+
 class Plan(BaseModel):
-    """What is measured. data: the benchmark's folder. limit: only so many of its questions, drawn by chance."""
+    """What is measured. data: the benchmark's folder. limit: only so many of its questions, drawn by chance.
+
+    drawing: what is drawn into that folder first.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,6 +68,7 @@ class Plan(BaseModel):
     data: str
     model: str
     limit: int | None = Field(default=None, ge=1)
+    drawing: Drawing | None = None
 
 
 class Answer(BaseModel):

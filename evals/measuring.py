@@ -1,7 +1,7 @@
 """`agent eval BENCHMARK --model SPEC`: ask a model everything a benchmark asks, and score its answers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -10,7 +10,7 @@ from action_space.errors import ConfigError
 from agent.models import BUNDLED, check_spec
 from agent.session import default_folder
 from evals import asking, journal, runner
-from evals.asking import Answer, Plan, Question, drawn, questions
+from evals.asking import Answer, Drawing, Plan, Question, drawn, questions
 from evals.benchmarks import load_source
 from evals.benchmarks.reading import Broken
 from evals.outcome import Outcome, read_steps
@@ -19,6 +19,9 @@ from evals.protocols import rules_of
 from evals.protocols.values import Act, Step
 from evals.scoring import compare
 from evals.work import Done, Item, Work
+
+PAGES = "pages"
+"""Where pages are drawn, below the folder of the answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +43,42 @@ class Wish:
     limit: int | None
     out: Path | None
     resume: Path | None
+    drawing: Drawing | None = None
 
 
 def begin(benchmark: str, wish: Wish) -> tuple[Exam, Path]:
     """What is asked, and the folder of the answers, new or to go on in. Raises ConfigError, RecordingError."""
     if wish.resume is None:
-        plan, folder = _new_plan(benchmark, wish), wish.out or default_folder(f"eval {benchmark}")
-        exam = prepare(plan)
+        folder = wish.out or default_folder(f"eval {benchmark}")
+        plan = _new_plan(benchmark, wish, folder)
+        exam = None if plan.drawing else prepare(plan)  # what is wrong with data is told before there is a folder
         journal.start(folder, plan)
-        return exam, folder
+        return exam or drawn_exam(plan), folder
     if wish.data or wish.model or wish.limit or wish.out:
         raise ConfigError("--resume goes on with its own settings: leave out --data, --model, --limit and --out")
     plan = journal.read_plan(wish.resume, Plan)
     if plan.benchmark != benchmark:
         raise ConfigError(f"{str(wish.resume)!r} measures {plan.benchmark!r}: use agent eval {plan.benchmark}")
-    return prepare(plan), wish.resume
+    return drawn_exam(plan) if plan.drawing else prepare(plan), wish.resume
 
 
-def _new_plan(benchmark: str, wish: Wish) -> Plan:
-    if wish.data is None:
+def _new_plan(benchmark: str, wish: Wish, folder: Path) -> Plan:
+    data = folder / PAGES if wish.drawing else wish.data
+    if data is None:
         raise ConfigError(f"{benchmark} needs --data DIR, the folder with its files")
     spec = wish.model or BUNDLED
     check_spec(spec)
-    return Plan(benchmark=benchmark, data=str(wish.data.absolute()), model=spec, limit=wish.limit)
+    return Plan(benchmark=benchmark, data=str(data.absolute()), model=spec, limit=wish.limit, drawing=wish.drawing)
+
+
+def drawn_exam(plan: Plan) -> Exam:
+    """The questions about pages that are drawn first, unless they are there. Raises as `draw` and `prepare`."""
+    # A browser, which no other benchmark needs.
+    from evals.drawing import draw
+
+    if plan.drawing:
+        draw(Path(plan.data), plan.drawing)
+    return prepare(plan)
 
 
 def prepare(plan: Plan) -> Exam:
@@ -95,6 +111,8 @@ def score(exam: Exam, answers: dict[str, Answer], protocols: tuple[str, ...] = (
     """Score what was answered. A question that met with an error is left out, and named. Raises ConfigError."""
     rules = rules_of(exam.plan.benchmark, protocols)
     answered = [step for step in exam.steps if step.id in answers and not answers[step.id].error]
+    if exam.plan.limit is not None:  # no episode is whole, so none is filled up
+        answered = [replace(step, steps=0) for step in answered]
     joined = load_source(exam.plan.benchmark).joined
     acts = {step.id: joined(_acts(answers[step.id], step)) for step in answered}
     asked = {question.id for question in exam.questions}

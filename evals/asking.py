@@ -5,6 +5,7 @@ as `agent run` asks: the task, the right answers of the steps before it as histo
 ask for several actions, the model is asked on, on the same picture and with its own actions as history.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -76,8 +77,9 @@ class Answer(BaseModel):
 
     action: as in a line of predictions, None if the reply held none. more: those that followed it on the same picture,
     where a step may ask for several. size: of the picture, which coordinates are pixels of. plan, reply: of the first
-    action; mistake: why there is none. The costs are of all. error: why the question was not answered at all, "" if it
-    was; then nothing else counts.
+    action; mistake: why there is none. The costs are of all. seconds: of the model; took: of everything, from the
+    picture's file to the action. error: why the question was not answered at all, "" if it was; then nothing else
+    counts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -92,6 +94,7 @@ class Answer(BaseModel):
     tokens_in: int = 0
     tokens_out: int = 0
     seconds: float = 0.0
+    took: float = 0.0
     error: str = ""
 
 
@@ -171,8 +174,10 @@ def opened(spec: str) -> Iterator[Do]:
     dialect = load_dialect(model.dialect)
 
     def do(question: Question) -> Answer:
+        started = time.perf_counter()
         forget(model)  # so that answers do not depend on what this worker was asked before
-        return ask(model, dialect, question)
+        answer = ask(model, dialect, question)
+        return answer.model_copy(update={"took": round(time.perf_counter() - started, 4)})
 
     yield do
 

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-
 from action_space.errors import ConfigError
 from agent.models import BUNDLED, check_spec
 from agent.session import default_folder
@@ -18,6 +16,7 @@ from evals.predictions import Line, Predictions, in_units
 from evals.protocols import rules_of
 from evals.protocols.values import Act, Step
 from evals.scoring import compare
+from evals.tables import beside_the_model, notes_console
 from evals.work import Done, Item, Work
 
 PAGES = "pages"
@@ -59,7 +58,11 @@ def begin(benchmark: str, wish: Wish) -> tuple[Exam, Path]:
     plan = journal.read_plan(wish.resume, Plan)
     if plan.benchmark != benchmark:
         raise ConfigError(f"{str(wish.resume)!r} measures {plan.benchmark!r}: use agent eval {plan.benchmark}")
-    return drawn_exam(plan) if plan.drawing else prepare(plan), wish.resume
+    if plan.drawing is None:
+        return prepare(plan), wish.resume
+    # By where the folder is now: what is there may be deleted and drawn anew.
+    own = plan.model_copy(update={"data": str((wish.resume / PAGES).absolute())})
+    return drawn_exam(own), wish.resume
 
 
 def _new_plan(benchmark: str, wish: Wish, folder: Path) -> Plan:
@@ -96,15 +99,23 @@ def prepare(plan: Plan) -> Exam:
 
 def ask_all(exam: Exam, folder: Path, crew: runner.Crew) -> bool:
     """Ask what `folder` has no answer to yet, or only an error. False when interrupted. Raises as `runner.run`."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"results: {folder / journal.RESULTS}", markup=False)
+    notes = notes_console()
+    notes.print(f"results: {folder / journal.RESULTS}", markup=False)
     finished = {name for name, answer in asking.read_answers(folder).items() if not answer.error}
     items = [Item(question.id, question) for question in exam.questions if question.id not in finished]
 
+    told: list[Answer] = []
+
     def tell(done: Done) -> runner.Told:
         answer: Answer = Answer(id=done.item.key, error=done.error) if done.error else done.result
+        told.append(answer)
         return runner.Told(answer, f"{answer.id}: {answer.error}" if answer.error else "")
 
-    return runner.run(Work("evals.asking:opened", exam.plan.model), items, crew, folder, tell)
+    whole = runner.run(Work("evals.asking:opened", exam.plan.model), items, crew, folder, tell)
+    if told:
+        took, model_s = sum(each.took for each in told), sum(each.seconds for each in told)
+        notes.print(f"{len(told)} questions: {beside_the_model(took, model_s)}")
+    return whole
 
 
 def score(exam: Exam, answers: dict[str, Answer], protocols: tuple[str, ...] = ()) -> Outcome:

@@ -27,7 +27,7 @@ from evals.replay import Answer, Choices, Mode, NotReached, ask_again
 from evals.replay_tables import show
 from evals.report import require_writable
 from evals.standing import Standing, stand, standing_as_json
-from evals.tables import notes_console, tell_left_out
+from evals.tables import beside_the_model, notes_console, tell_left_out
 
 MODES: tuple[str, ...] = get_args(Mode)
 
@@ -206,7 +206,8 @@ def tell(done: Replay) -> None:
     for standing in done.standings:
         asked = len(standing.answers)
         each = f", {standing.seconds / asked:.2f} s a step" if asked else ""
-        notes.print(f"{escape(standing.label)}: {asked} steps asked in {standing.seconds:.1f} s{each}")
+        took = beside_the_model(standing.seconds, standing.model_s)
+        notes.print(f"{escape(standing.label)}: {asked} steps asked in {took}{each}")
     if done.stopped:
         notes.print(f"agent: stopped early, the numbers are of what was asked until then: {escape(done.stopped)}")
 

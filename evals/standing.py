@@ -53,6 +53,11 @@ class Standing:
     def seconds(self) -> float:
         return sum(each.seconds for each in self.answers.values())
 
+    @property
+    def model_s(self) -> float:
+        """Of the seconds, the model's own."""
+        return sum(each.model_s for each in self.answers.values())
+
 
 def stand(
     label: str,

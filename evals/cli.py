@@ -13,7 +13,7 @@ from action_space.errors import ConfigError
 from agent.cli import Spec
 from agent.interrupt import INTERRUPTED_EXIT
 from evals.benchmarks import BENCHMARKS
-from evals.online.miniwob.tasks import FIRST_EVALUATION_SEED, MAX_STEPS, SCALE, choose_tasks
+from evals.online.miniwob.tasks import FIRST_EVALUATION_SEED, GROUPS, MAX_STEPS, SCALE, choose_tasks
 from evals.outcome import Outcome, score_predictions
 from evals.protocols import rules_of
 from evals.report import require_writable
@@ -99,7 +99,7 @@ def page_size(text: str) -> tuple[int, int]:
 def miniwob_command(
     model: Spec = "bundled",
     task_names: Annotated[
-        str, typer.Option("--tasks", metavar="NAME,...|train|heldout|all", help="What is played.")
+        str, typer.Option("--tasks", metavar="NAME,...|train|heldout|pix2act|all", help="What is played.")
     ] = "all",
     episodes: Annotated[int, typer.Option(min=1, help="Of each task.")] = 5,
     seed: Annotated[
@@ -134,6 +134,10 @@ def miniwob_command(
     else:
         if not with_oracle:
             check_spec(model)
+        if seed < FIRST_EVALUATION_SEED < seed + episodes:
+            raise ConfigError(
+                f"seeds {seed} to {seed + episodes - 1} are for training and for evaluation: choose one side"
+            )
         plan = attempts.Plan(
             model=oracle.OracleModel.name if with_oracle else model,
             tasks=_tasks(task_names, frozenset(oracle.ORACLES) if with_oracle else None),
@@ -162,7 +166,7 @@ def miniwob_command(
 def _tasks(names: str, playable: frozenset[str] | None) -> tuple[str, ...]:
     """The tasks that were asked for; of a whole group, those that can be played."""
     chosen = choose_tasks(names)
-    if playable is not None and names in ("all", "train", "heldout"):
+    if playable is not None and names in GROUPS:
         return tuple(name for name in chosen if name in playable)
     return chosen
 

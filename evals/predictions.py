@@ -235,8 +235,8 @@ def likely_scale(placed: Sequence[tuple[tuple[float, float], Place]]) -> str:
     advice = 'if so, add "size": [{0}, {0}] to every line'
     if largest <= 1 and side != 1:
         return f"no coordinate is above 1: they look like 0 to 1, not like {_name(side)}; {advice.format(1)}"
-    # On a screen of 2000 pixels points that spread over it do not all end before half of it; on a smaller one, some that
-    # go up to 1000 lie outside.
+    # On a screen of 2000 pixels points that spread over it do not all end before half of it; on a smaller one some of
+    # those that go up to 1000 lie outside.
     outside = sum(bool(size[0]) and not _is_on(point, size) for size, point in placed)
     if 1 < largest <= 1000 and (side >= 1300 or (side > 1 and outside > len(placed) * STRAYS)):
         return f"no coordinate is above 1000: they look like 0 to 1000, not like {_name(side)}; {advice.format(1000)}"

@@ -39,6 +39,7 @@ from evals.outcome import read_steps
 from evals.predictions import Line, in_units
 from evals.protocols.values import Act, Region, Step
 from evals.scoring import Result
+from evals.tables import beside_the_model
 from vlm.backends.scripted import ScriptedModel
 
 SCREEN = Size(560, 420)
@@ -104,6 +105,15 @@ def test_a_model_is_asked_and_scored(
     (first, second) = read_lines(out, Answer)
     assert first.action is not None and first.action.kind == "click" and "coordinate" in first.reply
     assert {first.id, second.id} == {"screenspot_web-0", "screenspot_web-1"}
+    assert first.took > 0 and re.search(r"2 questions: \d+\.\d s\n", said.err), "this model takes no time of its own"
+
+
+@pytest.mark.parametrize(
+    ("took", "model", "words"),
+    [(10.0, 9.8, "10.0 s, 2.0% of it beside the model"), (10.0, 0.0, "10.0 s"), (0.0, 0.0, "0.0 s")],
+)
+def test_what_is_beside_the_model_is_said(took: float, model: float, words: str) -> None:
+    assert beside_the_model(took, model) == words
 
 
 def test_errors_are_left_out_and_asked_again(

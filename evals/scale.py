@@ -53,7 +53,7 @@ def draw_android_control(folder: Path, steps: int) -> Path:
             for at, each in enumerate(actions)
         ]
         lines.append(json.dumps({"goal": "g", "steps": rows}))
-        predicted += [_predicted(f"{name}_{at}", each) for at, each in enumerate(actions)]
+        predicted += [_predicted(f"{name}_{at}", rng) for at in range(count)]
         left -= count
     (folder / "std.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "predictions.txt").write_text("\n".join(predicted) + "\n", encoding="utf-8")
@@ -68,10 +68,10 @@ def _action(rng: Random) -> dict[str, object]:
     return {"action": kind, "coordinate": [x, y], "candidate_bbox": boxes, **words}
 
 
-def _predicted(name: str, right: dict[str, object]) -> str:
-    """Three hundredths of the screen beside the right place, whatever was asked for."""
-    x, y = right["coordinate"]  # type: ignore[misc]
-    return json.dumps({"id": name, "action": {"kind": "click", "point": [x + 0.03 * SCREEN[0], y]}})
+def _predicted(name: str, rng: Random) -> str:
+    """A click somewhere, whatever was asked for."""
+    point = [rng.random() * SCREEN[0], rng.random() * SCREEN[1]]
+    return json.dumps({"id": name, "action": {"kind": "click", "point": point}})
 
 
 def scored(folder: Path, predictions: Path) -> Cost:

@@ -46,8 +46,8 @@ def _draw_pages(folder: Path, drawing: Drawing) -> None:
     console = notes_console()
     with drawing_tab() as tab:
         pages = render_screens(tab, folder, count=drawing.pages, seed=drawing.seed, held_out=True, size=drawing.size)
-        shown = {"console": console, "disable": not console.is_terminal, "transient": True}
-        for _ in track(pages, "drawing", total=drawing.pages, **shown):
+        quiet = not console.is_terminal
+        for _ in track(pages, "drawing", total=drawing.pages, console=console, transient=True, disable=quiet):
             pass
 
 

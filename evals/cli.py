@@ -244,7 +244,7 @@ def measure(
     answers = asking.read_answers(folder)
     outcome = measuring.score(exam, answers, protocols)
     if whole or outcome.steps:
-        finish_scoring(outcome, measuring.as_json(exam, answers, outcome), str(folder), Path(exam.plan.data), files)
+        finish_scoring(outcome, measuring.as_json(exam, answers, outcome), str(folder), exam.pictures, files)
     if not whole:
         end_interrupted(folder)
 

@@ -10,7 +10,8 @@ from agent.session import default_folder
 from evals import asking, journal, runner
 from evals.asking import Answer, Drawing, Plan, Question, drawn, questions
 from evals.benchmarks import load_source
-from evals.benchmarks.reading import Broken
+from evals.benchmarks.reading import Broken, read
+from evals.inside import PICTURES, with_pictures
 from evals.outcome import Outcome, read_steps
 from evals.predictions import Line, Predictions, in_units
 from evals.protocols import rules_of
@@ -25,12 +26,14 @@ PAGES = "pages"
 
 @dataclass(frozen=True, slots=True)
 class Exam:
-    """What is asked. broken: rows that cannot be read, and steps whose pictures cannot be shown."""
+    """What is asked. broken: rows that cannot be read, and steps whose pictures cannot be shown. pictures: the folder
+    that their names are below."""
 
     plan: Plan
     steps: Sequence[Step]
     questions: Sequence[Question]
     broken: Sequence[Broken]
+    pictures: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +52,29 @@ def begin(benchmark: str, wish: Wish) -> tuple[Exam, Path]:
     """What is asked, and the folder of the answers, new or to go on in. Raises ConfigError, RecordingError."""
     if wish.resume is None:
         folder = wish.out or default_folder(f"eval {benchmark}")
-        plan = _new_plan(benchmark, wish, folder)
-        exam = None if plan.drawing else prepare(plan)  # what is wrong with data is told before there is a folder
-        journal.start(folder, plan)
-        return exam or drawn_exam(plan), folder
+        return _begin_anew(_new_plan(benchmark, wish, folder), folder), folder
     if wish.data or wish.model or wish.limit or wish.out:
         raise ConfigError("--resume goes on with its own settings: leave out --data, --model, --limit and --out")
     plan = journal.read_plan(wish.resume, Plan)
     if plan.benchmark != benchmark:
         raise ConfigError(f"{str(wish.resume)!r} measures {plan.benchmark!r}: use agent eval {plan.benchmark}")
+    if plan.drawing is not None:
+        # By where the folder is now: what is there may be deleted and drawn anew.
+        plan = plan.model_copy(update={"data": str((wish.resume / PAGES).absolute())})
+    return prepare(plan, wish.resume), wish.resume
+
+
+def _begin_anew(plan: Plan, folder: Path) -> Exam:
+    """There is no folder yet when what is wrong with the data is told, unless pictures have to be put there first."""
+    source = load_source(plan.benchmark)
+    if plan.drawing is None and source.pictures is None:
+        exam = prepare(plan, folder)
+        journal.start(folder, plan)
+        return exam
     if plan.drawing is None:
-        return prepare(plan), wish.resume
-    # By where the folder is now: what is there may be deleted and drawn anew.
-    own = plan.model_copy(update={"data": str((wish.resume / PAGES).absolute())})
-    return drawn_exam(own), wish.resume
+        next(read(source, Path(plan.data)), None)  # tells at least that there is no data
+    journal.start(folder, plan)
+    return prepare(plan, folder)
 
 
 def _new_plan(benchmark: str, wish: Wish, folder: Path) -> Plan:
@@ -74,27 +86,27 @@ def _new_plan(benchmark: str, wish: Wish, folder: Path) -> Plan:
     return Plan(benchmark=benchmark, data=str(data.absolute()), model=spec, limit=wish.limit, drawing=wish.drawing)
 
 
-def drawn_exam(plan: Plan) -> Exam:
-    """The questions about pages that are drawn first, unless they are there. Raises as `draw` and `prepare`."""
-    # A browser, which no other benchmark needs.
-    from evals.drawing import draw
-
-    if plan.drawing:
-        draw(Path(plan.data), plan.drawing)
-    return prepare(plan)
-
-
-def prepare(plan: Plan) -> Exam:
-    """Find out what can be asked. Raises ConfigError if nothing can."""
+def prepare(plan: Plan, out: Path) -> Exam:
+    """Find out what can be asked. out: the folder of the answers, where pictures are put that are no files yet. Raises
+    ConfigError if nothing can be asked, RecordingError, and DeviceError where pages cannot be drawn."""
     source, folder = load_source(plan.benchmark), Path(plan.data)
+    if plan.drawing is not None:
+        # A browser, which no other benchmark needs.
+        from evals.drawing import draw
+
+        draw(folder, plan.drawing)
     steps, broken = read_steps(source, folder)
+    if source.pictures is not None:
+        wanted = {step.id for step in drawn(steps, plan.limit)}
+        steps = with_pictures(source, source.pictures, folder, steps, wanted, out / PICTURES)
+        folder = out / PICTURES
     found = {step.id: each for step, each in zip(steps, questions(source, steps, folder), strict=True)}
     chosen = drawn(steps, plan.limit)
     asked = [each for step in chosen if isinstance(each := found[step.id], Question)]
     unasked = [each for step in chosen if isinstance(each := found[step.id], Broken)]
     if not asked:
         raise ConfigError(f"nothing of {plan.benchmark} can be asked: {unasked[0].where}: {unasked[0].why}")
-    return Exam(plan, chosen, asked, [*broken, *unasked])
+    return Exam(plan, chosen, asked, [*broken, *unasked], folder)
 
 
 def ask_all(exam: Exam, folder: Path, crew: runner.Crew) -> bool:

@@ -33,6 +33,10 @@ class Broken:
     why: str
 
 
+Pictures = Callable[[Row], Iterator[tuple[str, bytes]]]
+"""The encoded pictures in a row, each with the id of its step. Raises ValueError."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A benchmark's format.
@@ -41,7 +45,7 @@ class Source:
     be read; what is wrong with one of several steps it says itself. ids: how steps are named. units: of coordinates.
     is_grounding: every step asks where something is, and for nothing else. is_phone: its screens are those of phones.
     most: actions that a step may ask for; where it is more than one, a model is asked on, on the same picture.
-    joined: makes the actions of a step those that the benchmark knows.
+    joined: makes the actions of a step those that the benchmark knows. pictures: where they are no files of their own.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Source:
     is_phone: bool = False
     most: int = 1
     joined: Callable[[tuple[Act, ...]], tuple[Act, ...]] = tuple
+    pictures: Pictures | None = None
 
 
 class Record(BaseModel):

@@ -125,7 +125,7 @@ def test_questions_of_a_limited_exam_are_not_filled_up_to_episodes(tmp_path: Pat
     )
     for limit, n in ((None, 7), (1, 1)):
         plan = Plan(benchmark="mind2web", data=str(tmp_path), model="m", limit=limit)
-        exam = measuring.Exam(plan, [step], [Question("e_1", "t", tmp_path, False)], [])
+        exam = measuring.Exam(plan, [step], [Question("e_1", "t", tmp_path, False)], [], tmp_path)
         outcome = measuring.score(exam, {"e_1": answer}, ("uground-mind2web",))
         assert outcome.comparisons[0].model.n == n
 

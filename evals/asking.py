@@ -187,7 +187,11 @@ def ask(model: SpokenModel, dialect: Dialect, question: Question) -> Answer:
     try:
         image = open_picture(question.image)
         seen = Observation(image, Frame(Size(*image.size), Size(*image.size)))
-        said = [_ground(model, dialect, question, seen)] if question.is_grounding else _steps(model, question, seen)
+        said = (
+            [_ground(model, dialect, question, seen)]
+            if question.is_grounding
+            else _steps(model, dialect, question, seen)
+        )
     except (ConfigError, DeviceError) as error:
         return Answer(id=question.id, error=str(error))
     acts = [act for each in said for act in acts_of(each.action)]
@@ -224,23 +228,29 @@ def _ground(model: SpokenModel, dialect: Dialect, question: Question, seen: Obse
         return replace(proposal, mistake=mistake)
 
 
-def _steps(model: SpokenModel, question: Question, seen: Observation) -> list[Proposal]:
+def _steps(model: SpokenModel, dialect: Dialect, question: Question, seen: Observation) -> list[Proposal]:
     """The next step of a task, and those after it that the question has room for: until the model says that it is done,
-    says the same again, or nothing that can be read. Raises DeviceError for a picture of impossible shape, ModelError.
+    says the same again, or nothing that can be read. What ends it is the last, without its action.
+
+    Raises DeviceError for a picture of impossible shape, ModelError.
     """
-    planner = Planner(model, load_dialect(model.dialect), constrained=model.constrained)
+    planner = Planner(model, dialect, constrained=model.constrained)
     past = _history(question, seen.frame.screen)
-    said: list[Proposal] = []
-    while len(said) < question.most:
-        proposal = planner.propose(question.task, past, seen, lambda _digest: seen.image)
-        action = proposal.action
-        if said and (action is None or isinstance(action, Finish | Ask) or action == said[-1].action):
-            break
-        said.append(proposal)
-        if action is None or isinstance(action, Finish | Ask):
-            break
-        past.append(_step(len(past) + 1, proposal.frame, action, proposal.plan, proposal.reply))
+
+    def propose() -> Proposal:
+        return planner.propose(question.task, past, seen, lambda _digest: seen.image)
+
+    said = [propose()]
+    while len(said) < question.most and _goes_on(last := said[-1].action):
+        past.append(_step(len(past) + 1, said[-1].frame, last, said[-1].plan, said[-1].reply))
+        proposal = propose()
+        taken = _goes_on(proposal.action) and proposal.action != last
+        said.append(proposal if taken else replace(proposal, action=None))
     return said
+
+
+def _goes_on(action: Action | None) -> bool:
+    return action is not None and not isinstance(action, Finish | Ask)
 
 
 def _history(question: Question, screen: Size) -> list[RecordedStep]:

@@ -1,9 +1,11 @@
 """Ask a model the questions of a benchmark: what `agent eval BENCHMARK --model SPEC` does in its workers.
 
 A grounding question is an instruction and a picture, asked as `agent ground` asks. A step of an episode is asked
-as `agent run` asks: the task, the right answers of the steps before it as history, and its picture.
+as `agent run` asks: the task, the right answers of the steps before it as history, and its picture. Where a step may
+ask for several actions, the model is asked on, on the same picture and with its own actions as history.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +15,7 @@ from random import Random
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from action_space.actions import Action, Ask, Finish
 from action_space.dialects import load_dialect
 from action_space.dialects.base import Dialect, Turn
 from action_space.errors import ConfigError, DeviceError, InvalidAction
@@ -22,7 +25,7 @@ from agent.pictures import open_picture
 from agent.planner import Cost, Planner, Proposal, model_frame
 from agent.trajectory import Step as RecordedStep
 from environments.base import Observation
-from evals.acts import action_of, line_of
+from evals.acts import action_of, acts_of, line_of, separated
 from evals.benchmarks.reading import Broken, Source
 from evals.benchmarks.screenspot import picture_size
 from evals.journal import read_lines
@@ -43,8 +46,22 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _NO_IMAGE = "0" * 64
 
 
+class Drawing(BaseModel):
+    """Pages that are drawn to be asked about. size: width and height. questions: of a page, at most."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pages: int = Field(default=60, ge=1)
+    seed: int = 0
+    size: tuple[int, int] = (1280, 720)
+    questions: int = Field(default=5, ge=1)
+
+
 class Plan(BaseModel):
-    """What is measured. data: the benchmark's folder. limit: only so many of its questions, drawn by chance."""
+    """What is measured. data: the benchmark's folder. limit: only so many of its questions, drawn by chance.
+
+    drawing: what is drawn into that folder first.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,20 +69,24 @@ class Plan(BaseModel):
     data: str
     model: str
     limit: int | None = Field(default=None, ge=1)
+    drawing: Drawing | None = None
 
 
 class Answer(BaseModel):
     """What came of a question.
 
-    action: as in a line of predictions, None if the reply held none. size: of the picture, which its coordinates are
-    pixels of. mistake: why there is no action. error: why the question was not answered at all, "" if it was; then
-    nothing else counts.
+    action: as in a line of predictions, None if the reply held none. more: those that followed it on the same picture,
+    where a step may ask for several. size: of the picture, which coordinates are pixels of. plan, reply: of the first
+    action; mistake: why there is none. The costs are of all. seconds: of the model; took: of everything, from the
+    picture's file to the action. error: why the question was not answered at all, "" if it was; then nothing else
+    counts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     action: ActLine | None = None
+    more: tuple[ActLine, ...] = ()
     size: tuple[int, int] | None = None
     plan: str = ""
     reply: str = ""
@@ -73,12 +94,16 @@ class Answer(BaseModel):
     tokens_in: int = 0
     tokens_out: int = 0
     seconds: float = 0.0
+    took: float = 0.0
     error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a worker is told of a step: nothing of its right answer. size: extent of the coordinates of `past`."""
+    """What a worker is told of a step: nothing of its right answer. size: extent of the coordinates of `past`.
+
+    most, is_phone: of the `Source`.
+    """
 
     id: str
     task: str
@@ -86,6 +111,8 @@ class Question:
     is_grounding: bool
     past: tuple[Act, ...] = ()
     size: tuple[float, float] | None = None
+    most: int = 1
+    is_phone: bool = False
 
 
 def questions(source: Source, steps: Sequence[Step], folder: Path) -> Iterator[Question | Broken]:
@@ -96,7 +123,7 @@ def questions(source: Source, steps: Sequence[Step], folder: Path) -> Iterator[Q
         past = past if step.episode and step.episode == episode else []
         episode = step.episode
         yield _question(source, step, folder, tuple(past))
-        past.extend(step.acts[:1])
+        past.extend(step.acts)
 
 
 def _question(source: Source, step: Step, folder: Path, past: tuple[Act, ...]) -> Question | Broken:
@@ -110,7 +137,8 @@ def _question(source: Source, step: Step, folder: Path, past: tuple[Act, ...]) -
     if step.size is not None and step.size not in FRACTIONS and step.size != size:
         said, found = (f"{wide:g}x{high:g}" for wide, high in (step.size, size))
         return Broken(where, f"the picture {step.image!r} is {found}, but the data says {said}")
-    return Question(step.id, step.instruction, image, source.is_grounding, past, step.size)
+    told = past, step.size, source.most, source.is_phone
+    return Question(step.id, step.instruction, image, source.is_grounding, *told)
 
 
 def find_image(folder: Path, name: str) -> Path | None:
@@ -146,8 +174,10 @@ def opened(spec: str) -> Iterator[Do]:
     dialect = load_dialect(model.dialect)
 
     def do(question: Question) -> Answer:
+        started = time.perf_counter()
         forget(model)  # so that answers do not depend on what this worker was asked before
-        return ask(model, dialect, question)
+        answer = ask(model, dialect, question)
+        return answer.model_copy(update={"took": round(time.perf_counter() - started, 4)})
 
     yield do
 
@@ -157,20 +187,28 @@ def ask(model: SpokenModel, dialect: Dialect, question: Question) -> Answer:
     try:
         image = open_picture(question.image)
         seen = Observation(image, Frame(Size(*image.size), Size(*image.size)))
-        proposal = (_ground if question.is_grounding else _propose)(model, dialect, question, seen)
+        said = (
+            [_ground(model, dialect, question, seen)]
+            if question.is_grounding
+            else _steps(model, dialect, question, seen)
+        )
     except (ConfigError, DeviceError) as error:
         return Answer(id=question.id, error=str(error))
-    cost = proposal.cost
+    acts = [act for each in said for act in acts_of(each.action)]
+    if question.is_grounding:
+        acts = [Act("refuse") if act.kind == "finish" and act.status == "failure" else act for act in acts]
+    first, cost = said[0], [each.cost for each in said]
     return Answer(
         id=question.id,
-        action=line_of(proposal.action, is_grounding=question.is_grounding),
+        action=line_of(acts[0]) if acts else None,
+        more=tuple(map(line_of, acts[1:])),
         size=image.size,
-        plan=proposal.plan,
-        reply=proposal.reply,
-        mistake=str(proposal.mistake) if proposal.mistake is not None else "",
-        tokens_in=cost.tokens_in,
-        tokens_out=cost.tokens_out,
-        seconds=round(cost.prefill_s + cost.decode_s, 4),
+        plan=first.plan,
+        reply=first.reply,
+        mistake=str(first.mistake) if first.mistake is not None else "",
+        tokens_in=sum(each.tokens_in for each in cost),
+        tokens_out=sum(each.tokens_out for each in cost),
+        seconds=round(sum(each.prefill_s + each.decode_s for each in cost), 4),
     )
 
 
@@ -190,21 +228,46 @@ def _ground(model: SpokenModel, dialect: Dialect, question: Question, seen: Obse
         return replace(proposal, mistake=mistake)
 
 
-def _propose(model: SpokenModel, dialect: Dialect, question: Question, seen: Observation) -> Proposal:
-    """Ask for the next step of a task. Raises DeviceError for a picture of impossible shape, ModelError."""
-    screen = seen.frame.screen
-    past = [_recorded(number, act, question.size, screen) for number, act in enumerate(question.past, start=1)]
-    return Planner(model, dialect).propose(question.task, past, seen, lambda _digest: seen.image)
+def _steps(model: SpokenModel, dialect: Dialect, question: Question, seen: Observation) -> list[Proposal]:
+    """The next step of a task, and those after it that the question has room for: until the model says that it is done,
+    says the same again, or nothing that can be read. What ends it is the last, without its action.
+
+    Raises DeviceError for a picture of impossible shape, ModelError.
+    """
+    planner = Planner(model, dialect, constrained=model.constrained)
+    past = _history(question, seen.frame.screen)
+
+    def propose() -> Proposal:
+        return planner.propose(question.task, past, seen, lambda _digest: seen.image)
+
+    said = [propose()]
+    while len(said) < question.most and _goes_on(last := said[-1].action):
+        past.append(_step(len(past) + 1, said[-1].frame, last, said[-1].plan, said[-1].reply))
+        proposal = propose()
+        taken = _goes_on(proposal.action) and proposal.action != last
+        said.append(proposal if taken else replace(proposal, action=None))
+    return said
 
 
-def _recorded(number: int, act: Act, extent: tuple[float, float] | None, screen: Size) -> RecordedStep:
-    """A right answer of the benchmark as if it were a step of a run."""
-    action = action_of(_in_pixels(act, extent, screen), screen)
+def _goes_on(action: Action | None) -> bool:
+    return action is not None and not isinstance(action, Finish | Ask)
+
+
+def _history(question: Question, screen: Size) -> list[RecordedStep]:
+    """The right answers of the benchmark as if they were steps of a run."""
+    acts = [each for act in question.past for each in separated(_in_pixels(act, question.size, screen))]
+    actions = [action_of(act, screen, phone=question.is_phone) for act in acts]
+    return [_step(number, Frame(screen, screen), action) for number, action in enumerate(actions, start=1)]
+
+
+def _step(number: int, frame: Frame, action: Action | None, plan: str = "", reply: str = "") -> RecordedStep:
     return RecordedStep(
         number=number,
         started=_LONG_AGO,
         image=_NO_IMAGE,
-        frame=Frame(screen, screen),
+        frame=frame,
+        plan=plan,
+        reply=reply,
         action=action,
         effect="elsewhere",
     )

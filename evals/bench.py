@@ -31,6 +31,7 @@ from action_space.geometry import Frame, Point, Size
 from action_space.messages import Message
 from agent.models import SpokenModel, load_model
 from agent.planner import model_frame
+from evals.scale import scoring
 from vlm.backends.engine import Engine
 from vlm.backends.transformers import TransformersModel
 from vlm.shapes import SHAPES, write_random
@@ -146,8 +147,12 @@ def _folder_of(spec: str, shape: str, layers: int | None) -> Iterator[Path]:
         yield Path(name)
 
 
-@app.command()
+app.command("scoring")(scoring)
+
+
+@app.callback(invoke_without_command=True)
 def bench(
+    context: typer.Context,
     model: Annotated[str, typer.Option("--model", metavar="SPEC", help="bundled, or a checkpoint folder.")] = "bundled",
     against: Annotated[
         str, typer.Option(metavar="transformers|SPEC|none", help="Whom to compare with, as openai:NAME@URL.")
@@ -162,6 +167,8 @@ def bench(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file.")] = None,
 ) -> None:
     """Measure speed and memory against what else there is."""
+    if context.invoked_subcommand is not None:
+        return
     console = Console(stderr=True)
     count = use_threads(threads)
 

@@ -8,24 +8,28 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 
 from action_space.errors import ConfigError
-from action_space.geometry import Size
 from agent.cli import Spec
 from agent.interrupt import INTERRUPTED_EXIT
 from evals.benchmarks import BENCHMARKS
-from evals.online.miniwob.tasks import FIRST_EVALUATION_SEED, MAX_STEPS, SCALE, choose_tasks
+from evals.online.miniwob.tasks import FIRST_EVALUATION_SEED, GROUPS, MAX_STEPS, SCALE, choose_tasks
 from evals.outcome import Outcome, score_predictions
 from evals.protocols import rules_of
 from evals.report import require_writable
 from evals.runner import Crew
-from evals.tables import details, notes_console, protocol_table, results_console, tell_left_out, tell_warnings
+from evals.tables import (
+    details,
+    group_table,
+    notes_console,
+    protocol_table,
+    results_console,
+    tell_left_out,
+    tell_warnings,
+)
 
 if TYPE_CHECKING:
-    from PIL import Image
-
+    from evals.measuring import Wish
     from evals.report.build import Sheet
 
 app = typer.Typer(
@@ -41,64 +45,6 @@ def main() -> None:
     """Measure a model on a benchmark."""
 
 
-@app.command("generated")
-def generated_command(
-    model: Spec = "bundled",
-    pages: Annotated[int, typer.Option("--limit", min=1, help="Pages to draw.")] = 60,
-    seed: Annotated[int, typer.Option(help="Another seed draws other pages.")] = 0,
-    size: Annotated[str, typer.Option(help="Page size, WIDTHxHEIGHT.")] = "1280x720",
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write every answer and the table to this file.")
-    ] = None,
-    report: Report = None,
-) -> None:
-    """Grounding on generated pages of unseen words and fonts: the point lies in the target's box."""
-    # Draws pages in a browser, which scoring predictions has no use for.
-    from agent.models import load_model
-    from evals.benchmarks import generated
-
-    width, _, height = size.partition("x")
-    if not (width.isdecimal() and height.isdecimal()) or min(int(width), int(height)) < 200:
-        raise ConfigError(f"the page size {size!r} is not WIDTHxHEIGHT of at least 200x200, as in 1280x720")
-    viewport = Size(int(width), int(height))
-    if report:
-        require_writable(report)
-    console = Console(stderr=True)
-    pictures: dict[int, Image.Image] = {}
-    keep = pictures.__setitem__ if report else lambda _page, _picture: None
-    answers = list(
-        track(
-            generated.ask_about_pages(load_model(model), pages=pages, seed=seed, size=viewport, keep=keep),
-            "asking",
-            console=console,
-            total=None,
-        )
-    )
-    if not answers:
-        raise ConfigError(f"no page of {size} has a control to ask for: take a larger size or another seed")
-    result = generated.summary(answers, viewport, seed)
-    if json_file:
-        write_json(json_file, result)
-    if report:
-        from evals.report.live import generated_sheet
-
-        write_report(generated_sheet(answers, pictures, result, model), report)
-    table = Table(
-        "control",
-        "hits",
-        "n",
-        "rate",
-        "95 % interval",
-        title=f"generated pages, {size}, seed {seed}, {generated.PROTOCOL}",
-    )
-    groups: dict[str, dict[str, float]] = result["groups"]  # type: ignore[assignment]
-    for name, row in groups.items():
-        table.add_row(
-            name, str(row["hits"]), str(row["n"]), f"{row['rate']:.1%}", f"{row['low']:.1%} to {row['high']:.1%}"
-        )
-    Console().print(table)
-
-
 Workers = Annotated[int, typer.Option(min=0, help="Processes that work at once; 0 is this one, without time limit.")]
 EngineName = Annotated[str, typer.Option("--engine", metavar="local|ray", help="This machine, or a Ray cluster.")]
 TimeLimit = Annotated[
@@ -106,13 +52,54 @@ TimeLimit = Annotated[
 ]
 Resume = Annotated[Path | None, typer.Option(metavar="DIR", help="Go on in a folder, with its own settings.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")]
+Predictions = Annotated[
+    Path | None, typer.Option("--predictions", metavar="FILE.jsonl", help="Score these; one prediction a line.")
+]
+
+
+@app.command("generated")
+def generated_command(
+    model: Annotated[str, typer.Option("--model", metavar="SPEC", help="Ask this model.")] = "",
+    pages: Annotated[int | None, typer.Option("--limit", min=1, help="Pages to draw; 60 if not told.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed than 0 draws other pages.")] = None,
+    size: Annotated[str, typer.Option(help="Page size, WIDTHxHEIGHT; 1280x720 unless told otherwise.")] = "",
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="Pages that were drawn before: OUT/pages.")
+    ] = None,
+    predictions: Predictions = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of pages and answers; by default a new one.")] = None,
+    resume: Resume = None,
+    workers: Workers = 1,
+    engine: EngineName = "local",
+    time_limit: TimeLimit = 600,
+    json_file: JsonFile = None,
+    report: Report = None,
+) -> None:
+    """Grounding on generated pages of unseen words and fonts: the point lies in the target's box."""
+    from evals import asking, measuring
+
+    if (data or resume) and (pages or seed is not None or size):
+        raise ConfigError("pages that are there are not drawn again: leave out --limit, --seed and --size")
+    given = {"pages": pages, "seed": seed, "size": page_size(size) if size else None}
+    drawing = None if data or resume else asking.Drawing(**{name: v for name, v in given.items() if v is not None})
+    wish = measuring.Wish(data, model, None, out, resume, drawing)
+    crew = Crew(engine=engine, workers=workers, limit_s=time_limit)
+    measure("generated", wish, predictions, (), crew, Files(json_file, report))
+
+
+def page_size(text: str) -> tuple[int, int]:
+    """Raises ConfigError."""
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal()) or min(int(width), int(height)) < 200:
+        raise ConfigError(f"the page size {text!r} is not WIDTHxHEIGHT of at least 200x200, as in 1280x720")
+    return int(width), int(height)
 
 
 @app.command("miniwob")
 def miniwob_command(
     model: Spec = "bundled",
     task_names: Annotated[
-        str, typer.Option("--tasks", metavar="NAME,...|train|heldout|all", help="What is played.")
+        str, typer.Option("--tasks", metavar="NAME,...|train|heldout|pix2act|all", help="What is played.")
     ] = "all",
     episodes: Annotated[int, typer.Option(min=1, help="Of each task.")] = 5,
     seed: Annotated[
@@ -147,6 +134,10 @@ def miniwob_command(
     else:
         if not with_oracle:
             check_spec(model)
+        if seed < FIRST_EVALUATION_SEED < seed + episodes:
+            raise ConfigError(
+                f"seeds {seed} to {seed + episodes - 1} are for training and for evaluation: choose one side"
+            )
         plan = attempts.Plan(
             model=oracle.OracleModel.name if with_oracle else model,
             tasks=_tasks(task_names, frozenset(oracle.ORACLES) if with_oracle else None),
@@ -175,7 +166,7 @@ def miniwob_command(
 def _tasks(names: str, playable: frozenset[str] | None) -> tuple[str, ...]:
     """The tasks that were asked for; of a whole group, those that can be played."""
     chosen = choose_tasks(names)
-    if playable is not None and names in ("all", "train", "heldout"):
+    if playable is not None and names in GROUPS:
         return tuple(name for name in chosen if name in playable)
     return chosen
 
@@ -198,9 +189,7 @@ def _command(benchmark: str) -> Callable[..., None]:
         data: Annotated[
             Path | None, typer.Option("--data", metavar="DIR", help="Folder with the benchmark's own files.")
         ] = None,
-        predictions: Annotated[
-            Path | None, typer.Option("--predictions", metavar="FILE.jsonl", help="Score these; one prediction a line.")
-        ] = None,
+        predictions: Predictions = None,
         model: Annotated[
             str, typer.Option("--model", metavar="SPEC", help="Ask this model, and score what it answers.")
         ] = "",
@@ -218,56 +207,65 @@ def _command(benchmark: str) -> Callable[..., None]:
         json_file: JsonFile = None,
         report: Report = None,
     ) -> None:
-        protocols = tuple(protocol or ())
-        if report:
-            require_writable(report)
-        if predictions is not None:
-            if data is None or model or resume:
-                raise ConfigError("--predictions are scored with --data DIR, and without --model or --resume")
-            outcome = score_predictions(benchmark, data, predictions, protocols)
-            finish_scoring(outcome, outcome.as_json(), Out(str(predictions), data, json_file, report))
-            return
-        from evals import asking, measuring
+        from evals.measuring import Wish
 
-        rules_of(benchmark, protocols)  # a wrong name is told now, not when the model has answered
-        exam, folder = measuring.begin(benchmark, measuring.Wish(data, model, limit, out, resume))
-        whole = measuring.ask_all(exam, folder, Crew(engine=engine, workers=workers, limit_s=time_limit))
-        answers = asking.read_answers(folder)
-        outcome = measuring.score(exam, answers, protocols)
-        if whole or outcome.steps:
-            numbers = measuring.as_json(exam, answers, outcome)
-            finish_scoring(outcome, numbers, Out(str(folder), Path(exam.plan.data), json_file, report))
-        if not whole:
-            end_interrupted(folder)
+        crew = Crew(engine=engine, workers=workers, limit_s=time_limit)
+        wish = Wish(data, model, limit, out, resume)
+        measure(benchmark, wish, predictions, tuple(protocol or ()), crew, Files(json_file, report))
 
     return score
 
 
 @dataclass(frozen=True, slots=True)
-class Out:
-    """Where results go. what: is scored, for people. data: the benchmark's folder."""
+class Files:
+    """What is written besides the results."""
 
-    what: str
-    data: Path
     json_file: Path | None
     report: Path | None
 
 
-def finish_scoring(outcome: Outcome, numbers: dict[str, object], out: Out) -> None:
-    """Show and write what came out. Raises ConfigError where nothing did."""
-    if out.report:
+def measure(
+    benchmark: str, wish: "Wish", predictions: Path | None, protocols: tuple[str, ...], crew: Crew, files: Files
+) -> None:
+    """Score a file of predictions, or ask a model and score its answers. Raises ClickwrightError, Exit."""
+    from evals import asking, measuring
+
+    if files.report:
+        require_writable(files.report)
+    if predictions is not None:
+        if wish.data is None or wish.model or wish.resume:
+            raise ConfigError("--predictions are scored with --data DIR, and without --model or --resume")
+        outcome = score_predictions(benchmark, wish.data, predictions, protocols)
+        finish_scoring(outcome, outcome.as_json(), str(predictions), wish.data, files)
+        return
+    rules_of(benchmark, protocols)  # a wrong name is told now, not when the model has answered
+    exam, folder = measuring.begin(benchmark, wish)
+    whole = measuring.ask_all(exam, folder, crew)
+    answers = asking.read_answers(folder)
+    outcome = measuring.score(exam, answers, protocols)
+    if whole or outcome.steps:
+        finish_scoring(outcome, measuring.as_json(exam, answers, outcome), str(folder), exam.pictures, files)
+    if not whole:
+        end_interrupted(folder)
+
+
+def finish_scoring(outcome: Outcome, numbers: dict[str, object], what: str, data: Path, files: Files) -> None:
+    """Show and write what came out. what: is scored, for people. data: the benchmark's folder. Raises ConfigError where
+    nothing did."""
+    if files.report:
         from evals.report.sheets import outcome_sheet
 
-        write_report(outcome_sheet(outcome, out.data), out.report)
-    if out.json_file:
-        write_json(out.json_file, numbers)
+        write_report(outcome_sheet(outcome, data), files.report)
+    if files.json_file:
+        write_json(files.json_file, numbers)
     show_outcome(outcome)
     if not any(comparison.model.n for comparison in outcome.comparisons):
-        raise ConfigError(f"nothing in {out.what!r} could be scored: what was left out, and why, is above")
+        raise ConfigError(f"nothing in {what!r} could be scored: what was left out, and why, is above")
 
 
 for _name in BENCHMARKS:
-    app.command(_name, help="Ask a model, or score a file of predictions.")(_command(_name))
+    if _name != "generated":  # which has its own options, for the pages that it draws
+        app.command(_name, help="Ask a model, or score a file of predictions.")(_command(_name))
 
 
 def write_report(sheet: "Sheet", path: Path) -> None:
@@ -289,3 +287,5 @@ def show_outcome(outcome: Outcome) -> None:
     for comparison in outcome.comparisons:
         for line in details(comparison):
             console.print(f"{comparison.rule.name}: {line}", soft_wrap=True)
+    if len(outcome.comparisons) == 1:
+        console.print(group_table(outcome.comparisons[0].model))

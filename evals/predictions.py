@@ -28,7 +28,7 @@ Coordinate = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST, allow_inf_nan=Fal
 Side = Annotated[float, Field(gt=0, le=FARTHEST, allow_inf_nan=False)]
 
 ALLOWED: dict[Kind, tuple[frozenset[str], frozenset[str]]] = {
-    "click": (frozenset({"place"}), frozenset({"button", "count", "text"})),
+    "click": (frozenset({"place"}), frozenset({"button", "count", "keys", "text"})),
     "long_press": (frozenset({"place"}), frozenset()),
     "move": (frozenset({"place"}), frozenset()),
     "drag": (frozenset({"place", "end"}), frozenset()),
@@ -196,6 +196,9 @@ def in_units(line: Line, step: Step) -> tuple[Act, ...]:
 ENOUGH = 5
 """Fewer points say nothing about their scale."""
 
+STRAYS = 0.05
+"""More points than this share do not lie outside of their screens by mistake."""
+
 
 def _warnings(
     acts: Mapping[str, tuple[Act, ...]], steps: Mapping[str, Step], lines: Mapping[str, int]
@@ -232,8 +235,10 @@ def likely_scale(placed: Sequence[tuple[tuple[float, float], Place]]) -> str:
     advice = 'if so, add "size": [{0}, {0}] to every line'
     if largest <= 1 and side != 1:
         return f"no coordinate is above 1: they look like 0 to 1, not like {_name(side)}; {advice.format(1)}"
-    # On a screen of 2000 pixels points that spread over it do not all end before half of it.
-    if 1 < largest <= 1000 and side >= 1300:
+    # On a screen of 2000 pixels points that spread over it do not all end before half of it; on a smaller one some of
+    # those that go up to 1000 lie outside.
+    outside = sum(bool(size[0]) and not _is_on(point, size) for size, point in placed)
+    if 1 < largest <= 1000 and (side >= 1300 or (side > 1 and outside > len(placed) * STRAYS)):
         return f"no coordinate is above 1000: they look like 0 to 1000, not like {_name(side)}; {advice.format(1000)}"
     if side == 1 and largest > 1.5:
         return 'coordinates go above 1, but this benchmark\'s are 0 to 1: add "size": [WIDTH, HEIGHT] to every line'

@@ -5,28 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import assert_never
 
-from action_space.actions import (
-    Action,
-    Ask,
-    Click,
-    Drag,
-    Finish,
-    LongPress,
-    Move,
-    Open,
-    Press,
-    Scroll,
-    Type,
-    Wait,
-)
+from action_space.actions import Ask, Wait
 from action_space.errors import ConfigError
-from action_space.geometry import Point
 from agent.trajectory import HEADER, STEPS, Step, Trajectory, read_trajectory
+from evals.acts import acts_of
 from evals.benchmarks.reading import Broken
-from evals.predictions import PHONE_KEYS
-from evals.protocols.values import Act, Place, Region
+from evals.protocols.values import Region
 from evals.protocols.values import Step as Scored
 
 BENCHMARK = "recording"
@@ -158,43 +143,3 @@ def _scored(name: str, trajectory: Trajectory, step: Step, steps: int) -> Scored
         groups={"action": acts[0].kind, "device": trajectory.header.versions.env},
         row=f"{name}/{STEPS}:{step.number}",
     )
-
-
-def acts_of(action: Action | None, targets: tuple[Region, ...] = ()) -> tuple[Act, ...]:
-    """An action as rules see it; none for a reply that holds none, and for a question to a person."""
-    if action is None or isinstance(action, Ask):
-        return ()
-    return (_act(action, targets),)
-
-
-def _act(
-    action: Click | Move | Drag | Scroll | Type | Press | LongPress | Open | Wait | Finish, targets: tuple[Region, ...]
-) -> Act:
-    match action:
-        case Click():
-            held = action.modifiers
-            place = _place(action.point)
-            return Act("click", place, keys=held, button=action.button, count=action.count, targets=targets)
-        case Move() | LongPress():
-            return Act(action.kind, _place(action.point), targets=targets)
-        case Drag():
-            return Act("drag", _place(action.start), _place(action.end), targets=targets)
-        case Scroll():
-            return Act("scroll", _place(action.point), direction=action.direction)
-        case Type():
-            return Act("type", text=action.text)
-        case Press():
-            keys = tuple(PHONE_KEYS.get(key, key) for key in action.keys)
-            return Act("press" if len(keys) == 1 else "hotkey", keys=keys)
-        case Open():
-            return Act("open", text=action.target)
-        case Wait():
-            return Act("wait")
-        case Finish():
-            return Act("finish", text=action.text, status=action.status)
-        case _:
-            assert_never(action)
-
-
-def _place(point: Point) -> Place:
-    return float(point.x), float(point.y)

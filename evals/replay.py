@@ -41,7 +41,10 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model did at a step. action: in screenshot pixels, None if the reply held none; mistake: why."""
+    """What the model did at a step. action: in screenshot pixels, None if the reply held none; mistake: why.
+
+    seconds: from the screenshot's file to the action; model_s: of these, the model's own.
+    """
 
     id: str
     plan: str
@@ -51,6 +54,7 @@ class Answer:
     tokens_in: int
     tokens_out: int
     seconds: float = field(default=0.0, compare=False)
+    model_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,7 @@ def _answer(question: Question, proposal: Proposal, seconds: float) -> Answer:
         cost.tokens_in,
         cost.tokens_out,
         seconds,
+        cost.prefill_s + cost.decode_s,
     )
 
 

@@ -16,17 +16,18 @@ from agent.cli import Json
 from agent.interrupt import INTERRUPTED_EXIT
 from agent.models import SpokenModel, load_model
 from agent.results import results_only
+from evals.acts import acts_of
 from evals.bars import Bar, is_met, reached, read_bars
 from evals.benchmarks.reading import Broken
 from evals.difference import Difference, differ, read_side, side_of
 from evals.protocols import load_rule, rules_of
 from evals.protocols.values import Rule
-from evals.recordings import BENCHMARK, Question, Recordings, acts_of, read_recordings
+from evals.recordings import BENCHMARK, Question, Recordings, read_recordings
 from evals.replay import Answer, Choices, Mode, NotReached, ask_again
 from evals.replay_tables import show
 from evals.report import require_writable
 from evals.standing import Standing, stand, standing_as_json
-from evals.tables import notes_console, tell_left_out
+from evals.tables import beside_the_model, notes_console, tell_left_out
 
 MODES: tuple[str, ...] = get_args(Mode)
 
@@ -205,7 +206,8 @@ def tell(done: Replay) -> None:
     for standing in done.standings:
         asked = len(standing.answers)
         each = f", {standing.seconds / asked:.2f} s a step" if asked else ""
-        notes.print(f"{escape(standing.label)}: {asked} steps asked in {standing.seconds:.1f} s{each}")
+        took = beside_the_model(standing.seconds, standing.model_s)
+        notes.print(f"{escape(standing.label)}: {asked} steps asked in {took}{each}")
     if done.stopped:
         notes.print(f"agent: stopped early, the numbers are of what was asked until then: {escape(done.stopped)}")
 

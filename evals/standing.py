@@ -6,10 +6,11 @@ from typing import Any
 
 from action_space.actions import ACTION
 from agent.describe import describe
+from evals.acts import acts_of
 from evals.outcome import comparison_as_json
 from evals.protocols.values import Act, Rule, Score
 from evals.protocols.values import Step as Scored
-from evals.recordings import Question, acts_of
+from evals.recordings import Question
 from evals.replay import Answer
 from evals.scoring import Comparison, compare
 
@@ -51,6 +52,11 @@ class Standing:
     @property
     def seconds(self) -> float:
         return sum(each.seconds for each in self.answers.values())
+
+    @property
+    def model_s(self) -> float:
+        """Of the seconds, the model's own."""
+        return sum(each.model_s for each in self.answers.values())
 
 
 def stand(

@@ -63,6 +63,20 @@ def protocol_table(title: str, comparisons: Sequence[Comparison]) -> Table:
     return table
 
 
+def group_table(result: Result) -> Table:
+    """A rule's breakdown: plain means."""
+    table = Table("group", "score", "n", box=SIMPLE_HEAD)
+    for name, (mean, count) in result.groups.items():
+        table.add_row(escape(name), percent(mean), str(count))
+    return table
+
+
+def beside_the_model(took_s: float, model_s: float) -> str:
+    """How long something took, and how much of it was not the model's own time."""
+    beside = f", {1 - model_s / took_s:.1%} of it beside the model" if took_s and model_s else ""
+    return f"{took_s:.1f} s{beside}"
+
+
 def short(label: str) -> str:
     """A model's name that leaves room for its numbers: of a long path the end says most."""
     return label if len(label) <= LONGEST_LABEL else f"{label[:9]}…{label[10 - LONGEST_LABEL :]}"

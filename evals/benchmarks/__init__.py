@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, str] = {
     "gui-odyssey": "evals.benchmarks.gui_odyssey:SOURCE",
     "agentnet": "evals.benchmarks.agentnet:SOURCE",
     "omniact": "evals.benchmarks.omniact:SOURCE",
+    "generated": "evals.benchmarks.generated:SOURCE",
 }
 """Name -> module:attr of its Source."""
 

@@ -158,4 +158,9 @@ def _alternatives(options: object) -> Iterator[tuple[Act, ...]]:
             yield tuple(map(act_of, ACTIONS.validate_python(actions)))
 
 
-SOURCE = Source("agentnet", rows, steps, "task_id, a hyphen, step_num (the place from 0 where it is missing)", "0 to 1")
+MOST = 3
+"""Actions that a model may give to a step, such as a click, typing and Enter. What is too much costs nothing."""
+
+IDS = "task_id, a hyphen, step_num (the place from 0 where it is missing)"
+
+SOURCE = Source("agentnet", rows, steps, IDS, "0 to 1", most=MOST)

@@ -1,18 +1,22 @@
 """Android in the Wild: GZIP TFRecords, a step a record, in folders or files named after their subset.
 
 Read are `episode_id, episode_length, step_id, goal_info, results/action_type, results/type_action, results/yx_touch,
-results/yx_lift, image/ui_annotations_positions` (flat, y, x, height, width). Coordinates are y, x between 0 and 1;
+results/yx_lift, image/ui_annotations_positions` (flat, y, x, height, width), and for a model that is asked
+`image/encoded, image/height, image/width` (RGB, a byte each). Coordinates are y, x between 0 and 1;
 steps have them as x, y. A gesture of at most 0.04 of the
 screen is a click where it begins: of a tap no rule looks at the end.
 """
 
+import io
 import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from PIL import Image
+
 from evals.benchmarks.reading import Broken, Row, Source, groups
-from evals.benchmarks.tfrecord import Feature, example, integers, numbers, record_rows, texts
+from evals.benchmarks.tfrecord import Feature, example, integers, numbers, raw, record_rows, texts
 from evals.protocols.aitw import TAP
 from evals.protocols.values import Act, Place, Region, Step
 
@@ -49,6 +53,17 @@ def steps(row: Row, _folder: Path) -> Iterator[Step]:
     )
 
 
+def pictures(row: Row) -> Iterator[tuple[str, bytes]]:
+    """Rows of pixels, which are no picture file yet."""
+    features = example(row.data)
+    (episode,), (number,) = texts(features, "episode_id"), integers(features, "step_id")
+    (pixels,) = raw(features, "image/encoded")
+    (height,), (width,) = integers(features, "image/height"), integers(features, "image/width")
+    file = io.BytesIO()
+    Image.frombytes("RGB", (width, height), pixels).save(file, "PNG")
+    yield f"{episode}-{number}", file.getvalue()
+
+
 def _act(features: dict[str, Feature]) -> Act:
     (kind,) = integers(features, "results/action_type")
     if kind == TYPE:
@@ -76,4 +91,4 @@ def _boxes(features: dict[str, Feature]) -> tuple[Region, ...]:
     return tuple(Region.sized(x, y, wide, high) for y, x, high, wide in quads)
 
 
-SOURCE = Source("aitw", rows, steps, "episode_id, a hyphen, step_id", "0 to 1")
+SOURCE = Source("aitw", rows, steps, "episode_id, a hyphen, step_id", "0 to 1", is_phone=True, pictures=pictures)

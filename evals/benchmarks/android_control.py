@@ -186,4 +186,5 @@ SOURCE = Source(
     steps,
     "file name of the screenshot without its ending: `240_0`; without a screenshot, the row, `_` and the step from 0",
     "pixels",
+    is_phone=True,
 )

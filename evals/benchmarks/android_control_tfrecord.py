@@ -81,6 +81,12 @@ def steps(row: Row, _folder: Path) -> Iterator[Step | Broken]:
         )
 
 
+def pictures(row: Row) -> Iterator[tuple[str, bytes]]:
+    episode = example(row.data)
+    (name,) = integers(episode, "episode_id")
+    yield from ((f"{name}_{number}", each) for number, each in enumerate(raw(episode, "screenshots")))
+
+
 def act_of(text: str) -> Act:
     """The source's action. Raises ValueError."""
     match ACTION.validate_json(text):
@@ -126,4 +132,6 @@ def _node(data: bytes) -> Node | None:
     return Node(region, *said) if region.right > region.left and region.bottom > region.top else None
 
 
-SOURCE = Source("androidcontrol-tfrecord", rows, steps, "episode, `_`, step from 0: `240_0`", "pixels")
+IDS = "episode, `_`, step from 0: `240_0`"
+
+SOURCE = Source("androidcontrol-tfrecord", rows, steps, IDS, "pixels", is_phone=True, pictures=pictures)

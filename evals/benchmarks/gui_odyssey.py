@@ -123,4 +123,4 @@ def _places(info: object) -> list[Place]:
     return [*places]
 
 
-SOURCE = Source("gui-odyssey", rows, steps, "episode_id without .json, `_`, step", "0 to 1000")
+SOURCE = Source("gui-odyssey", rows, steps, "episode_id without .json, `_`, step", "0 to 1000", is_phone=True)

@@ -16,6 +16,7 @@ from PIL import Image
 from pydantic import Field, FiniteFloat, Json
 
 from action_space.errors import ConfigError
+from evals.acts import entered
 from evals.benchmarks.reading import (
     Broken,
     Length,
@@ -185,10 +186,14 @@ def _candidate_region(data: object) -> Region:
     return Region.sized(*sides)
 
 
+def _encoded(screenshot: object) -> bytes | None:
+    data = screenshot.get("bytes") if isinstance(screenshot, dict) else screenshot
+    return data if isinstance(data, bytes) else None
+
+
 def _encoded_size(screenshot: object) -> tuple[float, float] | None:
     """From the header of an encoded picture, None where there is none."""
-    data = screenshot.get("bytes") if isinstance(screenshot, dict) else screenshot
-    if not isinstance(data, bytes):
+    if (data := _encoded(screenshot)) is None:
         return None
     try:
         with Image.open(io.BytesIO(data)) as picture:
@@ -197,7 +202,22 @@ def _encoded_size(screenshot: object) -> tuple[float, float] | None:
         return None
 
 
+def parquet_pictures(row: Row) -> Iterator[tuple[str, bytes]]:
+    record = row.data
+    if (data := _encoded(record.get("screenshot"))) is not None:
+        yield f"{record.get('annotation_id')}_{record.get('action_uid')}", data
+
+
 IDS = "annotation_id, `_`, action_uid"
 
-JSON = Source("mind2web", json_episodes, steps, IDS, "pixels")
-PARQUET = Source("multimodal-mind2web", parquet_rows, parquet_steps, IDS, "pixels")
+JSON = Source("mind2web", json_episodes, steps, IDS, "pixels", most=2, joined=entered)
+PARQUET = Source(
+    "multimodal-mind2web",
+    parquet_rows,
+    parquet_steps,
+    IDS,
+    "pixels",
+    most=2,
+    joined=entered,
+    pictures=parquet_pictures,
+)

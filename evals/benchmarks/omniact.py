@@ -119,4 +119,7 @@ def _flat(values: Sequence[object]) -> Iterator[object]:
         yield from value if isinstance(value, list | tuple) else [value]
 
 
-SOURCE = Source("omniact", rows, steps, "the task's number in test.json: `17`", "pixels")
+MOST = 10
+"""Actions of a script that a model may write; one that never says that it is done ends here."""
+
+SOURCE = Source("omniact", rows, steps, "the task's number in test.json: `17`", "pixels", most=MOST)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from action_space.errors import ConfigError
 from agent.trajectory import first_problem
-from evals.protocols.values import Region, Step
+from evals.protocols.values import Act, Region, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,19 @@ class Broken:
     why: str
 
 
+Pictures = Callable[[Row], Iterator[tuple[str, bytes]]]
+"""The encoded pictures in a row, each with the id of its step. Raises ValueError."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A benchmark's format.
 
     rows: raises ConfigError if the folder holds no data of this format. steps: raises ValueError for a row that cannot
     be read; what is wrong with one of several steps it says itself. ids: how steps are named. units: of coordinates.
-    is_grounding: every step asks where something is, and for nothing else.
+    is_grounding: every step asks where something is, and for nothing else. is_phone: its screens are those of phones.
+    most: actions that a step may ask for; where it is more than one, a model is asked on, on the same picture.
+    joined: makes the actions of a step those that the benchmark knows. pictures: where they are no files of their own.
     """
 
     name: str
@@ -48,6 +54,10 @@ class Source:
     ids: str
     units: str
     is_grounding: bool = False
+    is_phone: bool = False
+    most: int = 1
+    joined: Callable[[tuple[Act, ...]], tuple[Act, ...]] = tuple
+    pictures: Pictures | None = None
 
 
 class Record(BaseModel):

@@ -119,4 +119,4 @@ def _image(trajectory: Trajectory, step: Step) -> str:
 
 
 TRAINING = Exporter("agentnet", "agentnet.jsonl", training_rows, only_successful=False)
-BENCH = Exporter("agentnet-bench", "agentnet_bench.jsonl", bench_rows)
+BENCH = Exporter("agentnet-bench", "agentnet_bench.jsonl", bench_rows, trains=False)

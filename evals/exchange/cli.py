@@ -18,6 +18,7 @@ from evals.benchmarks.reading import Broken
 from evals.exchange import EXPORTERS, IMPORTERS, load_exporter, load_importer
 from evals.exchange.exporting import Exported, Exporter, Words, export_runs
 from evals.exchange.foreign import Foreign, Imported, Importer, import_run
+from evals.online.miniwob.tasks import is_for_evaluation
 from evals.recordings import run_folders
 from evals.tables import notes_console, tell_left_out
 
@@ -104,6 +105,9 @@ def export_command(
             typer.echo(f"{written.rows} rows in {written.file}, {written.pictures} pictures")
 
 
+FOR_EVALUATION = "a MiniWoB++ page that is for evaluation only (held out, or of a seed from 1000000): not to learn from"
+
+
 def choose_runs(
     exporter: Exporter, paths: Sequence[Path], *, any_outcome: bool
 ) -> tuple[list[tuple[str, Trajectory]], list[Broken], dict[str, int]]:
@@ -120,6 +124,9 @@ def choose_runs(
             trajectory = read_trajectory(folder)
         except ConfigError as error:
             broken.append(Broken(str(folder), str(error)))
+            continue
+        if exporter.trains and is_for_evaluation(trajectory.header.settings.url):
+            broken.append(Broken(str(folder), FOR_EVALUATION))
             continue
         if exporter.only_successful and trajectory.reason != "success" and not any_outcome:
             left_out[trajectory.reason] += 1

@@ -26,13 +26,15 @@ class Exporter:
     """A format. file: the name of its rows. rows: of one run, its pictures named as `images/<hash>.png`; a step that
     the format has no word for is Broken and left out.
 
-    only_successful: whether runs that did not succeed are left out, because nobody should learn from them.
+    only_successful: whether runs that did not succeed are left out, because nobody should learn from them. trains:
+    whether rows are to train with, and so may not come from pages that are for evaluation only.
     """
 
     name: str
     file: str
     rows: Callable[[Trajectory, str, Words], Rows]
     only_successful: bool = True
+    trains: bool = True
 
 
 @dataclass(frozen=True, slots=True)

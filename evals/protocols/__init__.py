@@ -1,7 +1,8 @@
 """Named and versioned scoring rules, one file each.
 
 Rules of the same benchmark disagree with each other widely, so a number without its rule says nothing. Each follows its
-source exactly, dead code and holes included; the docstring of its file says which. `recorded` is our own.
+source exactly, dead code and holes included; the docstring of its file says which. `recorded` and `point-in-box` are
+our own.
 """
 
 from pkgutil import resolve_name
@@ -11,6 +12,7 @@ from evals.protocols.values import Rule
 
 PROTOCOLS: dict[str, str] = {
     "recorded": "evals.protocols.recorded:RULE",
+    "point-in-box": "evals.protocols.point_in_box:RULE",
     "screenspot": "evals.protocols.screenspot:RULE",
     "screenspot-pro": "evals.protocols.screenspot_pro:RULE",
     "osworld-g": "evals.protocols.osworld_g:RULE",

@@ -1,20 +1,16 @@
-"""What a report shows of measurements that play or ask by themselves: MiniWoB++ and generated pages."""
+"""What a report shows of MiniWoB++."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-
-from PIL import Image
 
 from action_space.errors import ConfigError
 from agent.describe import describe
 from agent.trajectory import REPORT, Trajectory, read_trajectory
-from evals.benchmarks.generated import PROTOCOL, Answer
+from evals.acts import acts_of
 from evals.benchmarks.reading import Broken
-from evals.intervals import wilson
 from evals.online.miniwob import report as rates
 from evals.online.miniwob.attempts import Attempt, Plan
-from evals.protocols.values import Act, Region, Score, Step
-from evals.recordings import acts_of
+from evals.protocols.values import Score, Step
 from evals.report.build import Contender, Episode, Sheet
 from evals.report.cases import Case, Did
 from evals.report.sheets import link_to
@@ -69,32 +65,3 @@ def _run(attempt: Attempt) -> Trajectory | None:
         return read_trajectory(attempt.run)
     except ConfigError:
         return None  # it was deleted; the result is still one
-
-
-def generated_sheet(
-    answers: Sequence[Answer], pages: Mapping[int, Image.Image], summary: Mapping[str, object], model: str
-) -> Sheet:
-    """pages: number -> picture. summary: of `evals.benchmarks.generated`."""
-    kinds = sorted({answer.kind for answer in answers})
-    by_kind = {kind: [answer.hit for answer in answers if answer.kind == kind] for kind in kinds}
-    hits = [answer.hit for answer in answers]
-    facts = {"Protocol": PROTOCOL, "Pages": str(len(pages)), "Size": str(summary["size"])}
-    facts["Seed"] = str(summary["seed"])
-    rows = [(kind, sum(each) / len(each), len(each)) for kind, each in by_kind.items()]
-    cases = [_case(number, answer, pages[answer.page], model) for number, answer in enumerate(answers)]
-    contender = Contender(
-        model,
-        numbers={_headline("hits", *wilson(sum(hits), len(hits))): sum(hits) / len(hits)},
-        rates={"control": rows},
-    )
-    return Sheet(f"Generated pages: {model}", facts, [contender], cases, unit="questions")
-
-
-def _case(number: int, answer: Answer, picture: Image.Image, model: str) -> Case:
-    left, top, right, bottom = answer.box
-    target = Act("click", targets=(Region(left, top, right, bottom),))
-    size = float(picture.width), float(picture.height)
-    step = Step(f"page {answer.page}, question {number}", (target,), size, answer.instruction)
-    acts = () if answer.point is None else (Act("click", answer.point),)
-    why = "in the box" if answer.hit else "no point" if answer.point is None else "outside the box"
-    return Case(step, picture, [Did(model, acts, Score(answer.hit, why))])

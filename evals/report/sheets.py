@@ -6,10 +6,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from agent.trajectory import REPORT
+from evals.acts import acts_of
 from evals.benchmarks.reading import Broken
 from evals.difference import Difference
 from evals.outcome import Outcome
-from evals.recordings import Question, Recording, Recordings, acts_of
+from evals.recordings import Question, Recording, Recordings
 from evals.replay_tables import difference_counts, difference_rows
 from evals.report.build import Contender, Episode, Sheet, Versus
 from evals.report.cases import Case, Did

@@ -28,7 +28,7 @@ from action_space.dialects import load_dialect
 from action_space.geometry import Frame, Point, Size
 from agent.cli import main
 from agent.planner import model_frame
-from evals.acts import action_of, line_of
+from evals.acts import action_of, acts_of, entered, line_of, separated
 from evals.asking import Answer, Plan, Question, ask, find_image, questions
 from evals.benchmarks import load_source
 from evals.benchmarks.reading import Broken
@@ -39,6 +39,7 @@ from evals.outcome import read_steps
 from evals.predictions import Line, in_units
 from evals.protocols.values import Act, Region, Step
 from evals.scoring import Result
+from evals.tables import beside_the_model
 from vlm.backends.scripted import ScriptedModel
 
 SCREEN = Size(560, 420)
@@ -104,6 +105,15 @@ def test_a_model_is_asked_and_scored(
     (first, second) = read_lines(out, Answer)
     assert first.action is not None and first.action.kind == "click" and "coordinate" in first.reply
     assert {first.id, second.id} == {"screenspot_web-0", "screenspot_web-1"}
+    assert first.took > 0 and re.search(r"2 questions: \d+\.\d s\n", said.err), "this model takes no time of its own"
+
+
+@pytest.mark.parametrize(
+    ("took", "model", "words"),
+    [(10.0, 9.8, "10.0 s, 2.0% of it beside the model"), (10.0, 0.0, "10.0 s"), (0.0, 0.0, "0.0 s")],
+)
+def test_what_is_beside_the_model_is_said(took: float, model: float, words: str) -> None:
+    assert beside_the_model(took, model) == words
 
 
 def test_errors_are_left_out_and_asked_again(
@@ -251,6 +261,59 @@ def test_a_reply_that_cannot_be_read_is_a_miss_and_no_error(tmp_path: Path) -> N
         assert answer.action is None and answer.mistake and not answer.error and answer.reply == "I see nothing"
 
 
+def test_where_something_is_it_cannot_be_done_means_nothing_fits(tmp_path: Path) -> None:
+    Image.new("RGB", (560, 420)).save(tmp_path / "a.png")
+    for is_grounding, kind in ((True, "refuse"), (False, "finish")):
+        model = ScriptedModel([say(Finish(status="failure"))])
+        answer = ask(model, load_dialect(model.dialect), Question("x", "save", tmp_path / "a.png", is_grounding))
+        assert answer.action is not None and answer.action.kind == kind
+
+
+CLICK, HELLO, ENTER = Click(point=Point(100, 50)), Type(text="hello"), Press(keys=("enter",))
+
+
+@pytest.mark.parametrize(
+    ("said", "kinds", "left"),
+    [
+        ([CLICK, HELLO, ENTER, CLICK], ["click", "type", "press"], 1),  # no more than there is room for
+        ([CLICK, Finish(status="success"), CLICK], ["click"], 1),  # it says that it is done, and so it is
+        ([Finish(status="success"), CLICK], ["finish"], 1),
+        ([CLICK, CLICK, HELLO], ["click"], 1),  # it goes round in circles
+        ([CLICK, "well", HELLO], ["click"], 1),
+        (["well", CLICK], [], 1),
+    ],
+)
+def test_a_step_of_several_actions_is_asked_on(
+    said: list[Action | str], kinds: list[str], left: int, tmp_path: Path
+) -> None:
+    Image.new("RGB", (560, 420)).save(tmp_path / "a.png")
+    model = ScriptedModel([each if isinstance(each, str) else say(each) for each in said])
+    question = Question("x", "greet", tmp_path / "a.png", False, most=3)
+    answer = ask(model, load_dialect(model.dialect), question)
+    found = [answer.action, *answer.more] if answer.action else []
+    assert [act.kind for act in found] == kinds
+    # The second action may have been looked at and not taken; what was not asked for is never said.
+    assert len(model.asked) <= len(said) - left
+    if len(kinds) > 1:
+        assert "100" in str(model.asked[1]) and "hello" in str(model.asked[2]), "its own actions are its history"
+
+
+def test_typing_into_a_place_is_one_action_there_and_two_here() -> None:
+    into = Act("type", (1.0, 2.0), text="hello")
+    assert entered(separated(into)) == (into,)
+    click, typed, select = Act("click", (1.0, 2.0)), Act("type", text="hello"), Act("select", (1.0, 2.0), text="red")
+    assert entered((click, click)) == entered((click,)) == (click,) and entered((typed, click)) == (typed,)
+    assert entered(()) == () and separated(select) == (select,) and separated(typed) == (typed,)
+
+
+def test_a_phones_home_is_no_key_of_a_keyboard() -> None:
+    home = Act("press", keys=("home",))
+    assert action_of(home, SCREEN, phone=True) == Press(keys=("device_home",)) and acts_of(
+        Press(keys=("device_home",))
+    ) == (home,)
+    assert action_of(home, SCREEN) == Press(keys=("home",))
+
+
 def test_a_picture_that_cannot_be_shown_is_an_error(tmp_path: Path) -> None:
     Image.new("RGB", (4000, 3)).save(tmp_path / "thin.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "thin.png").read_bytes()[:60])
@@ -262,13 +325,14 @@ def test_a_picture_that_cannot_be_shown_is_an_error(tmp_path: Path) -> None:
 
 
 def test_the_answer_does_not_travel_with_the_question() -> None:
-    assert set(Question.__slots__) == {"id", "task", "image", "is_grounding", "past", "size"}
+    assert set(Question.__slots__) == {"id", "task", "image", "is_grounding", "past", "size", "most", "is_phone"}
 
 
 # ----------------------------------------------------------------------------------------------- actions and acts
 
 ACTIONS: list[tuple[Action, Act]] = [
     (Click(point=Point(3, 4), button="right", count=2), Act("click", (3, 4), button="right", count=2)),
+    (Click(point=Point(3, 4), modifiers=("ctrl", "shift")), Act("click", (3, 4), keys=("ctrl", "shift"))),
     (Move(point=Point(0, 0)), Act("move", (0, 0))),
     (LongPress(point=Point(5, 6)), Act("long_press", (5, 6))),
     (Drag(start=Point(1, 2), end=Point(3, 4)), Act("drag", (1, 2), (3, 4))),
@@ -285,16 +349,12 @@ ACTIONS: list[tuple[Action, Act]] = [
 
 @pytest.mark.parametrize(("action", "act"), ACTIONS, ids=lambda each: each.kind)
 def test_actions_and_acts_are_each_other(action: Action, act: Act) -> None:
-    line = line_of(action, is_grounding=False)
-    assert line is not None and line.to_act() == act
+    assert acts_of(action) == (act,) and line_of(act).to_act() == act
     assert action_of(act, SCREEN) == action
 
 
 def test_what_has_no_counterpart() -> None:
-    assert line_of(None, is_grounding=False) is None
-    assert line_of(Ask(question="which?"), is_grounding=False) is None
-    refused = line_of(Finish(status="failure"), is_grounding=True)
-    assert refused is not None and refused.kind == "refuse"
+    assert acts_of(None) == acts_of(Ask(question="which?")) == ()
     assert action_of(Act("refuse"), SCREEN) == Finish(status="failure")
     assert action_of(Act("select", (1, 2), text="red"), SCREEN) == Click(point=Point(1, 2))
     nothing: list[Act] = [

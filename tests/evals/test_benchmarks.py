@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from action_space.errors import ConfigError
+from evals.asking import Plan
 from evals.benchmarks import BENCHMARKS, load_source
 from evals.benchmarks.android_control_tfrecord import read_tree
 from evals.benchmarks.protobuf import fields, varints
 from evals.benchmarks.reading import Broken, Row, read
 from evals.benchmarks.tfrecord import example, masked_crc
+from evals.measuring import Exam, prepare
 from evals.protocols.values import Act, Node, Region, Step
 
 
@@ -394,6 +396,56 @@ def test_aitw(tmp_path: Path) -> None:
     assert "99 is none of" in broken[0].why and "no list of boxes" in broken[1].why
 
 
+# --------------------------------------------------------------------------------------------- pictures inside
+
+
+def encoded(width: int, height: int, kind: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), "white").save(file, kind)
+    return file.getvalue()
+
+
+def prepared(name: str, folder: Path, limit: int | None = None) -> Exam:
+    return prepare(Plan(benchmark=name, data=str(folder / "data"), model="m", limit=limit), folder / "out")
+
+
+def test_pictures_of_records_are_written_once_and_only_if_they_are_asked_about(tmp_path: Path) -> None:
+    shots = [encoded(1080, 2400)] * 9 + [encoded(9, 9)]
+    write_records(tmp_path / "data" / "android_control-00000-of-00020", android_episode(screenshots=shots))
+    exam = prepared("androidcontrol-tfrecord", tmp_path, limit=3)
+    (picture,) = (tmp_path / "out" / "pictures").iterdir()
+    assert len(exam.questions) == 3 and {question.image for question in exam.questions} == {picture}
+    assert Image.open(picture).size == (1080, 2400) and picture.suffix == ".png"
+    written = picture.stat().st_mtime_ns
+    assert prepared("androidcontrol-tfrecord", tmp_path).pictures == picture.parent
+    assert picture.stat().st_mtime_ns == written and len(list(picture.parent.iterdir())) == 1
+
+
+def test_a_picture_of_a_record_that_is_none_or_of_another_size_is_named(tmp_path: Path) -> None:
+    shots = [b"png", encoded(9, 9), *[encoded(1080, 2400)] * 8]
+    write_records(tmp_path / "data" / "android_control-00000-of-00020", android_episode(screenshots=shots))
+    exam = prepared("androidcontrol-tfrecord", tmp_path)
+    assert [question.id for question in exam.questions] == [f"240_{n}" for n in range(2, 8)]
+    first, second = (each.why for each in exam.broken if "picture" in each.why)
+    assert "cannot be read" in first and "is 9x9, but the data says 1080x2400" in second
+
+
+def test_aitw_has_pixels_and_no_picture_files(tmp_path: Path) -> None:
+    pixels = bytes(range(18))
+    seen = {"image__encoded": [pixels], "image__height": [2], "image__width": [3]}
+    write_records(
+        tmp_path / "data" / "general-00000-of-00010",
+        aitw_step(0, **seen),
+        aitw_step(1, **(seen | {"image__encoded": [b"short"]})),
+        aitw_step(2),
+    )
+    exam = prepared("aitw", tmp_path)
+    (question,) = exam.questions
+    picture = Image.open(question.image)
+    assert question.id == "7-0" and picture.size == (3, 2) and picture.tobytes() == pixels
+    assert [each.why for each in exam.broken] == ["the data names no picture file of this step"] * 2
+
+
 # --------------------------------------------------------------------------------------------------- the others
 
 
@@ -546,6 +598,9 @@ def test_multimodal_mind2web(tmp_path: Path) -> None:
     (first, third), broken = load("multimodal-mind2web", tmp_path)
     box = Region(10.5, 20, 40.5, 60)
     assert first.act == Act("select", box.center, text="One", targets=(box, box))
+    exam = prepare(Plan(benchmark="multimodal-mind2web", data=str(tmp_path), model="m"), tmp_path / "out")
+    (question,) = exam.questions
+    assert question.id == "a_u1" and question.image.suffix == ".jpg" and Image.open(question.image).size == (1280, 900)
     assert (first.size, first.number, first.steps, first.groups["split"]) == ((1280, 900), 1, 3, "test_task")
     assert third.act.targets == () and third.size is None
     assert broken[0].why == "operation: has no op" and "the rest of the file is lost" in broken[1].why

@@ -1,10 +1,8 @@
 """`agent eval BENCHMARK --predictions FILE` from outside: the table, the JSON file, what was left out."""
 
 import json
-import random
 import re
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -132,42 +130,21 @@ def test_the_manual_names_every_protocol_benchmark_and_kind(repository: Path) ->
     assert set(re.findall(r"`([a-z_]+)`", manual)) >= set(ALLOWED)
 
 
-def draw_android_control(folder: Path, steps: int) -> Path:
-    """An evaluation file of so many steps, kinds as frequent as in the real one, and predictions for it."""
-    rng, lines, predicted, number = random.Random(0), [], [], 0
-    while steps:
-        actions: list[dict[str, object]] = []
-        for at in range(min(rng.randint(3, 8), steps)):
-            x, y = rng.random() * 1080, rng.random() * 2400
-            kind = rng.choices(["click", "swipe", "type", "wait"], [65, 14, 12, 9])[0]
-            boxes = [[x - r, y - r, x + r, y + r] for r in rng.choices(range(10, 600), k=rng.randint(0, 12))]
-            spare = {"coordinate": [x, y], "candidate_bbox": boxes, "text": "hello world", "direction": "up"}
-            actions.append({"action": kind} | spare)
-            predicted.append(json.dumps({"id": f"{number}_{at}", "action": {"kind": "click", "point": [x + 30, y]}}))
-        lines.append(episode(number, *actions))
-        number, steps = number + 1, steps - len(actions)
-    (folder / "std.jsonl").write_text("".join(lines))
-    (folder / "p.txt").write_text("\n".join(predicted))
-    return folder / "p.txt"
+def test_many_steps_under_all_protocols() -> None:
+    """A twentieth of AndroidControl; the whole is `agent bench scoring`."""
+    from evals.scale import measure
+
+    cost = measure(422)
+    assert (cost.steps, cost.rules) == (422, 4) and cost.cpu_s > 0 and cost.peak_mb > 10
 
 
-def test_many_steps_under_all_protocols(tmp_path: Path) -> None:
-    """A twentieth of AndroidControl; the whole: `PYTHONPATH=. python tests/evals/test_eval_command.py`."""
-    from evals.outcome import score_predictions
-
-    outcome = score_predictions("androidcontrol", tmp_path, draw_android_control(tmp_path, 422))
-    assert outcome.steps == 422 and {comparison.model.n for comparison in outcome.comparisons} == {422}
-
-
-if __name__ == "__main__":
-    import resource
-    import tempfile
-
-    from evals.outcome import score_predictions
-
-    with tempfile.TemporaryDirectory() as name:
-        file = draw_android_control(Path(name), 8444)
-        started, worked = time.perf_counter(), time.process_time()
-        score_predictions("androidcontrol", Path(name), file)
-        print(f"{time.perf_counter() - started:.2f} s, {time.process_time() - worked:.2f} s of one core")
-        print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB at most")
+def test_scoring_that_takes_too_much_ends_with_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for most, code in ((1e9, 0), (0, 1)):
+        monkeypatch.setattr("evals.scale.MOST_S", most)
+        with pytest.raises(SystemExit) as end:
+            main(["bench", "scoring", "--steps", "30", "--json", str(tmp_path / "cost.json")])
+        assert end.value.code == code
+    assert "30 steps under 4 rules" in capsys.readouterr().out
+    assert json.loads((tmp_path / "cost.json").read_text())["steps"] == 30

@@ -201,16 +201,3 @@ def test_a_report_of_played_episodes(runs: Runs, tmp_path: Path, browser_page: P
     assert "wrong text" in (cards.nth(1).text_content() or "")
     text = browser_page.locator("main").text_content() or ""
     assert "1 episodes that could not be played" in text and "2 of 3 episodes" in " ".join(text.split())
-
-
-def test_a_report_of_generated_pages() -> None:
-    from evals.benchmarks.generated import Answer
-    from evals.report.live import generated_sheet
-
-    page = Image.new("RGB", (100, 50), "white")
-    answers = [
-        Answer(0, "button", 'click "A"', (10, 10, 30, 20), (15, 15), True, 0.1),
-        Answer(0, "field", 'click "B"', (40, 10, 60, 20), None, False, 0.1),
-    ]
-    html, broken = render(generated_sheet(answers, {0: page}, {"size": "100x50", "seed": 3}, "m"))
-    assert not broken and html.count('class="card"') == 1 and "50.0%" in html and "no point" in html

@@ -228,3 +228,19 @@ def test_every_pixel_survives_being_a_fraction(size: Size, data: st.DataObject) 
 def test_the_manual_names_every_format(repository: Path) -> None:
     manual = (repository / "docs" / "trajectories.md").read_text()
     assert all(f"| `{name}` |" in manual for name in (*IMPORTERS, *EXPORTERS))
+
+
+def test_pages_that_are_for_evaluation_are_not_learned_from(
+    runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, address in (("training", "miniwob:click-test#7"), ("reserved", "miniwob:click-test#1000000")):
+        folder = runs.make(name, [Click(point=Point(200, 100))])
+        header = json.loads((folder / "run.json").read_text())
+        header["settings"]["url"] = address
+        (folder / "run.json").write_text(json.dumps(header))
+    for form, rows in (("openai", 1), ("ui-tars", 1), ("agentnet", 1), ("agentnet-bench", 2)):
+        with pytest.raises(SystemExit) as end:
+            main(["export", str(runs.folder), "--format", form, "--out", str(tmp_path / form), "--any-outcome"])
+        said = capsys.readouterr()
+        assert end.value.code == 0 and said.out.startswith(f"{rows} rows in ")
+        assert ("reserved: a MiniWoB++ page that is for evaluation only" in said.err) is (rows == 1)

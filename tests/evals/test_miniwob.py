@@ -69,13 +69,46 @@ def test_every_task_is_on_one_side() -> None:
 
 def test_most_tasks_have_an_oracle() -> None:
     assert set(ORACLES) <= set(tasks.all_tasks()) and set(tasks.HELD_OUT) <= set(ORACLES)
-    assert len({load_oracle(task) for task in ORACLES}) >= 80
+    assert len(ORACLES) >= 80 and all(callable(load_oracle(task)) for task in ORACLES)
 
 
 def test_tasks_are_chosen_by_name() -> None:
     assert tasks.choose_tasks("click-test, focus-text,click-test") == ("click-test", "focus-text")
     assert tasks.choose_tasks("heldout") == tasks.HELD_OUT
     assert tasks.choose_tasks("train") == tasks.train_tasks()
+    assert tasks.choose_tasks("all") == tasks.all_tasks()
+
+
+def test_of_the_59_tasks_of_pix2act_all_but_one_can_be_played() -> None:
+    assert len(set(tasks.PIX2ACT)) == len(tasks.PIX2ACT) == 59
+    chosen = tasks.choose_tasks("pix2act")
+    assert set(tasks.PIX2ACT) - set(chosen) == {"drag-item"} and set(chosen) <= set(tasks.all_tasks())
+    assert len(set(chosen) & set(tasks.HELD_OUT)) == 9
+
+
+@pytest.mark.parametrize(
+    ("task", "seed", "reserved"),
+    [
+        ("click-test", 999_999, False),
+        ("click-test", 1_000_000, True),
+        ("click-test-2", 0, True),
+        ("navigate-tree", 5_000_000, True),
+    ],
+)
+def test_what_is_for_evaluation_only(task: str, seed: int, reserved: bool) -> None:
+    assert tasks.is_for_evaluation(tasks.address_of(task, seed)) is reserved
+
+
+@pytest.mark.parametrize("address", [None, "", "miniwob:", "miniwob:click-test", "https://a.example/#1000000"])
+def test_other_addresses_are_no_pages_of_it(address: str | None) -> None:
+    assert not tasks.is_for_evaluation(address)
+
+
+def test_a_measurement_is_on_one_side(tmp_path: Path) -> None:
+    command = ["miniwob", "--oracle", "--tasks", "click-test", "--seed", "999999", "--episodes", "2"]
+    with pytest.raises(ConfigError, match="seeds 999999 to 1000000 are for training and for evaluation"):
+        app([*command, "--out", str(tmp_path / "out")], standalone_mode=False)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("wrong", ["click-tset", "click-test,all", "", " , "])
@@ -174,6 +207,7 @@ def test_the_end_of_the_page_is_the_end_of_the_run(chromium: Browser, tmp_path: 
     run, attempt = run_script("click-test-2", tmp_path / "run", chromium, "#subbtn")
     assert (attempt.solved, attempt.reward, attempt.ended, attempt.stopped) == (True, 1, True, "success")
     assert len(run.steps) == 1 and run.header.task == attempt.utterance == "Click button ONE."
+    assert run.header.settings.url == "miniwob:click-test-2#3"
     assert run.steps[0].context == ()
 
 

@@ -103,7 +103,9 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
         ([(0.1 * n, 0.1) for n in range(8)], (1, 1), ""),
         ([(0.1 * n, 0.1) for n in range(4)], (1000, 2000), ""),  # too few
         ([(100 * n, 990) for n in range(8)], (1080, 2400), "look like 0 to 1000"),
-        ([(100 * n, 990) for n in range(8)], (1280, 720), ""),
+        ([(100 * n, 990) for n in range(8)], (1280, 720), "look like 0 to 1000"),  # below the screen's end
+        ([(100 * n, 700) for n in range(8)], (1280, 720), ""),
+        ([(20 * n, 700) for n in range(40)] + [(5, 999)], (1280, 720), ""),
         ([(100 * n, 1990) for n in range(8)], (1080, 2400), ""),
         ([(100 * n, 990) for n in range(8)], (1000, 1000), ""),
         ([(100 * n, 990) for n in range(8)], (1, 1), "this benchmark's are 0 to 1"),

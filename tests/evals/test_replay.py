@@ -18,10 +18,11 @@ from agent import session
 from agent.cli import main
 from agent.models import load_model
 from environments.recorded import TOLERANCE, matches
+from evals.acts import acts_of
 from evals.difference import read_side
 from evals.protocols import load_rule, rules_of
 from evals.protocols.values import Step as Scored
-from evals.recordings import acts_of, read_recordings
+from evals.recordings import read_recordings
 from evals.replay import Choices, Mode, ask_again
 from evals.standing import METRICS
 

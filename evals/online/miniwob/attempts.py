@@ -13,7 +13,7 @@ from agent.halt import Halt
 from agent.models import SpokenModel
 from agent.trajectory import Step, Trajectory
 from evals.journal import read_lines
-from evals.online.miniwob.tasks import FIRST_EVALUATION_SEED, HELD_OUT, MAX_STEPS, SCALE
+from evals.online.miniwob.tasks import FIRST_EVALUATION_SEED, HELD_OUT, MAX_STEPS, SCALE, address_of
 from evals.online.miniwob.world import Verdict, World
 
 Episode = tuple[str, int]
@@ -73,14 +73,16 @@ def play(task: str, seed: int, player: Player, folder: Path, plan: Plan, browser
     try:
         with World(task, seed, scale=plan.scale, browser=browser) as world:
             known = known.model_copy(update={"utterance": world.utterance})
-            trajectory = play_on(world, player(world), folder, plan.max_steps)
+            trajectory = play_on(world, player(world), folder, plan.max_steps, address_of(task, seed))
             return _judged(known, trajectory, world.verdict())
     except DeviceError as error:
         return known.model_copy(update={"error": str(error)})
 
 
-def play_on(world: World, model: SpokenModel, folder: Path, max_steps: int = MAX_STEPS) -> Trajectory:
-    """The ordinary run, which ends with the page's episode at the latest."""
+def play_on(
+    world: World, model: SpokenModel, folder: Path, max_steps: int = MAX_STEPS, address: str | None = None
+) -> Trajectory:
+    """The ordinary run, which ends with the page's episode at the latest. address: is recorded."""
 
     def watch(_: Step) -> None:
         verdict = world.verdict()
@@ -93,6 +95,7 @@ def play_on(world: World, model: SpokenModel, folder: Path, max_steps: int = MAX
         env=world,
         out=folder,
         watch=watch,
+        url=address,
         max_steps=max_steps,
         max_seconds=None,
         confirm="none",  # the pages are toys: nothing is sold or deleted

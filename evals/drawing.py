@@ -1,0 +1,77 @@
+"""Draws the pages of `agent eval generated`, and chooses what is asked about them.
+
+Pages come from the generator of the training data, on the held-out side of its words and fonts.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+from rich.progress import track
+
+from action_space.errors import ConfigError, RecordingError
+from agent.disk import write_whole
+from environments.chromium import drawing_tab
+from evals.asking import Drawing
+from evals.benchmarks.generated import QUESTIONS, Asked
+from evals.tables import notes_console
+from vlm.training.data.render import Element, Screen, read_screens, render_screens
+from vlm.training.questions import NOUNS, PLAN_NOUNS, quoted
+
+LONGEST_NAME = 48
+
+
+def draw(folder: Path, drawing: Drawing) -> None:
+    """Pages and questions, the same for the same drawing; nothing if they are there. What a drawing that was cut short
+    left is drawn anew. Raises DeviceError without a browser, ConfigError if the pages have no control, RecordingError.
+    """
+    if (folder / QUESTIONS).exists():
+        return
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        _draw_pages(folder, drawing)
+        rows = [each.model_dump(mode="json") for each in _asked(folder, drawing)]
+        if not rows:
+            size = f"{drawing.size[0]}x{drawing.size[1]}"
+            raise ConfigError(f"no page of {size} has a control to ask for: take a larger size or another seed")
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        write_whole(folder / QUESTIONS, lines.encode())
+    except OSError as error:
+        raise RecordingError(f"cannot write pages to {str(folder)!r}: {error.strerror or error}") from error
+
+
+def _draw_pages(folder: Path, drawing: Drawing) -> None:
+    console = notes_console()
+    with drawing_tab() as tab:
+        pages = render_screens(tab, folder, count=drawing.pages, seed=drawing.seed, held_out=True, size=drawing.size)
+        quiet = not console.is_terminal
+        for _ in track(pages, "drawing", total=drawing.pages, console=console, transient=True, disable=quiet):
+            pass
+
+
+def _asked(folder: Path, drawing: Drawing) -> Iterator[Asked]:
+    for page, screen in enumerate(read_screens(folder)):
+        chosen = choose(screen, Random(f"{drawing.seed}-{page}"), drawing.questions)
+        for number, element in enumerate(chosen):
+            boxes = (element.box, element.label) if element.label else (element.box,)
+            yield Asked(
+                id=f"{page}-{number}",
+                image=screen.image.name,
+                size=drawing.size,
+                control=element.kind,
+                instruction=f"click {quoted(element.name)} {PLAN_NOUNS[element.kind]}".strip(),
+                boxes=tuple((box.left, box.top, box.right, box.bottom) for box in boxes),
+            )
+
+
+def choose(screen: Screen, rng: Random, most: int) -> list[Element]:
+    """Up to `most` controls whose names are unique on their page."""
+    names = [element.name.lower() for element in screen.elements]
+    askable = [
+        e
+        for e in screen.elements
+        if e.name and e.kind in NOUNS and names.count(e.name.lower()) == 1 and len(e.name) <= LONGEST_NAME
+    ]
+    return rng.sample(askable, min(most, len(askable)))

@@ -143,7 +143,8 @@ def _files(sheet: Sheet, height: int) -> str:
         name = f"{sheet.words.word().lower()}.{rng.choice(('txt', 'pdf', 'png', 'odt', 'csv', 'py'))}"
         kind = sheet.words.word().capitalize()
         rows += (
-            f"<tr{' class=on' if number == 2 else ''}><td><a href=# style='color:inherit;text-decoration:none'>{name}</a></td>"
+            f"<tr{' class=on' if number == 2 else ''}><td><a href=# style='color:inherit;text-decoration:none'>"
+            f"{name}</a></td>"
             f"<td>{rng.randint(1, 999)} kB</td><td>{kind}</td><td>{sheet.value()}</td></tr>"
         )
     side = _side(sheet) if sheet.chance(0.6) else ""
@@ -161,4 +162,5 @@ def _editor(sheet: Sheet, height: int) -> str:
 def _settings(sheet: Sheet, height: int) -> str:
     rows = _checks(sheet, max(2, min(6, height // 90))) + _fields(sheet, 2)
     title = f"<h3>{sheet.text(2)}</h3>"
-    return f"<div class=split>{_side(sheet)}<div class=pad style='flex:1'>{title}{rows}<div class=line>{_buttons(sheet, 2)}</div></div></div>"
+    inner = f"{title}{rows}<div class=line>{_buttons(sheet, 2)}</div>"
+    return f"<div class=split>{_side(sheet)}<div class=pad style='flex:1'>{inner}</div></div>"

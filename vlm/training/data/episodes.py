@@ -1,5 +1,5 @@
-"""What was done on a screen, step by step: drawn pages that are worked on by real clicks and keys, and, from `evals`, the
-demonstrations of MiniWoB++. Videos and trajectories are made of episodes.
+"""What was done on a screen, step by step: drawn pages that are worked on by real clicks and keys, and, from `evals`,
+the demonstrations of MiniWoB++. Videos and trajectories are made of episodes.
 """
 
 import random
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Moment:
     """A screen, and the step that was due on it.
 
-    image: name of its picture in the shard. seconds: since the beginning. plan: the instruction, in the `compact` dialect's
-    words. call: the dialect's call on this picture, "" where the plan says it all. box: where a click does it, None if
+    image: name of its picture in the shard. seconds: since the beginning. plan: the instruction, in the words of the
+    `compact` dialect. call: the dialect's call on this picture, "" where the plan says it all. box: where a click does it, None if
     it needs none, or a drag or anything else was due.
     """
 
@@ -34,7 +34,10 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """moments: the last one's plan is `done`. task: as a person would put it. events: from, to (seconds) and what happened."""
+    """moments: the last one's plan is `done`, unless the episode ended by itself. task: as a person would put it.
+
+    events: from, to (seconds) and what happened.
+    """
 
     task: str
     moments: tuple[Moment, ...]
@@ -43,7 +46,7 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What is done to a control: words for the task, words for what is seen, and plans with whether they point at it."""
+    """What is done to a control: words for the task, words for what is seen, plans, and what to type."""
 
     element: Element
     asked: str
@@ -86,13 +89,13 @@ def task_of(deeds: list[Deed]) -> str:
 
 
 def do(tab: "Tab", deed: Deed, scale: float) -> Iterator[str]:
-    """Do it, plan by plan; yields each plan once it is done. Drawn pages have no scripts: a switch is turned by hand."""
+    """Do it, plan by plan; yields each plan once it is done. Drawn pages have no scripts: a switch is set here."""
     center = deed.element.box.center
     tab.mouse.click(center.x / scale, center.y / scale)
     if deed.element.kind == "switch":
         tab.evaluate(
             "([x, y]) => { const e = document.elementFromPoint(x, y)?.closest('[role=switch]');"
-            " if (e) e.setAttribute('aria-checked', e.getAttribute('aria-checked') !== 'true'); e?.classList.toggle('on'); }",
+            " e?.setAttribute('aria-checked', e.getAttribute('aria-checked') !== 'true'); e?.classList.toggle('on'); }",
             [center.x / scale, center.y / scale],
         )
     yield deed.plans[0]

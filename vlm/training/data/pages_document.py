@@ -1,5 +1,5 @@
-"""Documents: a page of paper with headings, paragraphs, lists, tables and figures; each block is marked, with the HTML that a
-reader should make of it.
+"""Documents: a page of paper with headings, paragraphs, lists, tables and figures; each block is marked, with the HTML
+that a reader should make of it.
 """
 
 from html import escape
@@ -25,13 +25,20 @@ def document_page(sheet: Sheet) -> Page:
         parts.append(part)
     ink = rng.choice(("#000", "#111", "#222", "#333"))
     css = (
-        f"*{{font-family:'{rng.choice(sheet.fonts)}',serif}}body{{background:{rng.choice(('#fff', '#fff', '#fdfaf3'))};color:{ink};"
-        f"padding:{margin}px;font-size:{size}px;line-height:1.4}}h1{{font-size:{size + rng.randint(6, 14)}px;margin:0 0 12px;"
-        f"text-align:{rng.choice(('left', 'center'))}}}h2{{font-size:{size + rng.randint(2, 5)}px;margin:12px 0 6px}}"
-        f"p,ul,ol,table,figure{{margin:0 0 10px}}p{{text-align:{rng.choice(('left', 'justify'))}}}table{{border-collapse:collapse;"
-        f"width:{rng.choice(('100%', 'auto'))}}}td,th{{border:{rng.choice((0, 1))}px solid #888;border-bottom:1px solid #888;"
-        f"padding:3px 8px;text-align:left}}figure{{width:fit-content}}figcaption{{font-size:{size - 1}px;color:#555}}"
-        ".image{width:200px;height:90px;display:flex;align-items:center;justify-content:center;font-size:44px;color:#fff}"
+        f"*{{font-family:'{rng.choice(sheet.fonts)}',serif}}"
+        f"body{{background:{rng.choice(('#fff', '#fff', '#fdfaf3'))};color:{ink};"
+        f"padding:{margin}px;font-size:{size}px;line-height:1.4}}h1{{font-size:{size + rng.randint(6, 14)}px;"
+        "margin:0 0 12px;"
+        f"text-align:{rng.choice(('left', 'center'))}}}h2{{font-size:{size + rng.randint(2, 5)}px;margin:12px 0 "
+        f"6px}}"
+        f"p,ul,ol,table,figure{{margin:0 0 10px}}p{{text-align:{rng.choice(('left', 'justify'))}}}"
+        f"table{{border-collapse:collapse;"
+        f"width:{rng.choice(('100%', 'auto'))}}}td,th{{border:{rng.choice((0, 1))}px solid #888;border-bottom:1px "
+        "solid #888;"
+        f"padding:3px 8px;text-align:left}}figure{{width:fit-content}}figcaption{{font-size:{size - 1}px;"
+        f"color:#555}}"
+        ".image{width:200px;height:90px;display:flex;align-items:center;justify-content:center;font-size:44px;"
+        "color:#fff}"
     )
     return Page(strict_document(css, "".join(parts)), width, height, scale)
 

@@ -1,8 +1,9 @@
-"""Phone screens: a status bar, an app bar, lists, settings, forms, chats, a keypad or a gallery, bottom navigation, and what lies
-on top of them: dialogs, sheets, menus.
+"""Phone screens: a status bar, an app bar, lists, settings, forms, chats, a keypad or a gallery, bottom navigation, and what
+lies on top of them: dialogs, sheets, menus.
 """
 
 from vlm.training.data.pages import Page
+from vlm.training.data.phone_css import phone_css
 from vlm.training.data.sheet import Look, Sheet, random_look, strict_document
 
 SIZES = (
@@ -44,7 +45,7 @@ def phone_page(sheet: Sheet) -> Page:
     width, height, scale, _ = rng.choices(SIZES, weights=[often for *_, often in SIZES])[0]
     look = random_look(rng, sheet.fonts, (13, 14, 14, 15, 16, 16, 18))
     phone = _Phone(sheet, look, width, height)
-    return Page(strict_document(_css(sheet, look), phone.body()), width, height, scale)
+    return Page(strict_document(phone_css(sheet, look), phone.body()), width, height, scale)
 
 
 class _Phone:
@@ -181,7 +182,8 @@ class _Phone:
         for _ in range(max(3, self.height // rng.randint(76, 120))):
             name, ident = sheet.text(2), sheet.ident()
             face = f"<span class=face style='background:hsl({rng.randint(0, 359)},45%,45%)'>{name[0]}</span>"
-            words = f"<div class=grow><div class=clip><b id={ident}>{name}</b></div><div class=clip>{sheet.sentence(3, 12)}</div></div>"
+            begins = f"<div class=clip>{sheet.sentence(3, 12)}</div>"
+            words = f"<div class=grow><div class=clip><b id={ident}>{name}</b></div>{begins}</div>"
             button = {"star": sheet.named_icon("Star"), "more": sheet.named_icon("More options")}.get(end, "")
             when = f"<small>{rng.randint(1, 23)}:{rng.randint(0, 59):02d}</small>"
             rows += (
@@ -217,7 +219,8 @@ class _Phone:
             )
             likes = "".join(sheet.icon_button(icon) for icon in sheet.icons.several(rng, rng.randint(0, 3), 0.9))
             words = f"<b>{sheet.text(3)}</b><p>{sheet.sentence(4, 16)}</p>"
-            cards += f"<div class=card>{picture if sheet.chance(0.6) else ''}<div class=pad>{words}<div class=line>{buttons}{likes}</div></div></div>"
+            inner = f"<div class=pad>{words}<div class=line>{buttons}{likes}</div></div>"
+            cards += f"<div class=card>{picture if sheet.chance(0.6) else ''}{inner}</div>"
         return f"<div class='line pad' style='overflow:hidden'>{chips}</div><div class=pad>{cards}</div>"
 
     def _keypad(self) -> str:
@@ -226,7 +229,8 @@ class _Phone:
         made = "".join(f"<button class=key>{key}</button>" for key in keys)
         call = self.sheet.named_icon("Call") if columns == 3 else ""
         shown = f"<div class=shown>{self.rng.randint(0, 999_999)}</div>"
-        return f"{shown}<div class=keys style='grid-template-columns:repeat({columns},1fr)'>{made}</div><div class=mid>{call}</div>"
+        grid = f"grid-template-columns:repeat({columns},1fr)"
+        return f"{shown}<div class=keys style='{grid}'>{made}</div><div class=mid>{call}</div>"
 
     def _gallery(self) -> str:
         sheet, rng = self.sheet, self.rng
@@ -234,7 +238,8 @@ class _Phone:
         for icon in sheet.icons.several(rng, columns * rng.randint(2, 6), 0.4):
             name = sheet.term(PLACES + SETTINGS, 0.4, 1)
             colour = f"background:hsl({rng.randint(0, 359)},{rng.randint(20, 80)}%,{rng.randint(30, 60)}%)"
-            tiles += f"<a class=tile href=#><span class=app-icon style='{colour}'>{icon.svg}</span><span class=clip>{name}</span></a>"
+            drawn = f"<span class=app-icon style='{colour}'>{icon.svg}</span>"
+            tiles += f"<a class=tile href=#>{drawn}<span class=clip>{name}</span></a>"
         return f"<div class='keys pad' style='grid-template-columns:repeat({columns},1fr)'>{tiles}</div>"
 
     def _profile(self) -> str:
@@ -243,7 +248,8 @@ class _Phone:
         rows = "".join(self._row(name, rng.choice(("chevron", "value", "plain"))) for name in sheet.terms(PLACES, 6))
         name = sheet.text(2)
         face = f"<span class='face huge' style='background:{self.look.accent}'>{name[0]}</span>"
-        return f"<div class='mid pad'>{face}<h2>{name}</h2><small>{sheet.value()}</small></div><div class=group>{rows}</div>"
+        head = f"<div class='mid pad'>{face}<h2>{name}</h2><small>{sheet.value()}</small></div>"
+        return f"{head}<div class=group>{rows}</div>"
 
     # --- on top
 
@@ -266,82 +272,6 @@ class _Phone:
             )
             return f"<div class=popup style='top:{rng.randint(30, 70)}px;right:6px'>{rows}</div>"
         if roll < 0.3:
-            return f"<div class=snack><span class=grow>{sheet.sentence(2, 6)}</span><button class='btn flat'>{sheet.term(DEEDS, 0.6, 1)}</button></div>"
+            button = f"<button class='btn flat'>{sheet.term(DEEDS, 0.6, 1)}</button>"
+            return f"<div class=snack><span class=grow>{sheet.sentence(2, 6)}</span>{button}</div>"
         return ""
-
-
-def _css(sheet: Sheet, look: Look) -> str:
-    rng = sheet.rng
-    field = rng.choice(
-        (
-            f"border:1px solid {look.faint};background:transparent",
-            f"border:0;border-bottom:1px solid {look.faint};background:{look.raised}",
-            f"border:0;background:{look.raised}",
-            f"border:0;border-bottom:1px solid {look.line};background:transparent",
-        )
-    )
-    bar = rng.choice((look.paper, look.card, look.raised, look.accent))
-    on_bar = look.on_accent if bar == look.accent else look.ink
-    pill = rng.choice((look.radius, 99))
-    side = rng.randint(10, 20)
-    high = rng.choice((look.size + 6, look.size + 10))
-    return (
-        f"*{{font-family:'{look.font}',sans-serif}}:root{{color-scheme:{'dark' if look.dark else 'light'};"
-        f"accent-color:{look.accent}}}body{{background:{look.paper};color:{look.ink};font-size:{look.size}px;"
-        f"line-height:{rng.choice((1.25, 1.35, 1.45))}}}.app{{height:100vh;display:flex;flex-direction:column}}"
-        f"main{{flex:1;min-height:0;overflow:hidden;position:relative;display:flex;flex-direction:column}}"
-        f".status{{display:flex;justify-content:space-between;padding:4px {side}px;font-size:12px;background:{bar};"
-        f"color:{on_bar}}}.top{{display:flex;align-items:center;gap:{rng.randint(2, 12)}px;padding:{rng.randint(4, 10)}px "
-        f"{side // 2}px;min-height:48px;background:{bar};color:{on_bar};border-bottom:{rng.choice((0, 1))}px solid {look.line}}}"
-        f"h1{{font-size:{look.size + rng.randint(2, 6)}px;font-weight:{rng.choice((400, 500, 600))};margin:0 8px;flex:1;"
-        f"white-space:nowrap;overflow:hidden}}.large{{padding:2px {side}px 8px;background:{bar};color:{on_bar}}}.large h1{{font-size:30px;font-weight:700;margin:0}}"
-        f"h2{{margin:4px 0;font-size:{look.size + 4}px}}p{{margin:4px 0;color:{look.faint}}}small{{color:{look.faint};"
-        f"font-size:{look.size - 2}px}}.ib{{border:0;background:transparent;color:inherit;width:{rng.randint(34, 44)}px;height:40px;"
-        f"padding:0;font-size:{rng.randint(14, 19)}px;display:inline-flex;align-items:center;justify-content:center}}"
-        f".big{{width:56px;height:56px}}.fab{{position:absolute;right:16px;bottom:16px;border-radius:{rng.choice((16, 99))}px;"
-        f"background:{look.accent};color:{look.on_accent};box-shadow:0 2px 6px #0006}}"
-        f".tabs{{display:flex;background:{bar};color:{on_bar}}}.tab{{flex:1;text-align:center;padding:10px 4px;opacity:.75;"
-        f"border-bottom:3px solid transparent}}.tab.on{{opacity:1;border-color:{on_bar if bar == look.accent else look.accent}}}"
-        f"nav{{display:flex;border-top:1px solid {look.line};background:{look.card}}}.nav{{flex:1;display:flex;"
-        f"flex-direction:column;align-items:center;justify-content:center;gap:2px;padding:6px 0;min-height:50px;border:0;"
-        f"background:transparent;font-size:{rng.choice((10, 11, 12))}px;color:{look.faint};text-decoration:none}}.nav .ic{{font-size:17px}}"
-        f".nav.on{{color:{look.accent if not look.dark else look.ink}}}.blob{{padding:2px 14px;border-radius:99px}}"
-        f".on .blob{{background:{rng.choice((look.tint, 'transparent'))}}}"
-        f".group{{background:{look.card};margin:{rng.choice((0, 0, 8))}px {rng.choice((0, 0, side))}px;border-radius:{look.radius}px;"
-        f"overflow:hidden}}.head{{padding:{rng.randint(10, 18)}px {side}px 4px;color:{rng.choice((look.accent, look.faint))};"
-        f"font-size:{look.size - 1}px;font-weight:600}}.item{{display:flex;align-items:center;gap:{rng.randint(8, 18)}px;"
-        f"padding:{rng.randint(7, 14)}px {side}px;border-bottom:{rng.choice((0, 1))}px solid {look.line}}}"
-        f".grow{{flex:1;min-width:0}}.clip{{white-space:nowrap;overflow:hidden;text-overflow:ellipsis}}.clip>b{{font-weight:600}}"
-        f".faint{{color:{look.faint}}}.lead{{color:{rng.choice((look.faint, look.accent, look.ink))};width:28px;text-align:center}}"
-        f".sw{{width:{2 * high - 6}px;height:{high}px;border-radius:99px;background:{look.faint};position:relative;flex:none}}"
-        f".sw::after{{content:'';position:absolute;left:2px;top:2px;width:{high - 4}px;height:{high - 4}px;border-radius:99px;"
-        f"background:#fff}}.sw[aria-checked=true]{{background:{look.accent}}}.sw[aria-checked=true]::after{{left:auto;right:2px}}"
-        f"input[type=checkbox],input[type=radio]{{width:{rng.randint(16, 22)}px;height:{rng.randint(16, 22)}px;margin:0;flex:none}}"
-        f".pad{{padding:{rng.randint(8, side)}px}}.line{{display:flex;gap:{rng.randint(6, 12)}px;align-items:center;"
-        f"margin-bottom:{rng.randint(6, 14)}px}}.end{{justify-content:flex-end;margin:8px 0 0}}.f{{{field};color:{look.ink};font-size:{look.size}px;"
-        f"padding:{rng.randint(8, 14)}px 12px;border-radius:{look.radius}px;width:100%;min-width:0}}.search{{flex:1;border-radius:{pill}px;padding:8px 14px}}"
-        f"::placeholder{{color:{look.faint};opacity:1}}.field{{margin-bottom:{rng.randint(8, 16)}px}}.above label{{display:block;"
-        f"margin-bottom:4px;font-size:{look.size - 1}px;color:{rng.choice((look.ink, look.faint))}}}.inside{{position:relative}}.inside .f{{padding:20px 12px 6px}}"
-        f".inside label{{position:absolute;left:12px;top:4px;font-size:{max(11, look.size - 3)}px;color:{look.accent}}}"
-        f".beside{{display:flex;align-items:center}}.beside label{{width:38%}}"
-        f".btn{{border:0;border-radius:{pill}px;background:{look.accent};color:{look.on_accent};padding:{rng.randint(9, 14)}px {rng.randint(14, 26)}px;"
-        f"font-size:{look.size}px;font-weight:{rng.choice((400, 500, 600))};text-transform:{rng.choices(('none', 'uppercase'), (4, 1))[0]}}}"
-        f".second{{background:{rng.choice(('transparent', look.tint))};color:{look.ink};border:1px solid {look.line}}}"
-        f".flat{{background:transparent;color:{look.accent if not look.dark else look.ink};padding:8px 12px}}"
-        f".chip{{border:1px solid {look.line};border-radius:{rng.choice((8, 99))}px;background:{rng.choice((look.card, look.tint))};color:{look.ink};padding:6px 12px;"
-        f"font-size:{look.size - 1}px;white-space:nowrap}}.card{{background:{look.card};border-radius:{look.radius + 4}px;overflow:hidden;"
-        f"box-shadow:0 1px 3px #0004;margin-bottom:12px}}.photo{{height:{rng.randint(70, 150)}px}}"
-        f".face{{width:40px;height:40px;border-radius:99px;color:#fff;display:flex;align-items:center;justify-content:center;flex:none;font-size:18px}}"
-        f".huge{{width:84px;height:84px;font-size:38px}}.mid{{display:flex;flex-direction:column;align-items:center}}"
-        f".said{{max-width:78%;padding:8px 12px;margin:6px 0;border-radius:14px;background:{look.raised};width:fit-content}}"
-        f".mine{{margin-left:auto;background:{look.accent};color:{look.on_accent}}}"
-        f".shown{{font-size:38px;text-align:right;padding:24px 20px;flex:1}}.keys{{display:grid;gap:{rng.randint(2, 12)}px}}"
-        f".key{{border:0;border-radius:{pill}px;background:{rng.choice((look.raised, look.card, look.tint))};color:{look.ink};font-size:24px;"
-        f"height:{rng.randint(48, 72)}px}}.tile{{display:flex;flex-direction:column;align-items:center;gap:4px;padding:8px 0;color:{look.ink};"
-        f"text-decoration:none;font-size:12px;min-width:0}}.app-icon{{width:52px;height:52px;border-radius:{rng.choice((12, 16, 99))}px;color:#fff;"
-        f"display:flex;align-items:center;justify-content:center;font-size:22px}}.veil{{position:fixed;inset:0;background:#0008;display:flex;"
-        f"align-items:center;justify-content:center}}.low{{align-items:flex-end}}.dialog{{background:{look.card};border-radius:{look.radius + 8}px;"
-        f"padding:20px;width:82%;max-width:420px}}.wide{{width:100%;max-width:none;padding:8px 0}}.popup{{position:fixed;background:{look.card};"
-        f"min-width:180px;border-radius:{look.radius}px;box-shadow:0 3px 12px #0007}}.snack{{position:fixed;left:10px;right:10px;bottom:66px;"
-        f"background:{look.ink};color:{look.paper};border-radius:6px;padding:4px 12px;display:flex;align-items:center}}.snack .flat{{color:inherit}}"
-    )

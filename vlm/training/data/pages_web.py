@@ -1,5 +1,5 @@
-"""Web pages with what `pages.py` has not: tool bars and cards of icons, side bars, open lists, tables with icons in every row, pages
-of results; at sizes from 224 x 224 on, zoomed and at other device scales.
+"""Web pages with what `pages.py` has not: tool bars and cards of icons, side bars, open lists, tables with icons in every row,
+pages of results; at sizes from 224 x 224 on, zoomed and at other device scales.
 """
 
 from collections.abc import Callable
@@ -90,7 +90,8 @@ def _shop(site: _Site) -> str:
         icons = "".join(sheet.icon_button(icon) for icon in sheet.icons.several(rng, rng.randint(0, 2), 0.95))
         button = f"<button class=btn>{sheet.term(DEEDS, 0.5, 2)}</button>"
         price = f"<b>${rng.randint(1, 999)}.{rng.randint(0, 99):02d}</b>"
-        cards += f"<div class=card>{photo}<a href=#>{sheet.text(3)}</a> {price}<p>{sheet.sentence(3, 9)}</p><div class=line>{button}{icons}</div></div>"
+        words = f"<a href=#>{sheet.text(3)}</a> {price}<p>{sheet.sentence(3, 9)}</p>"
+        cards += f"<div class=card>{photo}{words}<div class=line>{button}{icons}</div></div>"
     pages = "".join(f"<a class=page href=#>{number}</a>" for number in range(1, rng.randint(3, 7)))
     return f"<div class=cards>{cards}</div>" + (f"<div class=line>{pages}</div>" if sheet.chance(0.4) else "")
 
@@ -127,7 +128,8 @@ def _choices(site: _Site) -> str:
         f'<div role=link class="choice{" on" if i == chosen else ""}">{o}</div>' for i, o in enumerate(options)
     )
     made = f"<select class=f id={ident}><option>{options[chosen]}</option></select>"
-    left = f"<div class=field><label for={ident}>{sheet.text(2)}</label><div class=open>{made}<div class=list>{rows}</div></div></div>"
+    opened = f"<div class=open>{made}<div class=list>{rows}</div></div>"
+    left = f"<div class=field><label for={ident}>{sheet.text(2)}</label>{opened}</div>"
     return f"<div class=card>{left}{_fields(site, rng.randint(0, 2))}</div>"
 
 
@@ -137,7 +139,8 @@ def _fields(site: _Site, count: int) -> str:
         ident = sheet.ident()
         value = f' value="{sheet.value()}"' if sheet.chance(0.5) else ""
         end = sheet.icon_button(sheet.icons.draw(sheet.rng, 0.9)) if sheet.chance(0.3) else ""
-        made += f"<div class=field><label for={ident}>{name}</label><div class=line><input class=f id={ident}{value}>{end}</div></div>"
+        line = f"<div class=line><input class=f id={ident}{value}>{end}</div>"
+        made += f"<div class=field><label for={ident}>{name}</label>{line}</div>"
     return made
 
 
@@ -150,14 +153,16 @@ def _form(site: _Site) -> str:
         ident, kind, on = sheet.ident(), rng.choice(("checkbox", "radio")), rng.choice(("", " checked"))
         boxes += f"<div class=line><input type={kind} id={ident}{on}><label for={ident}>{name}</label></div>"
     buttons = "".join(f"<button class=btn>{name}</button>" for name in sheet.terms(DEEDS, rng.randint(1, 2), 0.5))
-    return f"<div class=card><h2>{sheet.text(3)}</h2>{_fields(site, rng.randint(1, 4))}{boxes}<div class=line>{buttons}</div></div>"
+    fields = _fields(site, rng.randint(1, 4))
+    return f"<div class=card><h2>{sheet.text(3)}</h2>{fields}{boxes}<div class=line>{buttons}</div></div>"
 
 
 def _player(site: _Site) -> str:
     """A tool bar of icons alone."""
     sheet = site.sheet
     icons = sheet.icons.several(sheet.rng, max(3, min(14, site.width // 60)), 0.8)
-    return f"<div class=card><b>{sheet.text(3)}</b><div class=tools>{''.join(sheet.icon_button(i) for i in icons)}</div></div>"
+    buttons = "".join(sheet.icon_button(icon) for icon in icons)
+    return f"<div class=card><b>{sheet.text(3)}</b><div class=tools>{buttons}</div></div>"
 
 
 def _css(site: _Site) -> str:
@@ -178,22 +183,39 @@ def _css(site: _Site) -> str:
         )
     )
     return (
-        f"*{{font-family:'{look.font}',sans-serif}}:root{{color-scheme:{'dark' if look.dark else 'light'};accent-color:{look.accent}}}"
-        f"body{{background:{look.paper};color:{look.ink};font-size:{look.size}px;line-height:1.35}}a{{color:{look.accent if not look.dark else look.ink};"
-        f"text-decoration:{rng.choice(('none', 'underline'))}}}header{{display:flex;align-items:center;gap:{rng.randint(8, 18)}px;padding:8px 14px;background:{head};"
-        f"color:{on_head};border-bottom:1px solid {look.line}}}header a{{color:inherit}}header .ib.ib{{background:transparent;border:0}}header .f{{width:170px}}.grow{{flex:1}}.split{{display:flex}}"
-        f"main{{flex:1;padding:{rng.randint(6, 18)}px;min-width:0}}aside{{width:170px;background:{look.card};padding:8px;min-height:100vh;border-right:1px solid {look.line}}}"
-        f".narrow{{width:52px;display:flex;flex-direction:column;gap:6px}}.node{{display:flex;gap:8px;padding:8px 6px;color:{look.ink};text-decoration:none;align-items:center}}"
-        f".trail{{color:{look.faint};margin-bottom:8px}}.cards{{display:flex;gap:12px}}.card{{flex:1;background:{look.card};border:{rng.choice((0, 1))}px solid {look.line};"
-        f"border-radius:{look.radius}px;padding:{rng.randint(8, 16)}px;margin-bottom:12px;min-width:0;box-shadow:{rng.choice(('none', '0 1px 4px #0003'))}}}"
-        f".photo{{height:70px;display:flex;align-items:center;justify-content:center;font-size:26px;color:#fff;margin-bottom:6px}}p{{margin:4px 0;color:{look.faint}}}"
-        f".line{{display:flex;gap:6px;align-items:center;margin:4px 0;flex-wrap:wrap}}.ib{{{icon};color:inherit;border-radius:{rng.choice((0, 4, 99))}px;width:{rng.randint(26, 38)}px;"
-        f"height:{rng.randint(26, 36)}px;padding:0;font-size:{rng.randint(12, 17)}px;display:inline-flex;align-items:center;justify-content:center;flex:none}}"
-        f".btn{{{button};border-radius:{look.radius}px;padding:{rng.randint(5, 10)}px {rng.randint(10, 20)}px;font-size:{look.size}px}}"
-        f".page{{padding:4px 9px;border:1px solid {look.line}}}table{{border-collapse:collapse;width:100%}}td,th{{padding:{rng.randint(2, 8)}px;text-align:left;"
-        f"border-bottom:1px solid {look.line}}}.f{{background:{look.paper};color:{look.ink};border:1px solid {look.faint};border-radius:{min(8, look.radius)}px;padding:{rng.randint(4, 8)}px;"
-        f"font-size:{look.size}px;width:100%;min-width:0;flex:1}}::placeholder{{color:{look.faint};opacity:1}}.field{{margin-bottom:8px;max-width:{rng.randint(260, 520)}px}}label{{display:inline-block}}"
-        f".field label{{margin-bottom:3px}}.open{{position:relative}}.list{{background:{look.card};border:1px solid {look.faint};box-shadow:0 3px 8px #0005}}"
-        f".choice{{padding:{rng.randint(3, 7)}px 9px}}.choice.on{{background:{look.accent};color:{look.on_accent}}}.tools{{display:flex;gap:{rng.randint(2, 10)}px;flex-wrap:wrap;margin-top:6px}}"
+        f"*{{font-family:'{look.font}',sans-serif}}:root{{color-scheme:{'dark' if look.dark else 'light'};"
+        f"accent-color:{look.accent}}}"
+        f"body{{background:{look.paper};color:{look.ink};font-size:{look.size}px;line-height:1.35}}"
+        f"a{{color:{look.accent if not look.dark else look.ink};"
+        f"text-decoration:{rng.choice(('none', 'underline'))}}}header{{display:flex;align-items:center;"
+        f"gap:{rng.randint(8, 18)}px;padding:8px 14px;background:{head};"
+        f"color:{on_head};border-bottom:1px solid {look.line}}}header a{{color:inherit}}header "
+        f".ib.ib{{background:transparent;border:0}}header .f{{width:170px}}.grow{{flex:1}}.split{{display:flex}}"
+        f"main{{flex:1;padding:{rng.randint(6, 18)}px;min-width:0}}aside{{width:170px;background:{look.card};"
+        f"padding:8px;min-height:100vh;border-right:1px solid {look.line}}}"
+        f".narrow{{width:52px;display:flex;flex-direction:column;gap:6px}}.node{{display:flex;gap:8px;padding:8px "
+        f"6px;color:{look.ink};text-decoration:none;align-items:center}}"
+        f".trail{{color:{look.faint};margin-bottom:8px}}.cards{{display:flex;gap:12px}}.card{{flex:1;"
+        f"background:{look.card};border:{rng.choice((0, 1))}px solid {look.line};"
+        f"border-radius:{look.radius}px;padding:{rng.randint(8, 16)}px;margin-bottom:12px;min-width:0;"
+        f"box-shadow:{rng.choice(('none', '0 1px 4px #0003'))}}}"
+        f".photo{{height:70px;display:flex;align-items:center;justify-content:center;font-size:26px;color:#fff;"
+        f"margin-bottom:6px}}p{{margin:4px 0;color:{look.faint}}}"
+        f".line{{display:flex;gap:6px;align-items:center;margin:4px 0;flex-wrap:wrap}}.ib{{{icon};color:inherit;"
+        f"border-radius:{rng.choice((0, 4, 99))}px;width:{rng.randint(26, 38)}px;"
+        f"height:{rng.randint(26, 36)}px;padding:0;font-size:{rng.randint(12, 17)}px;display:inline-flex;"
+        f"align-items:center;justify-content:center;flex:none}}"
+        f".btn{{{button};border-radius:{look.radius}px;padding:{rng.randint(5, 10)}px {rng.randint(10, 20)}px;"
+        f"font-size:{look.size}px}}"
+        f".page{{padding:4px 9px;border:1px solid {look.line}}}table{{border-collapse:collapse;width:100%}}"
+        f"td,th{{padding:{rng.randint(2, 8)}px;text-align:left;"
+        f"border-bottom:1px solid {look.line}}}.f{{background:{look.paper};color:{look.ink};border:1px solid "
+        f"{look.faint};border-radius:{min(8, look.radius)}px;padding:{rng.randint(4, 8)}px;"
+        f"font-size:{look.size}px;width:100%;min-width:0;flex:1}}::placeholder{{color:{look.faint};opacity:1}}"
+        f".field{{margin-bottom:8px;max-width:{rng.randint(260, 520)}px}}label{{display:inline-block}}"
+        f".field label{{margin-bottom:3px}}.open{{position:relative}}.list{{background:{look.card};border:1px "
+        f"solid {look.faint};box-shadow:0 3px 8px #0005}}"
+        f".choice{{padding:{rng.randint(3, 7)}px 9px}}.choice.on{{background:{look.accent};color:{look.on_accent}}}"
+        f".tools{{display:flex;gap:{rng.randint(2, 10)}px;flex-wrap:wrap;margin-top:6px}}"
         f"h2{{margin:2px 0 8px;font-size:{look.size + 5}px}}.card a{{font-weight:500}}"
     )

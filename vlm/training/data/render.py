@@ -27,8 +27,8 @@ _LABELS = (Path(__file__).parent / "labels.js").read_text(encoding="utf-8")
 class Element:
     """A control on a screen: its kind (button, link, field, select, checkbox, radio, switch, tab), name and box.
 
-    label: of a checkbox or radio button, where a click on its words ticks it. checked: whether it is ticked or on; value:
-    what a field holds or a select shows; options: what it can show; None where that is not known. icon: name of the
+    label: of a checkbox or radio button, where a click on its words ticks it. checked: whether it is ticked or on;
+    value: what a field holds or a select shows; options: what it can show; None where that is not known. icon: name of the
     icon that is all it shows.
     """
 
@@ -60,8 +60,8 @@ class Written:
 class Screen:
     """A drawn page. chars: (x, y, character) of every visible character's centre, in screenshot pixels.
 
-    source: kind of page. lines: of text. blocks: of a document. hidden: how many controls were left out, as they are covered or
-    not wholly on the screen.
+    source: kind of page. lines: of text. blocks: of a document. hidden: how many controls were left out, as they are
+    covered or not wholly on the screen.
     """
 
     image: Path
@@ -104,8 +104,14 @@ def draw(tab: "Tab", page: Page) -> tuple[bytes, dict[str, Any]]:
     """PNG bytes and raw labels of a page, in an open tab whose device scale is the page's."""
     tab.set_viewport_size({"width": page.width, "height": page.height})
     tab.set_content(page.html, wait_until="commit")
-    labels = tab.evaluate(_LABELS, page.device_scale)
+    labels = read_labels(tab, page.device_scale)
     return tab.screenshot(type="png", animations="allow", caret="initial"), labels
+
+
+def read_labels(tab: "Tab", scale: float) -> dict[str, Any]:
+    """Raw labels of the page that is in a tab, in pixels of its screenshot."""
+    labels: dict[str, Any] = tab.evaluate(_LABELS, scale)
+    return labels
 
 
 def render_screens(

@@ -1,7 +1,7 @@
 """Draws screens of all kinds of pages into shards, and writes down what is asked about them.
 
-A screen is known by its number and the seed: the same two give the same screen and the same records. What cannot be used is
-counted by its reason in the shard's index: a page that fails to render, a screen that was drawn before, controls that
+A screen is known by its number and the seed: the same two give the same screen and the same records. What cannot be used
+is counted by its reason in the shard's index: a page that fails to render, a screen that was drawn before, controls that
 are covered or not wholly on the screen.
 """
 
@@ -120,7 +120,7 @@ def _add(studio: Studio, shard: NewShard, number: int, seed: int, kinds: Sequenc
         for reason, count in labels["hidden"].items():
             shard.dropped[reason] += count
         screen = screen_of(Path(row["image"]), row)
-        questions = list(_on_screen(rng, screen, kinds))
+        questions = list(on_screen(rng, screen, kinds))
         if rng.random() < WORKED_ON:
             questions += _worked_on(studio, shard, tab, page, screen, rng, kinds)
     except PlaywrightError:
@@ -136,7 +136,8 @@ def _row(shard: NewShard, source: str, png: bytes, labels: dict[str, Any]) -> di
     return {"image": shard.add_picture(png), "source": source, **labels, "size": [width, height]}
 
 
-def _on_screen(rng: random.Random, screen: Screen, kinds: Sequence[Kind]) -> Iterator[tuple[Kind, Question]]:
+def on_screen(rng: random.Random, screen: Screen, kinds: Sequence[Kind]) -> Iterator[tuple[Kind, Question]]:
+    """What is asked about a screen."""
     for kind, maker in makers.STILL.items():
         if kind in kinds:
             yield from ((kind, question) for question in maker(rng, screen))
@@ -175,7 +176,7 @@ def _worked_on(
 def write_records(
     shard: NewShard, questions: Sequence[tuple[Kind, Question]], images: tuple[str, ...], source: str, ident: str
 ) -> None:
-    """Number questions and store them. images: of those that have none of their own; a question in words alone gets none."""
+    """Number questions and store them. images: of those that have none of their own; words alone get none."""
     for number, (kind, question) in enumerate(questions):
         shown = any(not isinstance(part, str) for part in question.prompt)
         shard.add_record(

@@ -67,7 +67,7 @@ def _read(folder: Path) -> Shard | None:
 
 @dataclass(slots=True)
 class NewShard:
-    """A shard that is being written. drawn: how many screens were tried; dropped: reasons, and how often: the writer counts."""
+    """A shard that is being written. The writer counts. drawn: screens that were tried; dropped: how often, by reasons."""
 
     folder: Path
     drawn: int = 0

@@ -92,7 +92,7 @@ class Sheet:
         return self.icon_button(icon, style)
 
     def picture(self) -> str:
-        """An icon that is only to look at: a rare one, so that what is seen beside other words teaches no wrong name."""
+        """An icon that is only to look at: a rare one, as it stands beside other words than its name."""
         return self.icons.draw(self.rng, 0.05).svg
 
     def chance(self, share: float) -> bool:

@@ -60,7 +60,7 @@ def _number(rng: random.Random, screen: Screen) -> Iterator[Question]:
 
 
 def _presence(rng: random.Random, screen: Screen, element: Element) -> Question:
-    """Half of them about the right name of a control, half about that of another kind, or a name cut and joined anew."""
+    """Half of them about a control that is there, half about one of that name and another kind."""
     kind, name = element.kind, element.name
     if rng.random() < 0.5:
         kind = rng.choice([other for other in _COUNTED if other != kind])

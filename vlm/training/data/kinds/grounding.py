@@ -1,11 +1,12 @@
 """Grounding: a click on what is named by its text, its icon, its label or its position; and names that are not there.
 
-The answer is the `compact` dialect's call in pixels of the picture. Any point of `truth.boxes` is as good. What is not on the
-screen is answered by the dialect's own words for it, MISSING.
+The answer is the `compact` dialect's call in pixels of the picture. Any point of `truth.boxes` is as good. What is not on
+the screen is answered by the dialect's own words for it, MISSING.
 """
 
 import random
 from collections.abc import Iterator
+from itertools import pairwise
 
 from vlm.training.data.kinds.question import Question, about, click_on, reaches, uniquely_named
 from vlm.training.data.records import Truth
@@ -45,7 +46,7 @@ def _noun(element: Element) -> str:
 
 
 def _numbered(rng: random.Random, screen: Screen) -> Question | None:
-    """ "the second switch from the top": of controls that stand under or beside each other, all of one kind on the screen."""
+    """ "the second switch from the top": of all controls of a kind, if they stand under or beside each other."""
     if screen.hidden:
         return None
     kinds = sorted({_noun(e) for e in screen.elements})
@@ -53,11 +54,7 @@ def _numbered(rng: random.Random, screen: Screen) -> Question | None:
     able = [group for group in groups if 2 <= len(group) <= len(_NUMBERS) and (_in_column(group) or _in_row(group))]
     if not able:
         return None
-    return _which(rng, rng.choice(able), f"{_noun(able[0][0])}") if len(able) == 1 else _of_many(rng, able)
-
-
-def _of_many(rng: random.Random, groups: list[list[Element]]) -> Question:
-    group = rng.choice(groups)
+    group = rng.choice(able)
     return _which(rng, group, _noun(group[0]))
 
 
@@ -76,13 +73,13 @@ def _which(rng: random.Random, group: list[Element], noun: str) -> Question:
 def _in_column(group: list[Element]) -> bool:
     """Whether each ends before the next one below begins."""
     rows = sorted((e.box.top, e.box.bottom) for e in group)
-    return all(above[1] <= below[0] for above, below in zip(rows, rows[1:], strict=False))
+    return all(above[1] <= below[0] for above, below in pairwise(rows))
 
 
 def _in_row(group: list[Element]) -> bool:
     columns = sorted((e.box.left, e.box.right) for e in group)
     tops, bottoms = [e.box.top for e in group], [e.box.bottom for e in group]
-    return max(tops) < min(bottoms) and all(a[1] <= b[0] for a, b in zip(columns, columns[1:], strict=False))
+    return max(tops) < min(bottoms) and all(a[1] <= b[0] for a, b in pairwise(columns))
 
 
 def _repeated(rng: random.Random, screen: Screen) -> Question | None:

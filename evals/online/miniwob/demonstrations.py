@@ -34,12 +34,12 @@ A_SHARD = 50
 """Episodes."""
 KINDS: tuple[Kind, ...] = ("interleaved", "grounding", "agent", "qa", "ocr")
 _LARGE, _NEAR = 0.25, 3
-"""The share of the page from which on an element is a place to point in, not a target: then CSS pixels around the point."""
+"""Share of the page from which on an element is a place to point in, no target: then CSS pixels around the point."""
 # What lies under a point: the control, or the innermost element; null where there is none.
 _UNDER = """([x, y]) => {
   const e = document.elementFromPoint(x, y);
   if (!e) return null;
-  const own = e.closest('a, button, input, select, textarea, label, [role=tab], [role=menuitem], .ui-accordion-header') ?? e;
+  const own = e.closest('a, button, input, select, textarea, label, [role=tab], [role=menuitem]') ?? e;
   const box = own.getBoundingClientRect(), type = (own.type ?? '').toLowerCase();
   const noun = own.tagName === 'BUTTON' || ['submit', 'button'].includes(type) ? 'button'
     : type === 'checkbox' ? 'checkbox'

@@ -21,8 +21,8 @@ class Moment:
     """A screen, and the step that was due on it.
 
     image: name of its picture in the shard. seconds: since the beginning. plan: the instruction, in the words of the
-    `compact` dialect. call: the dialect's call on this picture, "" where the plan says it all. box: where a click does it, None if
-    it needs none, or a drag or anything else was due.
+    `compact` dialect. call: the dialect's call on this picture, "" where the plan says it all. box: where a click does
+    it, None if it needs none, or a drag or anything else was due.
     """
 
     image: str

@@ -1,6 +1,8 @@
-"""Icons with names, from icon sets that are installed: the one of the extra `training` (Font Awesome, from PyPI), GNOME's, and those that npm put into a folder (`npm install @mdi/svg bootstrap-icons`).
+"""Icons with names, from icon sets that are installed.
 
-An icon's name is its file's name in words ("arrow-up.svg" is "arrow up"), or what people call it on a button: MEANINGS.
+They are the one of the extra `training` (Font Awesome, from PyPI), GNOME's, and those that npm put into a folder
+(`npm install @mdi/svg bootstrap-icons`). An icon's name is its file's name in words ("arrow-up.svg" is "arrow up"), or
+what people call it on a button: MEANINGS.
 """
 
 import random

@@ -1,5 +1,6 @@
-"""Phone screens: a status bar, an app bar, lists, settings, forms, chats, a keypad or a gallery, bottom navigation, and what
-lies on top of them: dialogs, sheets, menus.
+"""Phone screens: a status bar, an app bar, lists, settings, forms, chats, a keypad or a gallery, and bottom navigation.
+
+On top of them may lie a dialog, a sheet of choices, a menu or a notice.
 """
 
 from vlm.training.data.pages import Page

@@ -1,5 +1,6 @@
-"""Web pages with what `pages.py` has not: tool bars and cards of icons, side bars, open lists, tables with icons in every row,
-pages of results; at sizes from 224 x 224 on, zoomed and at other device scales.
+"""Web pages with what `pages.py` has not: icons in tool bars, cards and rows of tables, side bars, open lists, results.
+
+Sizes are from 224 x 224 on; some are zoomed, some have another device scale.
 """
 
 from collections.abc import Callable

@@ -27,9 +27,9 @@ _LABELS = (Path(__file__).parent / "labels.js").read_text(encoding="utf-8")
 class Element:
     """A control on a screen: its kind (button, link, field, select, checkbox, radio, switch, tab), name and box.
 
-    label: of a checkbox or radio button, where a click on its words ticks it. checked: whether it is ticked or on;
-    value: what a field holds or a select shows; options: what it can show; None where that is not known. icon: name of the
-    icon that is all it shows.
+    label: of a checkbox or radio button, where a click on its words ticks it. checked: whether it is ticked or on.
+    value: what a field holds or a select shows; options: what it can show; None where that is not known. icon: name of
+    the icon that is all it shows.
     """
 
     kind: str

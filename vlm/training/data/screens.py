@@ -1,8 +1,8 @@
 """Draws screens of all kinds of pages into shards, and writes down what is asked about them.
 
-A screen is known by its number and the seed: the same two give the same screen and the same records. What cannot be used
-is counted by its reason in the shard's index: a page that fails to render, a screen that was drawn before, controls that
-are covered or not wholly on the screen.
+A screen is known by its number and the seed: the same two give the same screen and the same records. What cannot be
+used is counted by its reason in the shard's index: a page that fails to render, a screen that was drawn before,
+controls that are covered or not wholly on the screen.
 """
 
 import random

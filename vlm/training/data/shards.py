@@ -54,6 +54,15 @@ def read_shards(folder: Path) -> tuple[list[Shard], int]:
     return whole, len(names) - len(whole)
 
 
+def counted(folder: Path) -> dict[str, int]:
+    """The counts of all whole shards of a set together, and how many shards were skipped as they are cut off."""
+    shards, cut = read_shards(folder)
+    total: Counter[str] = Counter({"shards": len(shards)})
+    for shard in shards:
+        total.update(shard.counts)
+    return {**total, **({"shards cut off": cut} if cut else {})}
+
+
 def _read(folder: Path) -> Shard | None:
     try:
         index = json.loads((folder / INDEX).read_bytes())
@@ -67,7 +76,7 @@ def _read(folder: Path) -> Shard | None:
 
 @dataclass(slots=True)
 class NewShard:
-    """A shard that is being written. The writer counts. drawn: screens that were tried; dropped: how often, by reasons."""
+    """A shard that is being written. Its writer counts: drawn: screens that were tried; dropped: by reasons."""
 
     folder: Path
     drawn: int = 0

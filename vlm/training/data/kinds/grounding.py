@@ -1,7 +1,7 @@
 """Grounding: a click on what is named by its text, its icon, its label or its position; and names that are not there.
 
-The answer is the `compact` dialect's call in pixels of the picture. Any point of `truth.boxes` is as good. What is not on
-the screen is answered by the dialect's own words for it, MISSING.
+The answer is the `compact` dialect's call in pixels of the picture. Any point of `truth.boxes` is as good. What is not
+on the screen is answered by the dialect's own words for it, MISSING.
 """
 
 import random

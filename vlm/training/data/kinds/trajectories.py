@@ -1,5 +1,5 @@
-"""Agent trajectories: for each step the planning question, as text, and the instruction on its screen; and guides, in which
-text and pictures take turns.
+"""Agent trajectories: for each step the planning question, as text, and the instruction on its screen; and guides, in
+which text and pictures take turns.
 
 Prompts are exactly those of the `compact` dialect.
 """

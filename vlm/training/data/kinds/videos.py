@@ -9,8 +9,8 @@ from vlm.training.data.kinds.question import Question, as_json
 from vlm.training.data.records import Part, Picture, Truth
 
 _EVENTS = (
-    "Localize a series of activity events in the video, output the start and end timestamp for each event, and describe "
-    "each event with sentences. Provide the result in json format with 'mm:ss.ff' format for time depiction."
+    "Localize a series of activity events in the video, output the start and end timestamp for each event, and "
+    "describe each event with sentences. Provide the result in json format with 'mm:ss.ff' format for time depiction."
 )
 _DESCRIBE = ("Describe what happens in the video.", "What is done in this video?")
 

@@ -70,5 +70,5 @@ def _part(sheet: Sheet, letters: float) -> tuple[str, float]:
             seen = f"<div class=image style='{colour}'>{sheet.picture()}</div><figcaption>{words}</figcaption>"
             return _block("figure", words, seen), 9
         case tag:
-            items = [sheet.sentence(2, 7) for _ in range(rng.randint(2, 5))]
-            return _block(tag, "".join(f"<li>{item}</li>" for item in items)), len(items) * 1.1
+            items = [_block("li", sheet.sentence(2, 7)) for _ in range(rng.randint(2, 5))]
+            return f"<{tag} data-block={tag}>{''.join(items)}</{tag}>", len(items) * 1.1

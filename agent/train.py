@@ -96,7 +96,8 @@ def _draw_screens(
         drawing = draw_shards(open_studio(browser, icons), folder, screens=count, seed=seed, kinds=kinds)
         for _ in track(drawing, "drawing screens", console=console, total=count):
             pass
-    console.print(f"{folder}: {', '.join(f'{name} {number}' for name, number in counted(folder).items())}")
+    found = ", ".join(f"{name} {number}" for name, number in counted(folder).items())
+    console.print(f"{folder}: {found}", markup=False, soft_wrap=True)
 
 
 def _draw_specimens(console: Console, folder: Path, count: int, seed: int) -> None:

@@ -82,14 +82,14 @@ def _open_list(sheet: Sheet, ident: str) -> str:
 
 def _checks(sheet: Sheet, count: int) -> str:
     rng, rows = sheet.rng, ""
-    kind = rng.choice(("checkbox", "checkbox", "radio", "switch"))
+    kind, group = rng.choice(("checkbox", "checkbox", "radio", "switch")), sheet.ident()
     for name in sheet.terms(CHECKS, count, 0.5):
         ident, on = sheet.ident(), sheet.chance(0.4)
         if kind == "switch":
             box = f"<span class=sw role=switch aria-checked={str(on).lower()} aria-labelledby=l{ident}></span>"
             rows += f"<div class=line><span id=l{ident} style='flex:1'>{name}</span>{box}</div>"
         else:
-            box = f"<input type={kind} id={ident}{' checked' if on else ''}>"
+            box = f"<input type={kind} name={group} id={ident}{' checked' if on else ''}>"
             rows += f"<div class=line>{box}<label for={ident}>{name}</label></div>"
     return rows
 

@@ -229,10 +229,11 @@ def _css_of_controls(sheet: Sheet, look: Look) -> str:
     return (
         f"button{{font-size:{look.size}px;color:{look.ink}}}.inside button:not(.ib),.title>"
         f"button:not(.ib):not(.ctl):not(.dot),.task{{{button};border-radius:{look.radius}px;"
-        f"padding:{rng.randint(3, 8)}px {rng.randint(8, 18)}px}}.inside .prime{{background:{look.accent};"
+        f"padding:{rng.randint(3, 8)}px {rng.randint(8, 18)}px}}.inside "
+        f"button.prime:not(.ib){{background:{look.accent};"
         f"color:{look.on_accent};border-color:{look.accent}}}"
         f".f{{background:{rng.choice((look.card, look.paper))};color:{look.ink};border:1px solid "
-        f"{rng.choice((look.line, look.faint))};border-radius:{min(6, look.radius)}px;"
+        f"{look.faint};border-radius:{min(6, look.radius)}px;"
         f"padding:{rng.randint(2, 7)}px 6px;font-size:{look.size}px;min-width:0;width:100%}}"
         f"::placeholder{{color:{look.faint};opacity:1}}"
         f".pad{{padding:{rng.randint(8, 18)}px}}.grid{{display:grid;grid-template-columns:max-content 1fr;"

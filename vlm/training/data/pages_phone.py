@@ -154,7 +154,7 @@ class _Phone:
         for name in sheet.terms(SETTINGS, rng.randint(0, 3), 0.2):
             ident, kind = sheet.ident(), rng.choice(("checkbox", "radio"))
             on = rng.choice((" checked", ""))
-            parts += f"<div class=line><input type={kind} id={ident}{on}><label for={ident}>{name}</label></div>"
+            parts += f"<div class=line><input type={kind} name=r id={ident}{on}><label for={ident}>{name}</label></div>"
         wide = rng.choice(("width:100%", ""))
         buttons = sheet.terms(DEEDS, rng.randint(1, 2), 0.6, 2)
         made = (
@@ -236,7 +236,7 @@ class _Phone:
     def _gallery(self) -> str:
         sheet, rng = self.sheet, self.rng
         columns, tiles = rng.randint(3, 5), ""
-        for icon in sheet.icons.several(rng, columns * rng.randint(2, 6), 0.4):
+        for icon in sheet.icons.several(rng, columns * rng.randint(2, 6), 0.05):
             name = sheet.term(PLACES + SETTINGS, 0.4, 1)
             colour = f"background:hsl({rng.randint(0, 359)},{rng.randint(20, 80)}%,{rng.randint(30, 60)}%)"
             drawn = f"<span class=app-icon style='{colour}'>{icon.svg}</span>"

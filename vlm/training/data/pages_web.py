@@ -152,7 +152,7 @@ def _form(site: _Site) -> str:
         ("Remember me", "I agree to the terms", "Send me news", "Gift wrap"), rng.randint(0, 3), 0.4
     ):
         ident, kind, on = sheet.ident(), rng.choice(("checkbox", "radio")), rng.choice(("", " checked"))
-        boxes += f"<div class=line><input type={kind} id={ident}{on}><label for={ident}>{name}</label></div>"
+        boxes += f"<div class=line><input type={kind} name=r id={ident}{on}><label for={ident}>{name}</label></div>"
     buttons = "".join(f"<button class=btn>{name}</button>" for name in sheet.terms(DEEDS, rng.randint(1, 2), 0.5))
     fields = _fields(site, rng.randint(1, 4))
     return f"<div class=card><h2>{sheet.text(3)}</h2>{fields}{boxes}<div class=line>{buttons}</div></div>"

@@ -1,13 +1,17 @@
 """`agent train`: how the bundled model is made, from drawn screens to a checkpoint; it goes on where it stopped."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import track
 
-from environments.chromium import drawing_tab
+from action_space.errors import ConfigError
+from environments.chromium import drawing_tab, own_browser
+
+if TYPE_CHECKING:
+    from vlm.training.data.records import Kind
 
 app = typer.Typer(name="train", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -18,6 +22,13 @@ SMOKE_SCREENS, SMOKE_SPECIMENS = 8, 4
 def train(
     out: Annotated[Path, typer.Option(help="Folder for screens, checkpoints and logs, outside the repository.")],
     screens: Annotated[int, typer.Option(min=8, help="Screens to draw.")] = 1600,
+    kinds: Annotated[
+        str, typer.Option(metavar="all|NAME,...", help="Kinds of questions to write about them (docs/training.md).")
+    ] = "all",
+    icons: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where npm installed more icon sets (it holds node_modules).")
+    ] = None,
+    draw_only: Annotated[bool, typer.Option("--draw-only", help="Write the data and stop.")] = False,
     specimens: Annotated[int, typer.Option(min=4, help="Pages full of text to draw, for reading.")] = 120,
     vision_minutes: Annotated[float, typer.Option(help="Stage 1: the vision tower, on dense targets.")] = 45,
     teach_minutes: Annotated[float, typer.Option(help="Stage 2: the language model, on points and plans.")] = 100,
@@ -38,17 +49,10 @@ def train(
     if smoke:
         screens, specimens, vision_minutes, teach_minutes = SMOKE_SCREENS, SMOKE_SPECIMENS, 0.001, 0.001
     pages, texts = out / "screens", out / "specimens"
-    with drawing_tab() as tab:
-        from vlm.training.data.render import render_screens
-
-        for name, drawing in (
-            ("screens", render_screens(tab, pages, count=screens, seed=seed)),
-            ("specimens", render_screens(tab, texts, count=specimens, seed=seed, specimens=True)),
-        ):
-            for _ in track(
-                drawing, f"drawing {name}", console=console, total=screens if name == "screens" else specimens
-            ):
-                pass
+    _draw_screens(console, pages, screens, seed, choose_kinds(kinds), icons)
+    _draw_specimens(console, texts, specimens, seed)
+    if draw_only:
+        return
     from vlm.training.recipe import Minutes, make
     from vlm.training.run import FULL, SMOKE
 
@@ -66,3 +70,40 @@ def train(
     )
     if export_to:
         console.print(f"exported to {export_to}")
+
+
+def choose_kinds(text: str) -> "tuple[Kind, ...]":
+    """The kinds that `all` or `NAME,NAME` stands for. Raises ConfigError naming a wrong one."""
+    from vlm.training.data.records import KINDS
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if names == ["all"]:
+        return KINDS
+    for name in names:
+        if name not in KINDS:
+            raise ConfigError(f"there is no kind of data {name!r}: choose all, or of {', '.join(KINDS)}")
+    return tuple(kind for kind in KINDS if kind in names)
+
+
+def _draw_screens(
+    console: Console, folder: Path, count: int, seed: int, kinds: "tuple[Kind, ...]", icons: Path | None
+) -> None:
+    """Shards of screens of all kinds of pages, with what is asked about them; says what was left out, and why."""
+    from vlm.training.data.screens import draw_shards, open_studio
+    from vlm.training.data.shards import counted
+
+    with own_browser() as browser:
+        drawing = draw_shards(open_studio(browser, icons), folder, screens=count, seed=seed, kinds=kinds)
+        for _ in track(drawing, "drawing screens", console=console, total=count):
+            pass
+    found = ", ".join(f"{name} {number}" for name, number in counted(folder).items())
+    console.print(f"{folder}: {found}", markup=False, soft_wrap=True)
+
+
+def _draw_specimens(console: Console, folder: Path, count: int, seed: int) -> None:
+    from vlm.training.data.render import render_screens
+
+    with drawing_tab() as tab:
+        drawing = render_screens(tab, folder, count=count, seed=seed, specimens=True)
+        for _ in track(drawing, "drawing specimens", console=console, total=count):
+            pass

@@ -163,6 +163,28 @@ def miniwob_command(
         end_interrupted(folder)
 
 
+@app.command("miniwob-demonstrations")
+def demonstrations_command(
+    out: Annotated[Path, typer.Option(help="Folder of the shards; what is there already stays.")],
+    task_names: Annotated[
+        str, typer.Option("--tasks", metavar="NAME,...|train", help="Training tasks that have an oracle.")
+    ] = "train",
+    episodes: Annotated[int, typer.Option(min=1, help="Of each task.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first episode, below 1000000.")] = 0,
+) -> None:
+    """Play MiniWoB++ training pages by oracles, and write what they do as training data (docs/training.md)."""
+    from environments.chromium import own_browser
+    from evals.online.miniwob import demonstrations
+    from vlm.training.data.shards import counted
+
+    console = notes_console()
+    tasks = demonstrations.demonstrable() if task_names == "train" else choose_tasks(task_names)
+    with own_browser() as browser:
+        for line in demonstrations.demonstrate(browser, out, tasks=tasks, episodes=episodes, seed=seed):
+            console.print(line, markup=False)
+    console.print(f"{out}: {', '.join(f'{name} {number}' for name, number in counted(out).items())}", markup=False)
+
+
 def _tasks(names: str, playable: frozenset[str] | None) -> tuple[str, ...]:
     """The tasks that were asked for; of a whole group, those that can be played."""
     chosen = choose_tasks(names)

@@ -17,10 +17,12 @@ from environments.chromium import own_browser
 from evals.cli import app
 from evals.online.miniwob import tasks, world
 from evals.online.miniwob.attempts import Attempt, Plan, play, read_results
+from evals.online.miniwob.demonstrations import demonstrable, demonstrate
 from evals.online.miniwob.oracle import ORACLES, Eyes, OracleModel, load_oracle
 from evals.online.miniwob.report import rate
 from evals.online.miniwob.world import World
 from vlm.backends.scripted import ScriptedModel
+from vlm.training.data.shards import read_shards
 
 SCREEN = Size(320, 420)
 PLAN = Plan(model="oracle", tasks=("click-test",))
@@ -301,3 +303,36 @@ def test_command_refuses_a_folder_in_use(tmp_path: Path) -> None:
         app(["miniwob", "--oracle", "--tasks", "click-test", "--out", str(tmp_path)], standalone_mode=False)
     with pytest.raises(ConfigError, match=r"holds no measurement: it has no eval\.json"):
         app(["miniwob", "--resume", str(tmp_path)], standalone_mode=False)
+
+
+# ---------------------------------------------------------------------------------------------- demonstrations
+
+
+def test_demonstrations_are_plans_calls_and_boxes(chromium: Browser, tmp_path: Path) -> None:
+    lines = list(demonstrate(chromium, tmp_path, tasks=("login-user",), episodes=1, seed=5))
+    assert lines == ["login-user 5: 5 steps"]
+    (shard,), cut = read_shards(tmp_path)
+    assert cut == 0 and shard.counts["screens"] == 5
+    steps = [record for record in shard.records() if record.kind == "agent"]
+    plans = [record.answer for record in steps if record.form == "plan"]
+    assert [plan for plan in plans if plan.startswith("click")] == [
+        'click "Username" field',
+        'click "Password" field',
+        'click "Login" button',
+    ]
+    assert plans[1] == 'type "dannie"' and "1. click" in str(steps[2].prompt[0])
+    dialect = load_dialect("compact")
+    for record in (record for record in steps if record.form == "step"):
+        action = dialect.parse(record.answer, Frame(SCREEN, SCREEN))
+        assert isinstance(action, Click) and record.truth.boxes[0].contains(action.point)
+    assert list(demonstrate(chromium, tmp_path, tasks=("login-user",), episodes=1, seed=5)) == [], "it is there already"
+
+
+def test_nothing_that_is_held_out_is_demonstrated(chromium: Browser, tmp_path: Path) -> None:
+    assert not set(demonstrable()) & set(tasks.HELD_OUT)
+    for task in tasks.HELD_OUT:
+        with pytest.raises(ConfigError, match="held out"):
+            next(demonstrate(chromium, tmp_path, tasks=(task,), episodes=1))
+    with pytest.raises(ConfigError, match="for evaluation"):
+        next(demonstrate(chromium, tmp_path, tasks=("click-test",), episodes=2, seed=999_999))
+    assert list(tmp_path.iterdir()) == []

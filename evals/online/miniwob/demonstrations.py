@@ -1,0 +1,166 @@
+"""Demonstrations of MiniWoB++ for training: an oracle's deeds with the picture before each, as shards of records.
+
+Training tasks and seeds below those of the evaluation only. An episode that the page does not call solved is dropped
+and counted.
+"""
+
+import io
+import random
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser
+from playwright.sync_api import Error as PlaywrightError
+
+from action_space.actions import Action, Click
+from action_space.dialects import load_dialect
+from action_space.errors import ConfigError, DeviceError
+from action_space.geometry import Box, Frame
+from evals.online.miniwob.oracle import ORACLES, Deed, Eyes, load_oracle
+from evals.online.miniwob.tasks import FIRST_EVALUATION_SEED, HELD_OUT, MAX_STEPS, SCALE, train_tasks
+from evals.online.miniwob.world import VIEWPORT, World
+from vlm.training.data.episodes import Episode, Moment
+from vlm.training.data.records import Kind
+from vlm.training.data.render import read_labels, screen_of
+from vlm.training.data.screens import on_episode, on_screen, write_records
+from vlm.training.data.shards import NewShard, new_shard, read_shards
+from vlm.training.questions import NOUNS
+
+A_SHARD = 50
+"""Episodes."""
+KINDS: tuple[Kind, ...] = ("interleaved", "grounding", "agent", "qa", "ocr")
+_LARGE, _NEAR = 0.25, 3
+"""Share of the page from which on an element is a place to point in, no target: then CSS pixels around the point."""
+# What lies under a point: the control, or the innermost element; null where there is none.
+_UNDER = """([x, y]) => {
+  const e = document.elementFromPoint(x, y);
+  if (!e) return null;
+  const own = e.closest('a, button, input, select, textarea, label, [role=tab], [role=menuitem]') ?? e;
+  const box = own.getBoundingClientRect(), type = (own.type ?? '').toLowerCase();
+  const noun = own.tagName === 'BUTTON' || ['submit', 'button'].includes(type) ? 'button'
+    : type === 'checkbox' ? 'checkbox'
+    : ['TEXTAREA', 'SELECT'].includes(own.tagName) || (own.tagName === 'INPUT' && type !== 'radio') ? 'field' : '';
+  return {noun, box: [box.left, box.top, box.right, box.bottom]};
+}"""
+_NAMED = re.compile(r'click "(?:[^"\\]|\\.)+"')
+
+
+def demonstrate(
+    browser: Browser, folder: Path, *, tasks: Sequence[str], episodes: int, seed: int = 0, scale: float = SCALE
+) -> Iterator[str]:
+    """Write what a set of `episodes` episodes of each task has not yet; yields a line about each.
+
+    Raises ConfigError for a held-out task, one without an oracle, or seeds that are for evaluation; RecordingError.
+    """
+    _check(tasks, seed + episodes)
+    plan = [(task, seed + number) for number in range(episodes) for task in tasks]
+    done = {shard.folder.name: shard for shard in read_shards(folder)[0]}
+    for first in range(0, len(plan), A_SHARD):
+        part, number = plan[first : first + A_SHARD], first // A_SHARD
+        there = done.get(f"shard-{number:05d}")
+        if there and there.counts["drawn"] == len(part):
+            continue
+        with new_shard(folder, number) as shard:
+            for task, episode_seed in part:
+                yield f"{task} {episode_seed}: {_add(browser, shard, task, episode_seed, scale)}"
+
+
+def _check(tasks: Sequence[str], end: int) -> None:
+    if end > FIRST_EVALUATION_SEED:
+        raise ConfigError(f"seeds from {FIRST_EVALUATION_SEED} on are for evaluation: take smaller ones")
+    for task in tasks:
+        if task in HELD_OUT:
+            raise ConfigError(f"{task!r} is held out: no model may be trained on it")
+        load_oracle(task)
+
+
+def demonstrable() -> tuple[str, ...]:
+    """The training tasks that have an oracle. Raises ConfigError."""
+    return tuple(task for task in train_tasks() if task in ORACLES)
+
+
+def _add(browser: Browser, shard: NewShard, task: str, seed: int, scale: float) -> str:
+    """Play one episode into a shard. Gives what to say about it."""
+    shard.drawn += 1
+    try:
+        with World(task, seed, scale=scale, browser=browser) as world:
+            looks = list(_played(world, task, scale))
+            solved, utterance = world.verdict().solved, world.utterance
+    except DeviceError as error:
+        shard.dropped["page failed"] += 1
+        return f"the page failed: {error}"
+    if not solved:
+        shard.dropped["not solved"] += 1
+        return "not solved"
+    rng, source, ident = random.Random(f"{task}-{seed}"), f"miniwob/{task}", f"{task}-{seed}"
+    moments = tuple(_moment(shard.add_picture(look.png), number, look) for number, look in enumerate(looks))
+    write_records(shard, list(on_episode(rng, Episode(utterance, moments), KINDS)), (), source, ident)
+    for number, (look, moment) in enumerate(zip(looks, moments, strict=True)):
+        row = {"image": moment.image, "source": source, **look.labels}
+        shard.add_screen(row)
+        asked = list(on_screen(rng, screen_of(Path(moment.image), row), KINDS))
+        write_records(shard, asked, (moment.image,), source, f"{ident}.{number}")
+    return f"{len(moments)} steps"
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The screen before a deed: PNG, labels, and what is about to be done. noun and box: of what the deed points at."""
+
+    png: bytes
+    labels: dict[str, Any]
+    frame: Frame
+    deed: Deed
+    noun: str = ""
+    box: Box | None = None
+
+
+def _played(world: World, task: str, scale: float) -> Iterator[_Look]:
+    """Every look of an oracle's episode, which goes on while they are taken. Raises DeviceError."""
+    deeds = load_oracle(task)(Eyes(world, scale))
+    for deed in islice(deeds, MAX_STEPS):
+        seen = world.observe()
+        png = io.BytesIO()
+        seen.image.save(png, "PNG")
+        noun, box = _target(world, deed.action, scale)
+        yield _Look(png.getvalue(), _labels(world, scale), seen.frame, deed, noun, box)
+        world.execute(deed.action)
+        if world.verdict().ended:
+            return
+
+
+def _labels(world: World, scale: float) -> dict[str, Any]:
+    """Raises DeviceError."""
+    try:
+        labels = read_labels(world.page, scale)
+    except PlaywrightError as error:
+        raise DeviceError(f"reading the labels failed: {error.message.splitlines()[0]}") from error
+    known = [element for element in labels["elements"] if element["kind"] in NOUNS]
+    return {**labels, "elements": known, "size": [round(scale * VIEWPORT.width), round(scale * VIEWPORT.height)]}
+
+
+def _target(world: World, action: Action, scale: float) -> tuple[str, Box | None]:
+    """What a click is for: the word for it and its box in pixels of the picture. Raises DeviceError."""
+    if not isinstance(action, Click):
+        return "", None
+    x, y = action.point.x / scale, action.point.y / scale
+    found = Eyes(world, scale).read(f"({_UNDER})([{x}, {y}])")
+    left, top, right, bottom = found["box"] if found else (0, 0, 0, 0)
+    on_it = left <= x < right and top <= y < bottom  # a choice of an open list lies outside of the list's own box
+    if not on_it or (right - left) * (bottom - top) > _LARGE * VIEWPORT.width * VIEWPORT.height:
+        left, top, right, bottom = x - _NEAR, y - _NEAR, x + _NEAR, y + _NEAR
+    limits = (VIEWPORT.width, VIEWPORT.height)
+    near, far = (max(0.0, left), max(0.0, top)), (min(right, limits[0]), min(bottom, limits[1]))
+    return found["noun"] if on_it else "", Box(*(round(scale * value) for value in (*near, *far)))
+
+
+def _moment(image: str, number: int, look: _Look) -> Moment:
+    dialect, words = load_dialect("compact"), look.deed.words
+    if look.noun and _NAMED.fullmatch(words):
+        words = f"{words} {look.noun}"
+    call = "" if dialect.plan_action(words) is not None else dialect.render(look.deed.action, look.frame)
+    return Moment(image, float(number), words, call, look.box if call else None)

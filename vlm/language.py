@@ -67,12 +67,11 @@ class Attention(nn.Module):
     ) -> Tensor:
         batch, length, _ = x.shape
         heads = self.qkv_proj(x).view(batch, length, -1, self.head_dim).transpose(1, 2)
-        q, k, v = heads.split((self.heads, self.kv_heads, self.kv_heads), dim=1)
-        q, k = apply_rotary(q, cos, sin), apply_rotary(k, cos, sin)
+        turned, v = heads.split((self.heads + self.kv_heads, self.kv_heads), dim=1)
+        q, k = apply_rotary(turned, cos, sin).split((self.heads, self.kv_heads), dim=1)
         if cache is not None:
             k, v = cache.append(layer, k, v)
-        causal = mask is None and length > 1
-        mixed = attention(q, k, v, mask, causal=causal)
+        mixed = attention(q, k, v, mask, causal=mask is None)
         out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(batch, length, -1))
         return out
 
@@ -135,12 +134,10 @@ class LanguageModel(nn.Module):
 
 
 def attention_mask(length: int, seen: int, padding: Tensor | None, device: torch.device) -> Tensor | None:
-    """`[B or 1, 1, length, seen + length]`, True where a token may look; None where causal or full attention does."""
-    if padding is None and (seen == 0 or length == 1):
+    """`[B, 1, length, seen + length]`, True where a token may look; None where every token may look at those before."""
+    if padding is None:
         return None
     causal = torch.ones(length, seen + length, dtype=torch.bool, device=device).tril(seen)
-    if padding is None:
-        return causal[None, None]
     # A padding token would see nothing and become NaN: let it see itself.
     itself = torch.eye(length, seen + length, dtype=torch.bool, device=device).roll(seen, dims=1)
     return (causal & padding[:, None, None, :].bool()) | itself

@@ -12,18 +12,14 @@ Grid = tuple[int, int, int]
 """Frames, rows and columns of a picture or video, in patches (time in pairs of frames)."""
 
 
-def rotate_half(x: Tensor) -> Tensor:
-    first, second = x.chunk(2, dim=-1)
-    return torch.cat((-second, first), dim=-1)
-
-
 def apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """x, cos and sin broadcast against each other over all but the last dimension."""
-    return x * cos + rotate_half(x) * sin
+    """x `[..., d]` turned by angles, in pairs of its halves; cos and sin `[..., d / 2]`, one for each pair."""
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
 
 
 def mrope_table(positions: Tensor, head_dim: int, theta: float, sections: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """cos and sin `[B, L, head_dim]` in fp32 for positions `[3, B, L]`.
+    """cos and sin `[B, L, head_dim / 2]` in fp32 for positions `[3, B, L]`.
 
     The first `sections[0]` frequencies turn with time, the next with height, the last with width.
     """
@@ -33,7 +29,6 @@ def mrope_table(positions: Tensor, head_dim: int, theta: float, sections: Sequen
         torch.arange(3, device=positions.device), torch.tensor(sections, device=positions.device)
     )
     angles = positions.float()[axis].movedim(0, -1) * frequencies
-    angles = torch.cat((angles, angles), dim=-1)
     return angles.cos(), angles.sin()
 
 

@@ -82,7 +82,10 @@ class VisionAttention(nn.Module):
         self.proj = nn.Linear(config.hidden_size, config.hidden_size)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, batches: Sequence[FrameBatch], full: bool) -> Tensor:
-        """x: `[patches, hidden]`; cos, sin: `[patches, head_dim / 2]`. Each window (or frame, if full) attends to itself."""
+        """x: `[patches, hidden]`; cos, sin: `[patches, head_dim / 2]`.
+
+        Each window (or frame, if full) attends to itself.
+        """
         qkv = self.qkv(x).view(x.shape[0], 3, self.heads, -1).permute(1, 2, 0, 3)
         # Heads first, copied in the same go: what the products want, whatever the windows.
         wide = qkv[:2].to(torch.float32, memory_format=torch.contiguous_format)
@@ -103,8 +106,9 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, frames: int, runs: Sequence[tuple[i
     heads, outputs = q.shape[0], []
     for first, windows, length in runs:
         chunk = [
-            x.reshape(heads, frames, -1, x.shape[-1])[:, :, first : first + windows * length]
-            .reshape(heads, frames * windows, length, x.shape[-1])
+            x.reshape(heads, frames, -1, x.shape[-1])[:, :, first : first + windows * length].reshape(
+                heads, frames * windows, length, x.shape[-1]
+            )
             for x in (q, k, v)
         ]
         outputs.append(attention(*chunk).reshape(heads, frames, windows * length, q.shape[-1]))
@@ -239,7 +243,7 @@ class VisionTower(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Of all patches in the order of the windows: order and inverse `[tokens]`, cos and sin `[patches, head_dim / 2]`."""
+    """Where all patches stand, in the order of the windows: order, inverse `[tokens]`; cos, sin `[patches, head_dim / 2]`."""
 
     order: Tensor
     inverse: Tensor
@@ -271,7 +275,7 @@ def _through(blocks: nn.ModuleList, x: Tensor, places: Places, batches: Sequence
 def _changed(
     old: Tensor, new: Tensor, order: Tensor, layout: FrameLayout
 ) -> tuple[tuple[tuple[int, int, int], ...], Tensor]:
-    """The windows in which two pictures differ: their runs, as if there were no others, and the places of their tokens."""
+    """The windows in which two pictures differ: their runs, as if they were all, and the places of their tokens."""
     # Bit by bit, and eight bytes at a time: there are millions of values.
     differs = (old.view(torch.int64) != new.view(torch.int64)).any(-1)[order]
     merge = layout.cos.shape[0] // len(order)

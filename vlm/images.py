@@ -78,7 +78,7 @@ def resized(picture: Image.Image, grid: Grid, patch: int = 14) -> Image.Image:
 
 
 def normalised(pixels: npt.NDArray[np.uint8], axis: int = -1) -> npt.NDArray[np.float32]:
-    """uint8 to fp32: rescaled to 0..1 in double precision, then centred and scaled by channel, which are along an axis."""
+    """uint8 to fp32: rescaled to 0..1 in double precision, then centred and scaled by channel (along an axis)."""
     values = np.empty(pixels.shape, dtype=np.float32)
     seen, found = np.moveaxis(pixels, axis, 0), np.moveaxis(values, axis, 0)
     for channel, levels in enumerate(_levels()):

@@ -169,7 +169,7 @@ def _product_rate(dtype: torch.dtype) -> float:
 
 
 def _reading_rate() -> float:
-    """By three ways to read a matrix far larger than the caches. The fastest counts: none of them is so on every CPU."""
+    """By three ways to read a matrix far larger than the caches. The fastest counts: none is so on every CPU."""
     matrix, vector = torch.ones(16_384, 8192, dtype=torch.bfloat16), torch.ones(1, 8192, dtype=torch.bfloat16)
     numbers = matrix.view(torch.int64)
     ways: list[Timed] = [lambda: F.linear(vector, matrix), lambda: matrix @ vector[0], numbers.sum]

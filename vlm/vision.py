@@ -243,7 +243,7 @@ class VisionTower(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where all patches stand, in the order of the windows: order, inverse `[tokens]`; cos, sin `[patches, head_dim / 2]`."""
+    """Of all patches, in the order of the windows: order, inverse `[tokens]`; cos, sin `[patches, head_dim / 2]`."""
 
     order: Tensor
     inverse: Tensor

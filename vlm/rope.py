@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -23,13 +24,17 @@ def mrope_table(positions: Tensor, head_dim: int, theta: float, sections: Sequen
 
     The first `sections[0]` frequencies turn with time, the next with height, the last with width.
     """
-    exponents = torch.arange(0, head_dim, 2, dtype=torch.float32, device=positions.device) / head_dim
-    frequencies = theta**-exponents
-    axis = torch.repeat_interleave(
-        torch.arange(3, device=positions.device), torch.tensor(sections, device=positions.device)
-    )
+    axis, frequencies = _turning(head_dim, theta, tuple(sections), positions.device)
     angles = positions.float()[axis].movedim(0, -1) * frequencies
     return angles.cos(), angles.sin()
+
+
+@lru_cache(maxsize=16)
+def _turning(head_dim: int, theta: float, sections: tuple[int, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Of each pair of values: the axis that it turns with, and how fast."""
+    exponents = torch.arange(0, head_dim, 2, dtype=torch.float32, device=device) / head_dim
+    axis = [number for number, count in enumerate(sections) for _ in range(count)]
+    return torch.tensor(axis, device=device), theta**-exponents
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from vlm.backends.reuse import Conversation, Conversations, Seen, Shown, parts_o
 from vlm.backends.settings import named_device, named_dtype, pixel_limits, read_json, stop_tokens
 from vlm.chat import load_tokenizer, visuals
 from vlm.checkpoint import load_checkpoint
+from vlm.graphs import DecodeSteps, cuda_graph
 from vlm.images import frame_patches, image_grid, rgb
 from vlm.video import clip_grid
 from vlm.vision import Glance
@@ -55,6 +56,8 @@ class Engine:
         self.stop_ids = stop_tokens(folder, self.tokenizer)
         self.dtype = str(self.model.lm_head.weight.dtype).removeprefix("torch.")
         self.forget()
+        # A GPU alone is so much faster than what tells it what to do.
+        self._steps = DecodeSteps(self.model, cuda_graph) if self.device.startswith("cuda") else None
         self._guides: Guides | None = None
         self._check_tokens()
 
@@ -239,6 +242,10 @@ class Engine:
 
     def _feed(self, tokens: list[int], position: int, talk: Conversation) -> Tensor:
         """Logits behind tokens of text that stand from a position on."""
+        recorded = self._steps.feed(tokens[0], position, talk.cache) if self._steps and len(tokens) == 1 else None
+        if recorded is not None:
+            talk.add(tokens)
+            return recorded
         positions = (position + torch.arange(len(tokens), device=self.device)).expand(3, 1, -1)
         ids = torch.tensor([tokens], device=self.device)
         output = self.model(ids, position_ids=positions, cache=talk.cache, last_only=True)

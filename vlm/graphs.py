@@ -104,7 +104,7 @@ class DecodeSteps:
 
 def cuda_graph(run: Run) -> Run:
     """Recorded on the current GPU, after a few runs beside it, as torch asks for. Raises RuntimeError."""
-    beside = torch.cuda.Stream()
+    beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     beside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(beside):
         for _ in range(3):

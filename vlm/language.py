@@ -45,9 +45,9 @@ class KVCache:
         return self._keys[layer][:, :, :end], self._values[layer][:, :, :end]
 
     @property
-    def buffers(self) -> tuple[list[Tensor], list[Tensor]]:
+    def buffers(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Keys and values of each layer `[B, kv_heads, room, head_dim]`, of which `length` are filled."""
-        return self._keys, self._values
+        return tuple(self._keys), tuple(self._values)
 
     @property
     def room(self) -> int:
@@ -90,7 +90,7 @@ class Attention(nn.Module):
         batch, length, _ = x.shape
         heads = self.qkv_proj(x).view(batch, length, -1, self.head_dim).transpose(1, 2)
         turned, v = heads.split((self.heads + self.kv_heads, self.kv_heads), dim=1)
-        q, k = apply_rotary(turned, cos, sin).split((self.heads, self.kv_heads), dim=1)
+        q, k = torch.split(apply_rotary(turned, cos, sin), [self.heads, self.kv_heads], dim=1)
         if cache is not None:
             k, v = cache.append(layer, k, v)
         mixed = attention(q, k, v, mask, causal=mask is None)

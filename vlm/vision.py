@@ -233,12 +233,12 @@ class VisionTower(nn.Module):
         return Places(order, inverse, cos, sin)
 
     def _embedded(self, pixel_values: Tensor, order: Tensor) -> Tensor:
-        x = self.patch_embed(pixel_values.to(self.patch_embed.weight.dtype))
+        x: Tensor = self.patch_embed(pixel_values.to(self.patch_embed.weight.dtype))
         return x.view(-1, self.config.spatial_merge_size**2, x.shape[-1])[order].flatten(0, 1)
 
     def _merged(self, x: Tensor, places: "Places") -> Tensor:
-        merged: Tensor = self.merger(x)
-        return merged[places.inverse]
+        merged: Tensor = self.merger(x)[places.inverse]
+        return merged
 
 
 @dataclass(frozen=True, slots=True)

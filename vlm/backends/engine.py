@@ -55,6 +55,7 @@ class Engine:
         self.min_pixels, self.max_pixels = pixel_limits(folder)
         self.stop_ids = stop_tokens(folder, self.tokenizer)
         self.dtype = str(self.model.lm_head.weight.dtype).removeprefix("torch.")
+        self._glance: Glance | None = None
         self.forget()
         # A GPU alone is so much faster than what tells it what to do.
         self._steps = DecodeSteps(self.model, cuda_graph) if self.device.startswith("cuda") else None
@@ -205,7 +206,7 @@ class Engine:
     def forget(self) -> None:
         """Nothing is reused of what was asked before."""
         self._seen, self._conversations = Seen(), Conversations()
-        self._glance: Glance | None = None
+        self._glance = None
 
     def _decode(
         self,

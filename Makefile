@@ -30,8 +30,9 @@ demo-android: setup
 demo-desktop: setup
 	@$(BIN)/python -m evals.online.demo_desktop $(ARGS)
 
+# Two files at a time: most tests wait for browsers and devices. ARGS="-n 0" for one at a time.
 test: setup
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: setup
 	$(BIN)/ruff format --check .

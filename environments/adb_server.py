@@ -6,7 +6,8 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from random import randrange
 from typing import Any
 
 from action_space.errors import ConfigError, DeviceError
@@ -66,7 +67,7 @@ def own_server() -> Iterator[int]:
 
     Raises ConfigError, DeviceError.
     """
-    program, port = adb_program(), _free_port()
+    program, port = adb_program(), free_port()
     with tempfile.TemporaryDirectory(prefix="clickwright-adb-") as home:
         # The keys and settings of the person at this machine are left alone.
         settings = {**os.environ, "HOME": home, "ANDROID_USER_HOME": home, "ADB_MDNS": "0"}
@@ -96,7 +97,9 @@ def answers(port: int) -> bool:
         return False
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+def free_port() -> int:
+    """A port below those that systems give to whoever asks for any, so that it is still free when it is used."""
+    while True:
+        port = randrange(20_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port

@@ -6,13 +6,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from action_space.errors import ConfigError, DeviceError
+from environments.browser_watchdog import time_limit
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _FLAGS = (
@@ -25,6 +26,8 @@ _FLAGS = (
 )
 _LAUNCH_S = 60.0
 """For all that is tried together."""
+_CLOSE_S = 30.0
+"""What has not closed by then is killed."""
 _INSTALL = "install one with `playwright install chromium`, or `apt-get install chromium`"
 
 
@@ -98,6 +101,10 @@ _shared = _Shared()
 
 def borrow_playwright() -> Playwright:
     """This thread's Playwright, started if need be. Give it back with `return_playwright`. Raises ConfigError."""
+    if _shared.playwright is not None and not _is_alive(_shared.playwright):
+        # A watchdog has ended its driver, and with it every browser that others still hold.
+        _shared.playwright.stop()
+        _shared.playwright = None
     if _shared.playwright is None:
         try:
             _shared.playwright = sync_playwright().start()
@@ -110,12 +117,21 @@ def borrow_playwright() -> Playwright:
     return _shared.playwright
 
 
+def _is_alive(playwright: Playwright) -> bool:
+    try:
+        playwright.request.new_context().dispose()
+    except PlaywrightError:
+        return False
+    return True
+
+
 def return_playwright() -> None:
     """Undo one `borrow_playwright`; the last one stops it."""
     _shared.users -= 1
     if _shared.users == 0 and _shared.playwright is not None:
         playwright, _shared.playwright = _shared.playwright, None
-        playwright.stop()
+        with time_limit(_CLOSE_S, list):
+            playwright.stop()
 
 
 @contextmanager
@@ -123,8 +139,13 @@ def own_browser() -> Iterator[Browser]:
     """A headless Chromium for several environments. Raises as `launch_chromium`."""
     playwright = borrow_playwright()
     try:
-        with launch_chromium(playwright) as browser:
+        browser = launch_chromium(playwright)
+        process = process_of(browser)
+        try:
             yield browser
+        finally:
+            with time_limit(_CLOSE_S, lambda: [process]), suppress(PlaywrightError):
+                browser.close()
     finally:
         return_playwright()
 

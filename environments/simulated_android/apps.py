@@ -1,6 +1,7 @@
 """The apps: HTML files of this package, served on a loopback port, and the state that they keep on the device."""
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,11 +48,19 @@ class Store:
             self._states.clear()
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        # A browser that goes on to the next page drops what it was loading.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 @contextmanager
 def serve_apps(store: Store) -> Iterator[str]:
     """Serve the pages until the block ends; gives the address in front of `PACKAGE/`."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(store))
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), _handler(store))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

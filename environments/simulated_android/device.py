@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from action_space.errors import ConfigError
+from environments.adb_server import free_port
 from environments.simulated_android.apps import LAUNCHER, PACKAGE, Store, serve_apps
 from environments.simulated_android.auth import Consent, Keyring
 from environments.simulated_android.commands import Commands
@@ -41,7 +42,8 @@ class SimulatedAndroid:
         self._services = Services(
             Commands(phone, self.files).run, self.alarms.append, self.files, lambda: opened(phone.picture())
         )
-        self._endpoint = Endpoint(self._connection, port)
+        # It has to be free again after the cable was pulled.
+        self._endpoint = Endpoint(self._connection, port or free_port())
 
     @property
     def serial(self) -> str:

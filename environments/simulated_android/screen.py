@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,11 +16,15 @@ from playwright.sync_api import CDPSession, Page
 from playwright.sync_api import Error as PlaywrightError
 
 from action_space.geometry import Size
-from environments.chromium import borrow_playwright, launch_chromium, return_playwright
+from environments.browser_watchdog import time_limit
+from environments.chromium import borrow_playwright, launch_chromium, process_of, return_playwright
 
 SCALE = 3
 """Pixels per CSS pixel, as on a phone with 480 dots per inch."""
 _LOAD_MS = 15_000
+_START_S = 90.0
+_ANSWER_S = 30.0
+"""The longest that the browser may take for one call: Playwright has no limit for most of them."""
 _MOVES_PER_S = 60
 _FEWEST_MOVES = 8
 _SWAP_TRIES = 60
@@ -30,18 +34,24 @@ T = TypeVar("T")
 
 
 class Screen:
-    """Its methods may be called from any thread; each waits for the ones before it. Raises PlaywrightError."""
+    """Its methods may be called from any thread; each waits for the ones before it.
 
-    def __init__(self, home: str, size: Size, *, headless: bool) -> None:
+    answer_s: a browser that takes longer for one call is stopped for good, so that nobody waits for ever.
+    Raises PlaywrightError.
+    """
+
+    def __init__(self, home: str, size: Size, *, headless: bool, answer_s: float = _ANSWER_S) -> None:
         self._home = home
         self._size = size
         self._headless = headless
+        self._answer_s = answer_s
+        self._process: int | None = None
         self._cleanup = ExitStack()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="screen")
         self._closing = threading.Lock()
         self._closed = False
         try:
-            self._do(self._start)
+            self._do(self._start, _START_S)
         except BaseException:
             self.close()
             raise
@@ -51,7 +61,8 @@ class Screen:
         with self._closing:
             if not self._closed:
                 self._closed = True
-                self._do(self._cleanup.close)
+                with suppress(PlaywrightError):  # it is gone already, which is what was wanted
+                    self._do(self._cleanup.close)
                 self._thread.shutdown()
 
     def show(self, path: str) -> None:
@@ -88,7 +99,7 @@ class Screen:
         moves = max(_FEWEST_MOVES, math.ceil(seconds * _MOVES_PER_S))
         parts = [step / moves for step in range(moves + 1)]
         points = [(start[0] + (end[0] - start[0]) * part, start[1] + (end[1] - start[1]) * part) for part in parts]
-        self._do(lambda: self._stroke(points, seconds / moves, hold_s))
+        self._do(lambda: self._stroke(points, seconds / moves, hold_s), seconds + hold_s)
 
     def insert(self, text: str) -> None:
         """Text at the caret, in whatever has the focus."""
@@ -98,15 +109,28 @@ class Screen:
         """Keys together, by Playwright's names."""
         self._do(lambda: self._page.keyboard.press("+".join(keys)))
 
-    def _do(self, work: Callable[[], T]) -> T:
-        done: Future[T] = self._thread.submit(work)
+    def _do(self, work: Callable[[], T], extra_s: float = 0.0) -> T:
+        done: Future[T] = self._thread.submit(self._within, self._answer_s + extra_s, work)
         return done.result()
+
+    def _within(self, seconds: float, work: Callable[[], T]) -> T:
+        with time_limit(seconds, self._processes) as is_over:
+            try:
+                return work()
+            except PlaywrightError as error:
+                if is_over():
+                    raise PlaywrightError(f"its browser did not react for {seconds:g} s and was stopped") from error
+                raise
+
+    def _processes(self) -> list[int]:
+        return [] if self._process is None else [self._process]
 
     def _start(self) -> None:
         playwright = borrow_playwright()
         self._cleanup.callback(return_playwright)
         browser = launch_chromium(playwright, headless=self._headless)
         self._cleanup.callback(browser.close)
+        self._process = process_of(browser)
         context = browser.new_context(
             viewport={"width": self._size.width // SCALE, "height": self._size.height // SCALE},
             device_scale_factor=SCALE,

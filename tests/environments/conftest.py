@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -14,7 +15,7 @@ from action_space.geometry import Size
 from environments.adb_server import own_server
 from environments.android import AndroidEnvironment
 from environments.browser import BrowserEnvironment
-from environments.chromium import borrow_playwright, launch_chromium, return_playwright
+from environments.chromium import own_browser
 from environments.desktop_virtual import VirtualDisplay
 from environments.simulated_android.device import SimulatedAndroid, simulated_android
 from tests.desktop_for_tests import Listener, own_display
@@ -24,12 +25,22 @@ MakeBrowser = Callable[..., BrowserEnvironment]
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    # Not for the whole session: a thread has one Playwright, and other folders start their own.
-    browser = launch_chromium(borrow_playwright())
-    yield browser
-    browser.close()
-    return_playwright()
+def running_browser() -> Iterator[Callable[[], Browser]]:
+    """Gives the module's browser, and another one when a test has stopped it."""
+    with ExitStack() as stack:
+        started: list[Browser] = []
+
+        def running() -> Browser:
+            if not started or not started[-1].is_connected():
+                started.append(stack.enter_context(own_browser()))
+            return started[-1]
+
+        yield running
+
+
+@pytest.fixture
+def chromium(running_browser: Callable[[], Browser]) -> Browser:
+    return running_browser()
 
 
 @pytest.fixture

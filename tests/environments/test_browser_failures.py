@@ -1,8 +1,10 @@
 """What goes wrong: each ends in one line, and nothing hangs."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,15 +13,12 @@ from playwright.sync_api import Error as PlaywrightError
 
 from action_space.actions import Ask, Click, Open, Press, Type, Wait
 from action_space.errors import ConfigError, DeviceError, InvalidAction, UnsupportedAction
-from action_space.geometry import Point, Size
+from action_space.geometry import Point
 from environments.browser import BrowserEnvironment
+from environments.chromium import own_browser, process_of
 from tests.environments.conftest import MakeBrowser, PageServer, page
 
 pytestmark = pytest.mark.browser
-
-
-def own_browser() -> BrowserEnvironment:
-    return BrowserEnvironment(page("<p>hello"), viewport=Size(320, 200))
 
 
 @pytest.mark.parametrize(
@@ -164,6 +163,17 @@ with BrowserEnvironment({page("<p>again")!r}) as environment:
     assert result.returncode == 0
 
 
+def test_a_browser_that_does_not_close_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("environments.chromium._CLOSE_S", 1.0)
+    with own_browser() as browser:
+        process = process_of(browser)
+        os.kill(process, signal.SIGSTOP)
+    with pytest.raises(ProcessLookupError):
+        while True:
+            os.kill(process, 0)
+            time.sleep(0.02)
+
+
 @pytest.mark.skipif(Path("/opt/google/chrome/chrome").exists(), reason="a Chrome is installed where it is always found")
 def test_no_browser_at_all(tmp_path: Path) -> None:
     result = alone("BrowserEnvironment('about:blank')", PATH="", PLAYWRIGHT_BROWSERS_PATH=str(tmp_path))
@@ -214,6 +224,20 @@ print(second.observe().details['title'])
 second.close()
 """)
     assert result.stdout.splitlines() == ["1 2", "stopping", "2"], result.stderr
+
+
+def test_a_driver_that_has_died_is_replaced() -> None:
+    result = alone(f"""
+from environments.browser_watchdog import _drivers
+first = BrowserEnvironment({page("<p>hello")!r})
+for driver in _drivers():
+    os.kill(driver, signal.SIGKILL)
+second = BrowserEnvironment({page("<title>again</title>")!r})
+first.close()
+print(second.observe().details['title'])
+second.close()
+""")
+    assert result.stdout == "again\n", result.stderr
 
 
 def test_typing_goes_on_after_a_failure(make_browser: MakeBrowser) -> None:

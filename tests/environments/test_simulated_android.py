@@ -12,12 +12,16 @@ from adbutils import AdbClient, AdbError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from playwright.sync_api import Error as PlaywrightError
 
 from environments.adb_devices import devices
 from environments.adb_server import adb_program, own_server
+from environments.simulated_android.apps import LAUNCHER, Store, serve_apps
 from environments.simulated_android.auth import Keyring, read_public_key
 from environments.simulated_android.device import SimulatedAndroid, simulated_android
 from environments.simulated_android.packets import LARGEST, BadPacket, Packet, read_packet
+from environments.simulated_android.phone import PHYSICAL
+from environments.simulated_android.screen import Screen
 from environments.simulated_android.shell import STATUS, ShellError, parse
 from environments.simulated_android.transport import Fault
 
@@ -54,6 +58,17 @@ def test_shell_has_output_errors_and_status(adb: Adb) -> None:
     assert failed.returncode == 127
     assert failed.stdout == b"" and failed.stderr == b"/system/bin/sh: teleport: inaccessible or not found\n"
     assert adb("shell", "echo a; teleport || echo $? && echo 'b;c'").stdout == b"a\n127\nb;c\n"
+
+
+def test_a_screen_that_hangs_is_stopped() -> None:
+    with serve_apps(Store()) as address:
+        screen = Screen(address, PHYSICAL, headless=True, answer_s=5)
+        screen.show(f"{LAUNCHER}/")
+        with pytest.raises(PlaywrightError, match="its browser did not react for 5 s and was stopped"):
+            screen.ask("(() => { for (;;); })()")
+        with pytest.raises(PlaywrightError):
+            screen.picture()
+        screen.close()
 
 
 def test_pictures(adb: Adb, phone: SimulatedAndroid, adb_port: int) -> None:

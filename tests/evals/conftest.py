@@ -18,17 +18,13 @@ from action_space.errors import UnsupportedAction
 from action_space.geometry import Frame, Size, smart_resize
 from agent.recorder import Recorder, claimed
 from agent.trajectory import Header, Outcome, Settings, Step, StopReason, Versions
-from environments.chromium import borrow_playwright, launch_chromium, return_playwright
+from environments.chromium import own_browser
 
 
 @pytest.fixture(scope="module")
 def browser_page() -> Iterator[Page]:
-    playwright = borrow_playwright()
-    try:
-        with launch_chromium(playwright) as browser:
-            yield browser.new_page(viewport={"width": 1280, "height": 720})
-    finally:
-        return_playwright()
+    with own_browser() as browser:
+        yield browser.new_page(viewport={"width": 1280, "height": 720})
 
 
 SCREEN = Size(640, 360)

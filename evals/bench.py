@@ -1,6 +1,7 @@
 """`agent bench`: our engine against transformers, or against any OpenAI-compatible server, in one run on one machine.
 
-Both get the same weights, dtype, threads, prompts and output length. Their turns alternate, and the table gives the
+Both get the same weights, dtype, threads, prompts and output length (a server ends its replies where it likes: how many
+tokens were said stands beside the table). Their turns alternate, and the table gives the
 medians and their ratio, so that a machine that grows slow in between is slow for both. Beside them stand the two
 limits of the machine, measured in the same run, and how much of each our engine reaches: products of matrices (of the
 prefill) and reading memory (of decoding).
@@ -13,7 +14,8 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -49,7 +51,7 @@ from vlm.speed import (
 
 SCREEN = Size(1280, 720)
 STEPS, TOKENS_OUT = 5, 24
-"""Of an episode, and of each reply."""
+"""Of an episode, and of each reply that no grammar ends."""
 
 app = typer.Typer(name="bench", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -68,45 +70,82 @@ def screens(count: int) -> list[Image.Image]:
     return found
 
 
-def episode(dialect: Dialect, shown: Sequence[Image.Image]) -> list[list[Message]]:
-    """The prompts of the steps of one task, older screenshots included, as the planner would write them."""
-    prompts = []
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question of a step; grammar: what its reply is held to, None if it is free."""
+
+    messages: list[Message]
+    grammar: str | None
+
+
+def episode(dialect: Dialect, shown: Sequence[Image.Image], *, constrained: bool = False) -> list[Asked]:
+    """All that the planner would ask in the steps of one task, older screenshots included."""
+    asked = []
     for number, picture in enumerate(shown):
         frame = model_frame(Frame(SCREEN, SCREEN), dialect)
         actions = [Click(point=Point(100 + 10 * i, 50 + 55 * i)) for i in range(number)]
         history = tuple(
-            PastStep(action, dialect.render(action, frame), f"click row {i}", "", shown[i], frame)
+            PastStep(action, dialect.render(action, frame), f'click "Row {i}"', "", shown[i], frame)
             for i, action in enumerate(actions)
         )
-        turn = Turn("Tick the first five rows, then press Save.", picture, frame, history)
-        prompts.append(dialect.prompt(turn, 'click "Row 5"' if dialect.plan_prompt(turn) is not None else ""))
-    return prompts
+        turn = Turn('Tick "Row 0" to "Row 4", then press "Save".', picture, frame, history)
+        plan = dialect.plan_prompt(turn)
+        if plan is not None:
+            asked.append(Asked(plan, dialect.plan_grammar(turn) if constrained else None))
+        prompt = dialect.prompt(turn, f'click "Row {number}"' if plan is not None else "")
+        asked.append(Asked(prompt, dialect.grammar(frame) if constrained else None))
+    return asked
 
 
-def play(model: SpokenModel, prompts: Sequence[Sequence[Message]], dialect: Dialect) -> None:
-    """An episode: every prompt answered with as many tokens."""
-    for prompt in prompts:
-        model.generate(prompt, min_pixels=dialect.min_pixels, max_pixels=dialect.max_pixels, max_new_tokens=TOKENS_OUT)
+def play(model: SpokenModel, asked: Sequence[Asked], lengths: Sequence[int], dialect: Dialect, *, held: bool) -> int:
+    """An episode: each question answered with at most as many tokens as its length; how many these were in all.
+
+    held: whether grammars are followed, or replies free.
+    """
+    return sum(
+        model.generate(
+            one.messages,
+            min_pixels=dialect.min_pixels,
+            max_pixels=dialect.max_pixels,
+            constraint=one.grammar if held else None,
+            max_new_tokens=length,
+        ).tokens_out
+        for one, length in zip(asked, lengths, strict=True)
+    )
 
 
-def measure_steps(ours: Engine, theirs: SpokenModel | None, pairs: int) -> Pair:
-    """Whole steps, screenshot in and reply out, over an episode; each begins without what an earlier one left."""
+def lengths_of(ours: Engine, asked: Sequence[Asked], dialect: Dialect) -> list[int]:
+    """How many tokens each reply has: as many as its grammar needs, or TOKENS_OUT where there is none."""
+    return [play(ours, [one], [TOKENS_OUT], dialect, held=True) for one in asked]
+
+
+def measure_steps(ours: Engine, theirs: SpokenModel | None, pairs: int) -> tuple[Pair, dict[str, int]]:
+    """Whole steps, screenshot in and action out, over an episode; each begins without what an earlier one left.
+
+    Ours is held to the grammar as in `agent run`; theirs says as many tokens, freely. Beside it the tokens that each
+    said.
+    """
     dialect = load_dialect(ours.dialect)
-    prompts = episode(dialect, screens(STEPS))
+    asked = episode(dialect, screens(STEPS), constrained=ours.constrained)
+    lengths = lengths_of(ours, asked, dialect)
+    said = {"ours": 0, "theirs": 0}
 
     def mine() -> None:
         ours.forget()
-        play(ours, prompts, dialect)
+        said["ours"] = play(ours, asked, lengths, dialect, held=True)
 
-    my_s, their_s = alternate(pairs, mine, (lambda: play(theirs, prompts, dialect)) if theirs else None)
-    return Pair("whole step", my_s / STEPS, their_s / STEPS if their_s else None)
+    def other(model: SpokenModel) -> None:
+        said["theirs"] = play(model, asked, lengths, dialect, held=False)
+
+    my_s, their_s = alternate(pairs, mine, partial(other, theirs) if theirs else None)
+    return Pair("whole step", my_s / STEPS, their_s / STEPS if their_s else None), said
 
 
 def measure_grammar(ours: Engine, pairs: int) -> Forcing | None:
     """What the dialect's grammar saves in the reply of one step, None if it has none."""
     dialect = load_dialect(ours.dialect)
     grammar = dialect.grammar(model_frame(Frame(SCREEN, SCREEN), dialect))
-    return measure_forcing(ours, episode(dialect, screens(1))[0], grammar, pairs) if grammar else None
+    return measure_forcing(ours, episode(dialect, screens(1))[-1].messages, grammar, pairs) if grammar else None
 
 
 def peak_memory(folder: Path, kind: str, dtype: str, threads: int) -> int:
@@ -122,7 +161,8 @@ def _one_step(kind: str, folder: Path, dtype: str, threads: int) -> int:
         Engine(folder, dtype=dtype, device="cpu") if kind == "ours" else TransformersModel(folder, dtype=dtype)
     )
     dialect = load_dialect(model.dialect)
-    play(model, episode(dialect, screens(1)), dialect)
+    asked = episode(dialect, screens(1))
+    play(model, asked, [TOKENS_OUT] * len(asked), dialect, held=False)
     return _highest_resident_bytes()
 
 
@@ -183,13 +223,15 @@ def bench(
             found = measure_parts(ours, library, screens(1)[0], pairs, tell)
             machine = limits(ours, found)
         tell("whole steps")
-        found.append(measure_steps(ours, theirs, pairs))
+        step, said = measure_steps(ours, theirs, pairs)
+        found.append(step)
         tell("grammar")
         forcing = measure_grammar(ours, pairs)
         tell("memory")
         kinds = ["ours", "theirs"] if library else ["ours"]
         memory = {kind: peak_memory(folder, kind, dtype, count) for kind in kinds}
     _show(console, found, machine, memory)
+    console.print(f"an episode of {STEPS} steps: ours said {said['ours']} tokens, theirs {said['theirs']}")
     if forcing:
         console.print(
             f"held to its grammar, {forcing.forced} of the {forcing.tokens} tokens of an action are not sampled: "
@@ -204,6 +246,7 @@ def bench(
             "threads": count,
             "pairs": pairs,
             "seconds": [asdict(pair) | {"ratio": pair.ratio} for pair in found],
+            "tokens_out": said,
             "limits": asdict(machine) if machine else None,
             "grammar": asdict(forcing) if forcing else None,
             "peak_bytes": memory,

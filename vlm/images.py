@@ -59,13 +59,16 @@ def preprocess(
     return frame_patches([picture], grid, patch=patch, merge=merge), grid
 
 
-def frame_patches(frames: Sequence[Image.Image], grid: Grid, *, patch: int = 14, merge: int = 2) -> Tensor:
-    """Patches `[pairs x rows x columns, 1176]` (fp32) of pictures in RGB; an odd last one is shown twice."""
-    values = normalised(np.stack([np.asarray(resized(frame, grid, patch)) for frame in frames]))
-    pixels = torch.from_numpy(np.ascontiguousarray(values.transpose(0, 3, 1, 2)))
-    if len(frames) % 2:
-        pixels = torch.cat((pixels, pixels[-1:]))
-    return patches_of(pixels, patch=patch, merge=merge)
+def frame_patches(
+    frames: Sequence[Image.Image], grid: Grid, *, patch: int = 14, merge: int = 2, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """Patches `[pairs x rows x columns, 1176]` of pictures in RGB; an odd last one is shown twice."""
+    shown = [*frames, frames[-1]] if len(frames) % 2 and len(frames) > 1 else frames
+    pixels = torch.from_numpy(np.stack([np.asarray(resized(frame, grid, patch)) for frame in shown]))
+    # Put in order as bytes, which are a quarter of the values, and a still picture once.
+    levels = patches_of(pixels.permute(0, 3, 1, 2), patch=patch, merge=merge, temporal=min(2, len(shown)))
+    values = torch.from_numpy(normalised(levels.view(len(levels), 3, -1).numpy(), axis=1)).to(dtype)
+    return values.view(len(levels), 3, -1, patch * patch).expand(-1, -1, 2, -1).flatten(1)
 
 
 def resized(picture: Image.Image, grid: Grid, patch: int = 14) -> Image.Image:
@@ -74,17 +77,20 @@ def resized(picture: Image.Image, grid: Grid, patch: int = 14) -> Image.Image:
     return picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC)
 
 
-def normalised(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """uint8 `[..., 3]` to fp32: rescaled to 0..1 in double precision, then centred and scaled by channel."""
-    values: npt.NDArray[np.float32] = _levels()[pixels, np.arange(3)]
+def normalised(pixels: npt.NDArray[np.uint8], axis: int = -1) -> npt.NDArray[np.float32]:
+    """uint8 to fp32: rescaled to 0..1 in double precision, then centred and scaled by channel (along an axis)."""
+    values = np.empty(pixels.shape, dtype=np.float32)
+    seen, found = np.moveaxis(pixels, axis, 0), np.moveaxis(values, axis, 0)
+    for channel, levels in enumerate(_levels()):
+        found[channel] = np.take(levels, seen[channel], mode="clip")  # cannot be out of range: numpy need not check
     return values
 
 
 @lru_cache(maxsize=1)
 def _levels() -> npt.NDArray[np.float32]:
-    # One row a grey level: there are only 256 x 3 possible results.
+    # One row a channel: there are only 256 x 3 possible results.
     rescaled = (np.arange(256, dtype=np.float64) * (1 / 255)).astype(np.float32)
-    table: npt.NDArray[np.float32] = (rescaled[:, None] - MEAN) / STD
+    table: npt.NDArray[np.float32] = (rescaled - MEAN[:, None]) / STD[:, None]
     return table
 
 

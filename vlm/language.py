@@ -1,5 +1,7 @@
 """The Qwen2.5 decoder: grouped-query attention with three-axis rotary positions."""
 
+from typing import Protocol
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -7,6 +9,16 @@ from torch import Tensor, nn
 from vlm.config import TextConfig
 from vlm.layers import RMSNorm, attention
 from vlm.rope import apply_rotary, mrope_table
+
+
+class Cache(Protocol):
+    """Where keys and values go, and from where they come."""
+
+    length: int
+
+    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]: ...
+
+    def advance(self, tokens: int) -> None: ...
 
 
 class KVCache:
@@ -31,6 +43,16 @@ class KVCache:
         self._keys[layer][:, :, self.length : end] = keys
         self._values[layer][:, :, self.length : end] = values
         return self._keys[layer][:, :, :end], self._values[layer][:, :, :end]
+
+    @property
+    def buffers(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Keys and values of each layer `[B, kv_heads, room, head_dim]`, of which `length` are filled."""
+        return tuple(self._keys), tuple(self._values)
+
+    @property
+    def room(self) -> int:
+        """For how many tokens there is memory."""
+        return self._keys[0].shape[2] if self._keys else 0
 
     def advance(self, tokens: int) -> None:
         """Call once a forward pass, when every layer has appended."""
@@ -63,16 +85,15 @@ class Attention(nn.Module):
         self.o_proj = nn.Linear(self.heads * self.head_dim, config.hidden_size, bias=False)
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: KVCache | None, layer: int
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None, layer: int
     ) -> Tensor:
         batch, length, _ = x.shape
         heads = self.qkv_proj(x).view(batch, length, -1, self.head_dim).transpose(1, 2)
-        q, k, v = heads.split((self.heads, self.kv_heads, self.kv_heads), dim=1)
-        q, k = apply_rotary(q, cos, sin), apply_rotary(k, cos, sin)
+        turned, v = heads.split((self.heads + self.kv_heads, self.kv_heads), dim=1)
+        q, k = torch.split(apply_rotary(turned, cos, sin), [self.heads, self.kv_heads], dim=1)
         if cache is not None:
             k, v = cache.append(layer, k, v)
-        causal = mask is None and length > 1
-        mixed = attention(q, k, v, mask, causal=causal)
+        mixed = attention(q, k, v, mask, causal=mask is None)
         out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(batch, length, -1))
         return out
 
@@ -98,7 +119,7 @@ class DecoderLayer(nn.Module):
         self.mlp = MLP(config)
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: KVCache | None, layer: int
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None, layer: int
     ) -> Tensor:
         x = x + self.self_attn(self.input_layernorm(x), cos, sin, mask, cache, layer)
         out: Tensor = x + self.mlp(self.post_attention_layernorm(x))
@@ -114,18 +135,25 @@ class LanguageModel(nn.Module):
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
     def forward(
-        self, x: Tensor, positions: Tensor, padding: Tensor | None = None, cache: KVCache | None = None
+        self,
+        x: Tensor,
+        positions: Tensor,
+        padding: Tensor | None = None,
+        cache: Cache | None = None,
+        mask: Tensor | None = None,
     ) -> Tensor:
         """Embeddings `[B, L, hidden]` at positions `[3, B, L]` to final hidden states of the same shape.
 
         padding: `[B, cached + L]`, False where a token is padding; None if there is none. Order of tokens, not
-        positions, decides what is causal: positions inside a picture do not grow along the sequence.
+        positions, decides what is causal: positions inside a picture do not grow along the sequence. mask: in the
+        place of both, `[B, 1, L, keys of the cache]`, True where a token may look.
         """
         config = self.config
         cos, sin = mrope_table(positions, config.head_dim, config.rope_theta, config.mrope_section)
         cos, sin = cos.to(x.dtype).unsqueeze(1), sin.to(x.dtype).unsqueeze(1)
         seen = cache.length if cache is not None else 0
-        mask = attention_mask(x.shape[1], seen, padding, x.device)
+        if mask is None:
+            mask = attention_mask(x.shape[1], seen, padding, x.device)
         for index, layer in enumerate(self.layers):
             x = layer(x, cos, sin, mask, cache, index)
         if cache is not None:
@@ -135,12 +163,10 @@ class LanguageModel(nn.Module):
 
 
 def attention_mask(length: int, seen: int, padding: Tensor | None, device: torch.device) -> Tensor | None:
-    """`[B or 1, 1, length, seen + length]`, True where a token may look; None where causal or full attention does."""
-    if padding is None and (seen == 0 or length == 1):
+    """`[B, 1, length, seen + length]`, True where a token may look; None where every token may look at those before."""
+    if padding is None:
         return None
     causal = torch.ones(length, seen + length, dtype=torch.bool, device=device).tril(seen)
-    if padding is None:
-        return causal[None, None]
     # A padding token would see nothing and become NaN: let it see itself.
     itself = torch.eye(length, seen + length, dtype=torch.bool, device=device).roll(seen, dims=1)
     return (causal & padding[:, None, None, :].bool()) | itself

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -12,29 +13,28 @@ Grid = tuple[int, int, int]
 """Frames, rows and columns of a picture or video, in patches (time in pairs of frames)."""
 
 
-def rotate_half(x: Tensor) -> Tensor:
-    first, second = x.chunk(2, dim=-1)
-    return torch.cat((-second, first), dim=-1)
-
-
 def apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """x, cos and sin broadcast against each other over all but the last dimension."""
-    return x * cos + rotate_half(x) * sin
+    """x `[..., d]` turned by angles, in pairs of its halves; cos and sin `[..., d / 2]`, one for each pair."""
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
 
 
 def mrope_table(positions: Tensor, head_dim: int, theta: float, sections: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """cos and sin `[B, L, head_dim]` in fp32 for positions `[3, B, L]`.
+    """cos and sin `[B, L, head_dim / 2]` in fp32 for positions `[3, B, L]`.
 
     The first `sections[0]` frequencies turn with time, the next with height, the last with width.
     """
-    exponents = torch.arange(0, head_dim, 2, dtype=torch.float32, device=positions.device) / head_dim
-    frequencies = theta**-exponents
-    axis = torch.repeat_interleave(
-        torch.arange(3, device=positions.device), torch.tensor(sections, device=positions.device)
-    )
+    axis, frequencies = _turning(head_dim, theta, tuple(sections), positions.device)
     angles = positions.float()[axis].movedim(0, -1) * frequencies
-    angles = torch.cat((angles, angles), dim=-1)
     return angles.cos(), angles.sin()
+
+
+@lru_cache(maxsize=16)
+def _turning(head_dim: int, theta: float, sections: tuple[int, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Of each pair of values: the axis that it turns with, and how fast."""
+    exponents = torch.arange(0, head_dim, 2, dtype=torch.float32, device=device) / head_dim
+    axis = [number for number, count in enumerate(sections) for _ in range(count)]
+    return torch.tensor(axis, device=device), theta**-exponents
 
 
 @dataclass(frozen=True, slots=True)

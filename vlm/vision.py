@@ -6,7 +6,7 @@ bottom border, corner) instead of one call a window.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 
@@ -24,7 +24,7 @@ class FrameLayout:
     """How one frame's merged tokens are ordered for window attention.
 
     order: `[tokens]` row-major index of the token at each place. inverse: the other way. windows: runs of equal
-    windows as (first patch, number of windows, patches in each). cos, sin: `[patches, head_dim]` fp32, in order.
+    windows as (first patch, number of windows, patches in each). cos, sin: `[patches, head_dim / 2]` fp32, in order.
     """
 
     order: Tensor
@@ -61,7 +61,6 @@ def _rotary_2d(order: Tensor, width: int, merge: int, head_dim: int) -> tuple[Te
     columns = ((order % width) * merge).view(-1, 1, 1) + inner.view(1, 1, merge).expand(1, merge, merge)
     frequencies = 10000.0 ** -(torch.arange(0, head_dim // 2, 2, dtype=torch.float32) / (head_dim // 2))
     angles = torch.cat((rows.reshape(-1, 1) * frequencies, columns.reshape(-1, 1) * frequencies), dim=-1)
-    angles = torch.cat((angles, angles), dim=-1)
     return angles.cos(), angles.sin()
 
 
@@ -83,36 +82,37 @@ class VisionAttention(nn.Module):
         self.proj = nn.Linear(config.hidden_size, config.hidden_size)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, batches: Sequence[FrameBatch], full: bool) -> Tensor:
-        """x: `[patches, hidden]`; cos, sin: `[patches, 1, head_dim]`.
+        """x: `[patches, hidden]`; cos, sin: `[patches, head_dim / 2]`.
 
         Each window (or frame, if full) attends to itself.
         """
-        q, k, v = self.qkv(x).view(x.shape[0], 3, self.heads, -1).unbind(1)
-        q = apply_rotary(q.float(), cos, sin).to(v.dtype)
-        k = apply_rotary(k.float(), cos, sin).to(v.dtype)
+        qkv = self.qkv(x).view(x.shape[0], 3, self.heads, -1).permute(1, 2, 0, 3)
+        # Heads first, copied in the same go: what the products want, whatever the windows.
+        wide = qkv[:2].to(torch.float32, memory_format=torch.contiguous_format)
+        q, k = apply_rotary(wide, cos, sin).to(x.dtype)
+        v = qkv[2].contiguous()
         parts = []
         for batch in batches:
             rows = slice(batch.start, batch.start + batch.frames * batch.patches)
             runs = ((0, 1, batch.patches),) if full else batch.layout.windows
-            parts.append(_attend(q[rows], k[rows], v[rows], batch.frames, runs))
-        mixed = parts[0] if len(parts) == 1 else torch.cat(parts)
-        out: Tensor = self.proj(mixed.reshape(x.shape))
+            parts.append(_attend(q[:, rows], k[:, rows], v[:, rows], batch.frames, runs))
+        mixed = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        out: Tensor = self.proj(mixed.transpose(0, 1).reshape(x.shape))
         return out
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, frames: int, runs: Sequence[tuple[int, int, int]]) -> Tensor:
-    """Dense attention over runs of equal windows. q, k, v and the result: `[frames x patches, heads, head_dim]`."""
-    outputs = []
+    """Dense attention over runs of equal windows. q, k, v and the result: `[heads, frames x patches, head_dim]`."""
+    heads, outputs = q.shape[0], []
     for first, windows, length in runs:
         chunk = [
-            x.reshape(frames, -1, *x.shape[1:])[:, first : first + windows * length]
-            .reshape(frames * windows, length, *x.shape[1:])
-            .transpose(1, 2)
+            x.reshape(heads, frames, -1, x.shape[-1])[:, :, first : first + windows * length].reshape(
+                heads, frames * windows, length, x.shape[-1]
+            )
             for x in (q, k, v)
         ]
-        mixed = attention(*chunk)
-        outputs.append(mixed.transpose(1, 2).reshape(frames, windows * length, *q.shape[1:]))
-    return (outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)).flatten(0, 1)
+        outputs.append(attention(*chunk).reshape(heads, frames, windows * length, q.shape[-1]))
+    return (outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)).flatten(1, 2)
 
 
 class VisionMLP(nn.Module):
@@ -191,19 +191,103 @@ class VisionTower(nn.Module):
         batches = self.frame_batches(grids)
         if sum(b.frames * b.patches for b in batches) != pixel_values.shape[0]:
             raise ValueError(f"the grids {list(grids)} do not add up to the {pixel_values.shape[0]} patches given")
-        device, merge = pixel_values.device, self.config.spatial_merge_size**2
-        order = torch.cat([_frame_index(b, b.layout.order, merge) for b in batches]).to(device)
-        inverse = torch.cat([_frame_index(b, b.layout.inverse, merge) for b in batches]).to(device)
+        places = self._places(batches, pixel_values.device)
+        x = self._embedded(pixel_values, places.order)
+        return self._merged(_through(self.blocks, x, places, batches), places)
+
+    def look(self, pixel_values: Tensor, grid: Grid, last: "Glance | None" = None) -> "tuple[Tensor, Glance]":
+        """`forward` for one picture; what has not changed since the last one is taken from there as far as it goes.
+
+        Until the first block of full attention a window depends on nothing but its own pixels.
+        """
+        batches = self.frame_batches([grid])
+        layout, places = batches[0].layout, self._places(batches, pixel_values.device)
+        pixels = pixel_values.to(self.patch_embed.weight.dtype).view(len(places.order), -1)
+        if last is not None and last.grid == grid:
+            states, (runs, new) = last.states.clone(), _changed(last.pixels, pixels, places.order, layout)
+        else:
+            states, runs = pixels.new_empty(len(pixels), self.merger.width), layout.windows
+            new = torch.arange(len(pixels), device=pixels.device)
+        if len(new):
+            x = self.patch_embed(pixels[places.order[new]].view(-1, self.config.patch_dim))
+            some = replace(batches[0], patches=len(x), layout=replace(layout, windows=runs))
+            states[new] = _through(self.blocks[: self.early], x, places.only(new), [some]).view(len(new), -1)
+        x = _through(self.blocks[self.early :], states.view(len(pixel_values), -1), places, batches)
+        return self._merged(x, places), Glance(grid, pixels, states)
+
+    @property
+    def early(self) -> int:
+        """How many blocks come before the first one of full attention."""
+        return min(self.config.fullatt_block_indexes, default=self.config.depth)
+
+    def _places(self, batches: Sequence[FrameBatch], device: torch.device) -> "Places":
+        merge = self.config.spatial_merge_size**2
+        order, inverse = (
+            torch.cat([_frame_index(b, getattr(b.layout, name), merge) for b in batches]).to(device)
+            for name in ("order", "inverse")
+        )
         cos, sin = (
-            torch.cat([getattr(b.layout, name).repeat(b.frames, 1) for b in batches]).unsqueeze(1).to(device)
+            torch.cat([getattr(b.layout, name).repeat(b.frames, 1) for b in batches]).to(device)
             for name in ("cos", "sin")
         )
-        x = self.patch_embed(pixel_values.to(self.patch_embed.weight.dtype))
-        x = x.view(-1, merge, x.shape[-1])[order].flatten(0, 1)
-        for block in self.blocks:
-            x = block(x, cos, sin, batches)
-        merged: Tensor = self.merger(x)
-        return merged[inverse]
+        return Places(order, inverse, cos, sin)
+
+    def _embedded(self, pixel_values: Tensor, order: Tensor) -> Tensor:
+        x: Tensor = self.patch_embed(pixel_values.to(self.patch_embed.weight.dtype))
+        return x.view(-1, self.config.spatial_merge_size**2, x.shape[-1])[order].flatten(0, 1)
+
+    def _merged(self, x: Tensor, places: "Places") -> Tensor:
+        merged: Tensor = self.merger(x)[places.inverse]
+        return merged
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Of all patches, in the order of the windows: order, inverse `[tokens]`; cos, sin `[patches, head_dim / 2]`."""
+
+    order: Tensor
+    inverse: Tensor
+    cos: Tensor
+    sin: Tensor
+
+    def only(self, tokens: Tensor) -> "Places":
+        """For some of the tokens, which are in order already."""
+        cos, sin = (x.view(len(self.order), -1, x.shape[-1])[tokens].flatten(0, 1) for x in (self.cos, self.sin))
+        return replace(self, cos=cos, sin=sin)
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """One picture, a row for each token: pixels in merge order, and in the order of the windows the states of its four
+    patches before any of them saw beyond its window."""
+
+    grid: Grid
+    pixels: Tensor
+    states: Tensor
+
+
+def _through(blocks: nn.ModuleList, x: Tensor, places: Places, batches: Sequence[FrameBatch]) -> Tensor:
+    for block in blocks:
+        x = block(x, places.cos, places.sin, batches)
+    return x
+
+
+def _changed(
+    old: Tensor, new: Tensor, order: Tensor, layout: FrameLayout
+) -> tuple[tuple[tuple[int, int, int], ...], Tensor]:
+    """The windows in which two pictures differ: their runs, as if they were all, and the places of their tokens."""
+    # Bit by bit, and eight bytes at a time: there are millions of values.
+    differs = (old.view(torch.int64) != new.view(torch.int64)).any(-1)[order]
+    merge = layout.cos.shape[0] // len(order)
+    runs, places, at = [], [], 0
+    for first, count, length in layout.windows:
+        window = torch.arange(first, first + count * length, merge, device=new.device).view(count, -1) // merge
+        found = window[differs[window].any(-1)]
+        if len(found):
+            runs.append((at, len(found), length))
+            places.append(found.flatten())
+            at += len(found) * length
+    return tuple(runs), torch.cat(places) if places else order.new_empty(0)
 
 
 def _frame_index(batch: FrameBatch, index: Tensor, merge: int) -> Tensor:

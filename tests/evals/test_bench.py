@@ -50,9 +50,18 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_an_episode_asks_about_one_screen_more_each_step() -> None:
-    prompts = bench.episode(load_dialect("computer_use"), bench.screens(3))
-    pictures = [sum(not isinstance(part, str) for m in prompt for part in m.content) for prompt in prompts]
+    asked = bench.episode(load_dialect("computer_use"), bench.screens(3))
+    pictures = [sum(not isinstance(part, str) for m in one.messages for part in m.content) for one in asked]
     assert pictures == [1, 2, 3]
+
+
+def test_a_step_is_all_that_the_planner_asks() -> None:
+    """The bundled model's dialect asks for a plan first; held to a grammar, both are."""
+    held = bench.episode(load_dialect("compact"), bench.screens(2), constrained=True)
+    pictures = [sum(not isinstance(part, str) for m in one.messages for part in m.content) for one in held]
+    assert pictures == [0, 1, 0, 1]
+    assert all(one.grammar for one in held)
+    assert not any(one.grammar for one in bench.episode(load_dialect("compact"), bench.screens(2)))
 
 
 def test_no_two_screens_are_the_same() -> None:
@@ -71,6 +80,7 @@ def test_ours_and_transformers_are_measured_on_the_same(checkpoint: Path, tmp_pa
     assert [pair["name"] for pair in found["seconds"]] == ["vision encode", "prefill", "decode a token", "whole step"]
     assert all(pair["ours_s"] > 0 and pair["theirs_s"] > 0 and pair["ratio"] > 0 for pair in found["seconds"])
     assert found["limits"]["prefill_share"] > 0 and found["limits"]["decode_share"] > 0
+    assert found["tokens_out"] == {"ours": 5 * 24, "theirs": 5 * 24}
     grammar = found["grammar"]
     assert 5 < grammar["forced"] < grammar["tokens"] and grammar["held_s"] > 0 and grammar["free_s"] > 0
     assert found["peak_bytes"]["ours"] > 50e6 and found["dtype"] == "float32"
@@ -79,11 +89,11 @@ def test_ours_and_transformers_are_measured_on_the_same(checkpoint: Path, tmp_pa
 def test_every_reply_is_as_long_and_every_episode_begins_anew(checkpoint: Path) -> None:
     ours, _ = speed.load_pair(checkpoint, "float32", library=False)
     dialect = load_dialect(ours.dialect)
-    prompts = bench.episode(dialect, bench.screens(1))
-    first = ours.generate(prompts[0], max_new_tokens=7)
-    again = ours.generate(prompts[0], max_new_tokens=7)
+    prompt = bench.episode(dialect, bench.screens(1))[0].messages
+    first = ours.generate(prompt, max_new_tokens=7)
+    again = ours.generate(prompt, max_new_tokens=7)
     ours.forget()
-    anew = ours.generate(prompts[0], max_new_tokens=7)
+    anew = ours.generate(prompt, max_new_tokens=7)
     assert first.tokens_out == again.tokens_out == 7
     assert again.cached_tokens > 0 and anew.cached_tokens == 0
 

@@ -24,6 +24,8 @@ from vlm.backends.engine import Engine, Speech
 from vlm.chat import encode
 from vlm.images import preprocess
 from vlm.model import Qwen25VL
+from vlm.rope import Grid
+from vlm.vision import Glance
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +79,13 @@ def test_the_same_question_has_the_same_answer(engine: Engine) -> None:
 def test_what_was_computed_is_not_computed_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine, shown = vlm.load(folder, dtype="float32"), [picture(), picture(84, 140), picture(112, 112)]
     encoded: list[object] = []
-    tower = engine.model.visual.forward
+    look = engine.model.visual.look
 
-    def counted(patches: torch.Tensor, grids: list[tuple[int, int, int]]) -> torch.Tensor:
-        encoded.extend(grids)
-        return tower(patches, grids)
+    def counted(patches: torch.Tensor, grid: Grid, last: Glance | None) -> tuple[torch.Tensor, Glance]:
+        encoded.append(grid)
+        return look(patches, grid, last)
 
-    monkeypatch.setattr(engine.model.visual, "forward", counted)
+    monkeypatch.setattr(engine.model.visual, "look", counted)
     turns = [*asking("Step one, on this screen, in the words of the page: ", shown[0])]
     first = engine.generate(turns, max_new_tokens=16)
     turns += [Message("assistant", (first.text,)), Message("user", ("And now? ", shown[1]))]
@@ -93,6 +95,50 @@ def test_what_was_computed_is_not_computed_again(folder: Path, monkeypatch: pyte
     assert second.cached_tokens >= first.tokens_in
     assert len(encoded) == 3, "each picture once, though the first was seen twice"
     assert second.text == vlm.load(folder, dtype="float32").generate(turns, max_new_tokens=16).text
+
+
+def test_two_conversations_are_gone_on_with_in_turns(folder: Path) -> None:
+    """As a step does that asks for a plan and for a place."""
+    engine = vlm.load(folder, dtype="float32")
+    plan, place = ("Task: click the button that says OK, then wait for the page " * 2, "Where is " + "the button? " * 9)
+    first = [engine.generate(asking(text), max_new_tokens=4).text for text in (plan, place)]
+    for text, said in zip((plan, place), first, strict=True):
+        again = engine.generate(asking(text), max_new_tokens=4)
+        assert (again.cached_tokens, again.text) == (again.tokens_in - 1, said)
+    third = engine.generate(asking("Something else"), max_new_tokens=4)
+    kept = [engine.generate(asking(text), max_new_tokens=4).cached_tokens > 0 for text in (place, plan)]
+    assert (third.cached_tokens, kept) == (0, [True, False]), "the oldest made room"
+
+
+def test_a_long_conversation_is_kept_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, short, long = vlm.load(folder, dtype="float32"), asking("word " * 30), asking("other words " * 30)
+    engine.generate(short, max_new_tokens=4)
+    monkeypatch.setattr("vlm.backends.reuse.KEPT_TALK", 500)
+    engine.generate(long, max_new_tokens=4)
+    assert engine.generate(short, max_new_tokens=4).cached_tokens == 0
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("where", [(), (0,), (900,), (5, 300, 901), tuple(range(6, 34 * 54, 60))])
+def test_windows_that_did_not_change_are_not_computed_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, where: tuple[int, ...]
+) -> None:
+    """And the result is that of the whole picture, wherever it changed."""
+    visual, grid = vlm.load(folder, dtype="float32").model.visual, (1, 34, 54)
+    old = torch.randn(34 * 54, 1176)
+    new = old.clone()
+    new[list(where)] += 1
+    _, glance = visual.look(old, grid)
+    taken: list[int] = []
+    block = visual.blocks[0]
+    forward = block.forward
+    monkeypatch.setattr(block, "forward", lambda x, *rest: (taken.append(len(x)), forward(x, *rest))[1])
+    tokens, then = visual.look(new, grid, glance)
+    assert sum(taken) <= 64 * len(where) and bool(taken) == bool(where)
+    torch.testing.assert_close(tokens, visual(new, [grid]))
+    torch.testing.assert_close(then.states, visual.look(new, grid)[1].states)
+    other = torch.randn(54 * 34, 1176)
+    torch.testing.assert_close(visual.look(other, (1, 54, 34), glance)[0], visual(other, [(1, 54, 34)]))
 
 
 def test_a_video_is_seen_in_its_time(engine: Engine) -> None:

@@ -217,15 +217,30 @@ def test_logits_with_cache_and_without(pair: tuple[Any, Qwen25VL]) -> None:
             assert_close(ours(whole, **inputs).logits[:, -1:], logits)
 
 
-@pytest.mark.parametrize("kind", ["full", "causal", "masked"])
-def test_attention_is_the_same_with_many_scores(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From a number of scores on it is computed in another way, which needs less memory."""
+@pytest.mark.parametrize("kind", ["full", "causal", "masked", "padded"])
+@pytest.mark.parametrize("queries", [1, 2, 33, 70])
+@pytest.mark.parametrize("most_scores", [2**25, 20 * 2 * 4 * 70])
+def test_attention_is_torchs(kind: str, queries: int, most_scores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Block by block, with heads that share keys, behind what was seen before, and with more scores than are kept."""
+    monkeypatch.setattr(layers, "MOST_SCORES", most_scores)
+    monkeypatch.setattr(layers, "QUERIES", 32)
+    torch.manual_seed(queries)
+    q, buffer = torch.randn(2, 4, queries, 8), torch.randn(2, 2, 2, 80, 8)
+    k, v = buffer[:, :, :, :70]  # as a cache gives them: not contiguous
+    below = torch.ones(queries, 70, dtype=torch.bool).tril(70 - queries)
+    mask = {"masked": below.roll(-3, dims=1)[None, None], "padded": torch.rand(2, 1, queries, 70) < 0.7}.get(kind)
+    wanted = torch.nn.functional.scaled_dot_product_attention(
+        q, k, v, attn_mask=below if kind == "causal" else mask, enable_gqa=True
+    )
+    torch.testing.assert_close(layers.attention(q, k, v, mask, causal=kind == "causal"), wanted)
+
+
+@pytest.mark.parametrize("queries", [1, 9, 70])
+def test_attention_by_torchs_kernel_is_the_same(queries: int) -> None:
+    """What a GPU is told as well: torch's own causal mask begins at the first key."""
     torch.manual_seed(0)
-    q, k, v = torch.randn(2, 4, 9, 8), torch.randn(2, 2, 9, 8), torch.randn(2, 2, 9, 8)
-    mask = torch.ones(9, 9, dtype=torch.bool).tril(2) if kind == "masked" else None
-    few = layers.attention(q, k, v, mask, causal=kind == "causal")
-    monkeypatch.setattr(layers, "MOST_SCORES", 2 * 4 * 9 * 9 - 1)
-    torch.testing.assert_close(layers.attention(q, k, v, mask, causal=kind == "causal"), few)
+    q, k, v = torch.randn(2, 4, queries, 8), torch.randn(2, 2, 70, 8), torch.randn(2, 2, 70, 8)
+    torch.testing.assert_close(layers._by_torch(q, k, v, None, True), layers.attention(q, k, v, causal=True))
 
 
 def test_chunked_prefill_equals_one_pass(pair: tuple[Any, Qwen25VL]) -> None:

@@ -157,6 +157,14 @@ def test_a_constraint_is_kept(url: str, body: dict[str, object], pattern: str) -
     assert re.fullmatch(pattern, choice["message"]["content"]) and choice["finish_reason"] == "stop"
 
 
+def test_a_stream_keeps_its_constraint(url: str) -> None:
+    found = events(url, guided_regex="click\\([0-9]{3}, [0-9]{3}\\)", max_tokens=40, temperature=1, seed=1)
+    deltas = [event["choices"][0] for event in found]  # type: ignore[index]
+    said = [choice["delta"]["content"] for choice in deltas[1:-1]]
+    assert re.fullmatch(r"click\(\d{3}, \d{3}\)", "".join(said)) and deltas[-1]["finish_reason"] == "stop"
+    assert said[0] == "click(" and len(said) > 4, "what is forced comes at once, the rest as it is said"
+
+
 def test_our_clients_constraint_is_kept(url: str) -> None:
     model = client(url)
     assert model.generate([Message("user", ("x",))], constraint='start: "click(" /[0-9]/ ")"').text[:-2] == "click("

@@ -77,8 +77,7 @@ def test_angles_follow_the_order(size: tuple[int, int]) -> None:
         for inner in range(4):
             row = token // (columns // 2) * 2 + inner // 2
             column = token % (columns // 2) * 2 + inner % 2
-            half = torch.cat((row * frequencies, column * frequencies))
-            angles = torch.cat((half, half))
+            angles = torch.cat((row * frequencies, column * frequencies))
             torch.testing.assert_close(layout.cos[4 * place + inner], angles.cos(), rtol=0, atol=1e-5)
             torch.testing.assert_close(layout.sin[4 * place + inner], angles.sin(), rtol=0, atol=1e-5)
 

@@ -19,12 +19,14 @@ from action_space.geometry import Size
 from action_space.messages import Clip, Message
 from vlm.backends.base import Hear, Reply
 from vlm.backends.prompt import Placed, Prompt, read_prompt
-from vlm.backends.reuse import Conversation, Seen, Shown, parts_of, pixel_hash
+from vlm.backends.reuse import Conversation, Conversations, Seen, Shown, parts_of, pixel_hash
 from vlm.backends.settings import named_device, named_dtype, pixel_limits, read_json, stop_tokens
 from vlm.chat import load_tokenizer, visuals
 from vlm.checkpoint import load_checkpoint
+from vlm.graphs import DecodeSteps, cuda_graph
 from vlm.images import frame_patches, image_grid, rgb
 from vlm.video import clip_grid
+from vlm.vision import Glance
 
 if TYPE_CHECKING:
     from vlm.constrain import Guide, Guides
@@ -53,7 +55,10 @@ class Engine:
         self.min_pixels, self.max_pixels = pixel_limits(folder)
         self.stop_ids = stop_tokens(folder, self.tokenizer)
         self.dtype = str(self.model.lm_head.weight.dtype).removeprefix("torch.")
+        self._glance: Glance | None = None
         self.forget()
+        # A GPU alone is so much faster than what tells it what to do.
+        self._steps = DecodeSteps(self.model, cuda_graph) if self.device.startswith("cuda") else None
         self._guides: Guides | None = None
         self._check_tokens()
 
@@ -92,9 +97,10 @@ class Engine:
             ]
             prompt = read_prompt(messages, shown, self.tokenizer, self.model.config)
             self._require_room(prompt, max_new_tokens)
-            logits, reused = self._prefill(prompt, max_new_tokens)
+            talk, reused = self._conversations.begin(prompt.keys, max_new_tokens)
+            logits = self._prefill(prompt, talk, reused)
             prefilled = time.perf_counter()
-            said = self._decode(logits, prompt.following, max_new_tokens, _chooser(attempt), guide, speech)
+            said = self._decode(logits, prompt.following, talk, max_new_tokens, _chooser(attempt), guide, speech)
         if speech is not None:
             speech.end()
         return Reply(
@@ -140,9 +146,8 @@ class Engine:
                 "show fewer screenshots, fewer frames of a video, or a shorter task"
             )
 
-    def _prefill(self, prompt: Prompt, room: int) -> tuple[Tensor, int]:
-        """Logits of the prompt's last token, and how many of its tokens did not have to be taken in again."""
-        reused = self._conversation.begin(prompt.keys, room)
+    def _prefill(self, prompt: Prompt, talk: Conversation, reused: int) -> Tensor:
+        """Logits of the prompt's last token; so many of its tokens are taken in already."""
         for start in range(reused, prompt.length, PIECE_TOKENS):
             piece = slice(start, min(start + PIECE_TOKENS, prompt.length))
             output = self.model(
@@ -150,11 +155,12 @@ class Engine:
                 position_ids=prompt.positions[:, :, piece].to(self.device),
                 image_features=self._features(piece, prompt.images),
                 video_features=self._features(piece, prompt.videos),
-                cache=self._conversation.cache,
+                cache=talk.cache,
                 last_only=True,
             )
-            self._conversation.add(prompt.keys[piece])
-        return output.logits[0, -1], reused
+            talk.add(prompt.keys[piece])
+        logits: Tensor = output.logits[0, -1]
+        return logits
 
     def shown(self, visual: Image.Image | Clip, min_pixels: int, max_pixels: int) -> Shown:
         """How a picture, or a video, which has a budget of its own, is seen within limits. Raises ModelError."""
@@ -184,24 +190,29 @@ class Engine:
 
     def _encode(self, shown: Shown) -> Tensor:
         """All its visual tokens. Frames do not see each other in the tower, so a few of a video at a time will do."""
+        if shown.seconds is None:
+            tokens, self._glance = self.model.visual.look(self.patches(shown), shown.grid, self._glance)
+            return tokens
         parts = parts_of(shown, ENCODED_PATCHES)
         return torch.cat([self.model.visual(self.patches(part), [part.grid]) for part in parts])
 
     def patches(self, shown: Shown) -> Tensor:
         """The pixels `[patches, 1176]` that the vision tower takes."""
-        vision, visual = self.model.config.vision, shown.visual
+        vision, visual, dtype = self.model.config.vision, shown.visual, self.model.lm_head.weight.dtype
         frames = [rgb(frame) for frame in visual.frames] if isinstance(visual, Clip) else [visual]
-        found = frame_patches(frames, shown.grid, patch=vision.patch_size, merge=vision.spatial_merge_size)
+        found = frame_patches(frames, shown.grid, patch=vision.patch_size, merge=vision.spatial_merge_size, dtype=dtype)
         return found.to(self.device)
 
     def forget(self) -> None:
         """Nothing is reused of what was asked before."""
-        self._seen, self._conversation = Seen(), Conversation()
+        self._seen, self._conversations = Seen(), Conversations()
+        self._glance = None
 
     def _decode(
         self,
         logits: Tensor,
         position: int,
+        talk: Conversation,
         most: int,
         choose: Callable[[Tensor], int],
         guide: "Guide | None",
@@ -222,7 +233,7 @@ class Engine:
             if len(ids) >= most or ended:
                 return Said(ids, ended, forced)
             if new:
-                logits, position = self._feed(new, position), position + len(new)
+                logits, position = self._feed(new, position, talk), position + len(new)
             token = choose(guide.allowed(logits) if guide else logits)
             if token in self.stop_ids:
                 return Said(ids, True, forced)
@@ -230,12 +241,16 @@ class Engine:
                 guide.take(token)
             chosen = [token]
 
-    def _feed(self, tokens: list[int], position: int) -> Tensor:
+    def _feed(self, tokens: list[int], position: int, talk: Conversation) -> Tensor:
         """Logits behind tokens of text that stand from a position on."""
+        recorded = self._steps.feed(tokens[0], position, talk.cache) if self._steps and len(tokens) == 1 else None
+        if recorded is not None:
+            talk.add(tokens)
+            return recorded
         positions = (position + torch.arange(len(tokens), device=self.device)).expand(3, 1, -1)
         ids = torch.tensor([tokens], device=self.device)
-        output = self.model(ids, position_ids=positions, cache=self._conversation.cache, last_only=True)
-        self._conversation.add(tokens)
+        output = self.model(ids, position_ids=positions, cache=talk.cache, last_only=True)
+        talk.add(tokens)
         logits: Tensor = output.logits[0, -1]
         return logits
 

@@ -14,6 +14,9 @@ from vlm.rope import Grid
 
 KEPT_TOKENS = 32_768
 """Visual tokens to keep, however many pictures and videos they are of."""
+KEPT_CONVERSATIONS = 2
+KEPT_TALK = 32_768
+"""Tokens of conversations: with more than these, none is kept beside the newest one."""
 WORTH_WHILE = 64
 """Fewer tokens than this are computed again: in low precision an answer may depend on what was reused."""
 
@@ -71,28 +74,48 @@ class Seen:
 
 
 class Conversation:
-    """Keys and values of the newest conversation. A token of text is its id, a picture's tokens are its hash."""
+    """Keys and values of one conversation. A token of text is its id, a picture's tokens are its hash."""
 
     def __init__(self) -> None:
         self.cache = KVCache()
         self._tokens: list[int] = []
 
-    def begin(self, tokens: Sequence[int], room: int) -> int:
-        """Forget all but what `tokens` begin with as well; how many tokens that are, the last one never.
-
-        room: for how many tokens of a reply there shall be memory at once.
-        """
+    def shared(self, tokens: Sequence[int]) -> int:
+        """With how many tokens of this one `tokens` begin, the last one never; 0 if they are not worth while."""
         same = 0
         for old, new in zip(self._tokens, tokens[:-1], strict=False):
             if old != new:
                 break
             same += 1
-        same = same if same >= WORTH_WHILE else 0
-        self.cache.truncate(same)
-        self.cache.expect(len(tokens) + room)
-        del self._tokens[same:]
-        return same
+        return same if same >= WORTH_WHILE else 0
+
+    def go_back(self, length: int) -> None:
+        """Forget all tokens from `length` on."""
+        self.cache.truncate(length)
+        del self._tokens[length:]
 
     def add(self, tokens: Sequence[int]) -> None:
         """Call when the network has taken these in."""
         self._tokens += tokens
+
+
+class Conversations:
+    """The newest ones. Two, since a step may ask for a plan and for a place, each behind what was said before."""
+
+    def __init__(self) -> None:
+        self._kept = [Conversation() for _ in range(KEPT_CONVERSATIONS)]
+
+    def begin(self, tokens: Sequence[int], room: int) -> tuple[Conversation, int]:
+        """The one that shares most with `tokens`, or else the oldest, cut to what is shared; how many tokens that are.
+
+        room: for how many tokens of a reply there shall be memory at once.
+        """
+        best = max(self._kept, key=lambda one: one.shared(tokens))
+        same = best.shared(tokens)
+        best.go_back(same)
+        best.cache.expect(len(tokens) + room)
+        others = [one for one in self._kept if one is not best]
+        if len(tokens) + room + sum(one.cache.length for one in others) > KEPT_TALK:
+            others = [Conversation() for _ in others]
+        self._kept = [*others, best]
+        return best, same

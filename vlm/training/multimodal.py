@@ -236,7 +236,7 @@ class Trainer(nn.Module):
         )
 
     def table(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """cos and sin `[B, 1, L, head_dim]` of positions `[3, B, L]`."""
+        """cos and sin `[B, 1, L, head_dim / 2]` of positions `[3, B, L]`."""
         text = self.model.config.text
         cos, sin = mrope_table(positions, text.head_dim, text.rope_theta, text.mrope_section)
         return cos.bfloat16().unsqueeze(1), sin.bfloat16().unsqueeze(1)

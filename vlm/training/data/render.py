@@ -79,8 +79,14 @@ def draw(tab: "Tab", page: Page) -> tuple[bytes, dict[str, Any]]:
     """PNG bytes and raw labels of a page, in an open tab whose device scale is the page's."""
     tab.set_viewport_size({"width": page.width, "height": page.height})
     tab.set_content(page.html, wait_until="commit")
-    labels = tab.evaluate(_LABELS, page.device_scale)
+    labels = labels_on(tab, page.device_scale)
     return tab.screenshot(type="png", animations="allow", caret="initial"), labels
+
+
+def labels_on(tab: "Tab", device_scale: float = 1.0) -> dict[str, Any]:
+    """What stands on the page that a tab shows: rows of controls and characters, in screenshot pixels."""
+    labels: dict[str, Any] = tab.evaluate(_LABELS, device_scale)
+    return labels
 
 
 def render_screens(

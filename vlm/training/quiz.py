@@ -16,7 +16,7 @@ from action_space.actions import points_of
 from action_space.dialects import load_dialect
 from action_space.dialects.base import PastStep, Turn
 from action_space.errors import InvalidAction
-from action_space.geometry import Frame, Point, Size, smart_resize
+from action_space.geometry import Box, Frame, Point, Size, smart_resize
 from vlm.backends.base import Model
 from vlm.training.data.render import Element, Screen, read_screens
 from vlm.training.data.words import Words
@@ -105,11 +105,12 @@ def _judge_point(found: PointAnswers, element: Element, point: Point | None, dro
 
 
 def _row(element: Element) -> dict[str, object]:
-    def corners(box: object) -> list[int]:
-        return [getattr(box, side) for side in ("left", "top", "right", "bottom")]
+    label = {"label": _corners(element.label)} if element.label else {}
+    return {"kind": element.kind, "name": element.name, "box": _corners(element.box), **label}
 
-    label = {"label": corners(element.label)} if element.label else {}
-    return {"kind": element.kind, "name": element.name, "box": corners(element.box), **label}
+
+def _corners(box: Box) -> list[int]:
+    return [box.left, box.top, box.right, box.bottom]
 
 
 def _frame(size: Size) -> Frame:

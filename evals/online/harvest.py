@@ -18,8 +18,8 @@ from agent.trajectory import Step, Trajectory
 from evals.online.practice import Practice
 from evals.online.practice_world import Look
 from vlm.training.data.render import Element, element_of
-from vlm.training.judging import Answers, Behind, PointAnswers, plans_kept, why_wrong
-from vlm.training.sampled import PointAnswer, SeenScreen, Unit, keep_picture
+from vlm.training.judging import Answers, Behind, plan_record, point_record, why_wrong
+from vlm.training.sampled import Judged, SeenScreen, Unit, keep_picture
 
 MOST_ASIDE = 2
 """Steps of a run that were not needed; beyond them it goes in circles."""
@@ -41,7 +41,7 @@ class Harvest:
     practice: Practice
     folder: Path
     plans: dict[Behind, tuple[str, Answers]] = field(default_factory=dict)
-    points: dict[tuple[str, str], PointAnswers] = field(default_factory=dict)
+    points: dict[tuple[str, str], tuple[Element, Answers]] = field(default_factory=dict)
     screens: dict[str, Look] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
     tried: int = 0
@@ -81,32 +81,37 @@ class Harvest:
             return
         screen = keep_picture(self.folder, picture_of(step))
         self.screens[screen] = look
-        found = self.points.setdefault((screen, step.plan), PointAnswers(number))
-        if element_of(look.elements[number]).hit_by(click.point.x, click.point.y):
-            found.right += 1
+        element = element_of(look.elements[number])
+        answers = self.points.setdefault((screen, step.plan), (element, Answers()))[1]
+        if element.hit_by(click.point.x, click.point.y):
+            answers.right += 1
             self.dropped["a click without effect"] += step.effect == "none"
         else:
-            found.missed.append((click.point.x, click.point.y))
+            answers.wrong[f"click({click.point.x}, {click.point.y})"] += 1
             self.dropped["a point beside the control"] += 1
 
     def unit(self, name: str) -> Unit:
-        plans = plans_kept(self.practice.task, self.plans)
-        points: list[PointAnswer] = [found.kept(*key) for key, found in self.points.items()]
-        asked = [answers for _, answers in self.plans.values()]
+        """Everything that was judged on the page."""
+        answers = [found for _, found in (*self.plans.values(), *self.points.values())]
         return Unit(
             name=name,
-            asked=sum(a.asked for a in asked) + sum(p.right + len(p.missed) for p in self.points.values()),
-            right=sum(a.right for a in asked) + sum(p.right for p in self.points.values()),
+            asked=sum(found.asked for found in answers),
+            right=sum(found.right for found in answers),
             tried=self.tried,
             done=self.done,
-            plans=plans,
-            points=tuple(points),
+            judged=tuple(self._judged(name)),
             screens=tuple(
                 SeenScreen(image=image, elements=look.elements, chars=look.chars)
                 for image, look in self.screens.items()
             ),
             dropped={why: count for why, count in self.dropped.items() if count},
         )
+
+    def _judged(self, name: str) -> Iterator[Judged]:
+        for number, (behind, (due, found)) in enumerate(self.plans.items()):
+            yield found.judged(plan_record(f"{name} plan {number}", self.practice.task, behind, due, "practice"))
+        for number, ((screen, words), (element, found)) in enumerate(self.points.items()):
+            yield found.judged(point_record(f"{name} point {number}", screen, words, element, "practice"))
 
 
 def _why_left(step: Step, aside: int) -> str:

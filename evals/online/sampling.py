@@ -116,10 +116,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 give(counts)
         return 0 if counts["kept"] else 1
     except ClickwrightError as error:
-        print(f"sampling: {' '.join(str(error).split())}", file=sys.stderr)
+        console.print(f"sampling: {' '.join(str(error).split())}", markup=False)
         return exit_code_of(error)
     except KeyboardInterrupt:
-        print("sampling: interrupted; the same command goes on from here", file=sys.stderr)
+        console.print("sampling: interrupted; the same command goes on from here")
         return INTERRUPTED_EXIT
 
 
@@ -165,9 +165,7 @@ def units(asked: Sampling, model: SpokenModel, folder: Path, done: frozenset[str
     yield from ask_plans(quiz, asked.plans, done)
 
 
-def _pages(
-    asked: Sampling, model: SpokenModel, folder: Path, done: frozenset[str], browser: Browser
-) -> Iterator[Unit]:
+def _pages(asked: Sampling, model: SpokenModel, folder: Path, done: frozenset[str], browser: Browser) -> Iterator[Unit]:
     tab = browser.new_page()
     for number in range(asked.pages):
         seed = FIRST_SEED + 100_000 * asked.seed + number
@@ -181,9 +179,7 @@ def _pages(
             )
 
 
-def work_on(
-    practice: Practice, model: SpokenModel, attempts: int, folder: Path, browser: Browser, name: str
-) -> Unit:
+def work_on(practice: Practice, model: SpokenModel, attempts: int, folder: Path, browser: Browser, name: str) -> Unit:
     """Several runs on one page, and what is kept of them. Raises ClickwrightError."""
     harvest = Harvest(practice, folder)
     for attempt in range(attempts):

@@ -43,9 +43,7 @@ class Engine:
     temperature: of answers that are drawn, which are those from attempt 1 on. Raises ModelError.
     """
 
-    def __init__(
-        self, folder: Path, *, dtype: str = "auto", device: str = "auto", temperature: float = 1.0
-    ) -> None:
+    def __init__(self, folder: Path, *, dtype: str = "auto", device: str = "auto", temperature: float = 1.0) -> None:
         self.device, self.temperature = named_device(device), temperature
         self.name = folder.name
         self.model = load_checkpoint(folder, dtype=named_dtype(dtype, self.device), device=self.device)

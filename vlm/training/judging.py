@@ -1,10 +1,11 @@
 """From answers to what is kept of them: the truth confirms an answer or it is rejected, and why is counted."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from vlm.training.sampled import By, PlanAnswer, PointAnswer
+from vlm.training.data.records import Picture, Record, Truth
+from vlm.training.data.render import Element
+from vlm.training.sampled import Judged
 
 LONGEST_PLAN = 128
 """Characters; longer ones quote half of the task."""
@@ -25,16 +26,14 @@ class Answers:
     def asked(self) -> int:
         return self.right + sum(self.wrong.values())
 
-    @property
-    def by(self) -> By:
-        return "model" if self.right else "truth"
-
-    @property
-    def share(self) -> float:
-        return round(self.right / self.asked, 4)
-
-    def rejected(self) -> tuple[str, ...]:
-        return tuple(text for text, _ in self.wrong.most_common(MOST_KEPT))
+    def judged(self, record: Record) -> Judged:
+        """The record with what was answered to it."""
+        return Judged(
+            record=record,
+            by="model" if self.right else "truth",
+            rejected=tuple(text for text, _ in self.wrong.most_common(MOST_KEPT)),
+            share=round(self.right / self.asked, 4),
+        )
 
 
 def why_wrong(said: str, due: str, behind: Behind) -> str:
@@ -58,32 +57,32 @@ def _quoted(plan: str) -> str:
     return plan.partition('"')[2].rpartition('"')[0]
 
 
-def plans_kept(task: str, asked: Mapping[Behind, tuple[str, Answers]]) -> tuple[PlanAnswer, ...]:
-    """A record for every question about a task. asked: by what was done before, what is due and what was answered."""
-    return tuple(
-        PlanAnswer(
-            task=task, behind=behind, answer=due, by=found.by, rejected=found.rejected(), share=found.share
-        )
-        for behind, (due, found) in asked.items()
+def plan_record(name: str, task: str, behind: Behind, due: str, source: str) -> Record:
+    """A planning prompt, as the `compact` dialect writes it. behind: plans, and what the prompt says behind each."""
+    lines = "".join(f"{number}. {plan}{note}\n" for number, (plan, note) in enumerate(behind, start=1))
+    return Record(
+        id=name,
+        kind="agent",
+        form="plan",
+        images=(),
+        prompt=(f"Task: {task}\n{lines}Next?",),
+        answer=due,
+        source=source,
+        truth=Truth(texts=(due,)),
     )
 
 
-@dataclass(slots=True)
-class PointAnswers:
-    """Answers to one question about a screen: how many hit, and where the others were."""
-
-    control: int
-    right: int = 0
-    missed: list[tuple[int, int]] = field(default_factory=list)
-    lost: int = 0
-    """Answers that hold no point."""
-
-    def kept(self, screen: str, instruction: str) -> PointAnswer:
-        return PointAnswer(
-            screen=screen,
-            instruction=instruction,
-            control=self.control,
-            by="model" if self.right else "truth",
-            rejected=tuple(dict.fromkeys(self.missed))[:MOST_KEPT],
-            share=round(self.right / (self.right + len(self.missed) + self.lost), 4),
-        )
+def point_record(name: str, screen: str, words: str, element: Element, source: str) -> Record:
+    """A control that is asked for on a stored screen."""
+    boxes = (element.box, element.label) if element.label else (element.box,)
+    middle = (element.label or element.box).center
+    return Record(
+        id=name,
+        kind="grounding",
+        form=element.kind,
+        images=(screen,),
+        prompt=(words, Picture(image=0)),
+        answer=f"click({middle.x}, {middle.y})",
+        source=source,
+        truth=Truth(boxes=boxes, texts=(element.name,)),
+    )

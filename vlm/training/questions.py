@@ -120,9 +120,7 @@ class Deed:
     value: str = ""
 
 
-def task_about(
-    rng: random.Random, words: Words, deeds: Sequence[Deed]
-) -> tuple[str, tuple[tuple[str, ...], ...]]:
+def task_about(rng: random.Random, words: Words, deeds: Sequence[Deed]) -> tuple[str, tuple[tuple[str, ...], ...]]:
     """A task in plain words that asks for these deeds in their order, and the plans of each of them."""
     marks = rng.choice(_QUOTES)
     clauses = [_clause(rng, words, _MAKER_OF[deed.kind], marks, deed) for deed in deeds]

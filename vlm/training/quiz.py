@@ -20,7 +20,7 @@ from action_space.geometry import Box, Frame, Point, Size, smart_resize
 from vlm.backends.base import Model
 from vlm.training.data.render import Element, Screen, read_screens
 from vlm.training.data.words import Words
-from vlm.training.judging import Answers, PointAnswers, plans_kept, why_wrong
+from vlm.training.judging import Answers, Behind, plan_record, point_record, why_wrong
 from vlm.training.questions import NOUNS, instruction, plan_question
 from vlm.training.sampled import SeenScreen, Unit, keep_picture
 
@@ -49,7 +49,7 @@ def ask_points(quiz: Quiz, screens: Path, count: int, skip: frozenset[str] = fro
         asked = [] if left == 0 else _askable(screen)
         if asked:
             left -= 1
-            name = f"points {number}"
+            name = f"points {quiz.seed}-{number}"
             if name not in skip:
                 yield _points_on(quiz, screen, asked, name)
 
@@ -65,43 +65,40 @@ def _askable(screen: Screen) -> list[int]:
 
 
 def _points_on(quiz: Quiz, screen: Screen, askable: list[int], name: str) -> Unit:
-    rng = random.Random(f"quiz {quiz.seed} {name}")
+    rng = random.Random(f"quiz {name}")
     with Image.open(screen.image) as stored:
         picture = stored.convert("RGB")
     frame = _frame(Size(*picture.size))
     if frame.model.width * frame.model.height > MOST_CELLS * 28 * 28:
         return Unit(name=name, dropped={"a screen that is too large": 1})
     shown = keep_picture(quiz.folder, picture)
-    points, dropped, right = [], Counter[str](), 0
+    judged, dropped, right = [], Counter[str](), 0
     for number in rng.sample(askable, min(ON_A_SCREEN, len(askable))):
         element = screen.elements[number]
         words = instruction(rng, element.kind, element.name)
-        found = PointAnswers(number)
+        found = Answers()
         for attempt in range(quiz.attempts):
             _judge_point(found, element, _point(quiz, picture, frame, words, attempt), dropped)
         right += found.right
-        points.append(found.kept(shown, words))
+        judged.append(found.judged(point_record(f"{name} {number}", shown, words, element, "quiz")))
     rows = tuple(_row(e) for e in screen.elements)
     chars = tuple(value for x, y, char in screen.chars for value in (x, y, ord(char)))
     return Unit(
         name=name,
-        asked=len(points) * quiz.attempts,
+        asked=len(judged) * quiz.attempts,
         right=right,
-        points=tuple(points),
+        judged=tuple(judged),
         screens=(SeenScreen(image=shown, elements=rows, chars=chars),),
         dropped=dict(dropped),
     )
 
 
-def _judge_point(found: PointAnswers, element: Element, point: Point | None, dropped: Counter[str]) -> None:
-    if point is None:
-        found.lost += 1
-        dropped["an answer without a point"] += 1
-    elif element.hit_by(point.x, point.y):
+def _judge_point(found: Answers, element: Element, point: Point | None, dropped: Counter[str]) -> None:
+    if point is not None and element.hit_by(point.x, point.y):
         found.right += 1
-    else:
-        found.missed.append((point.x, point.y))
-        dropped["a point beside the control"] += 1
+        return
+    found.wrong[f"click({point.x}, {point.y})" if point else ""] += 1
+    dropped["a point beside the control" if point else "an answer without a point"] += 1
 
 
 def _row(element: Element) -> dict[str, object]:
@@ -138,20 +135,20 @@ def _point(quiz: Quiz, picture: Image.Image, frame: Frame, words: str, attempt: 
 def ask_plans(quiz: Quiz, count: int, skip: frozenset[str] = frozenset()) -> Iterator[Unit]:
     """Units of ten tasks each, `count` tasks in all."""
     for first in range(0, count, PLANS_A_UNIT):
-        name = f"plans {first}"
+        name = f"plans {quiz.seed}-{first}"
         if name not in skip:
             yield _plans(quiz, name, min(PLANS_A_UNIT, count - first))
 
 
 def _plans(quiz: Quiz, name: str, count: int) -> Unit:
-    rng = random.Random(f"quiz {quiz.seed} {name}")
+    rng = random.Random(f"quiz {name}")
     words, kept, dropped, right = Words(rng, held_out=False), [], Counter[str](), 0
-    for _ in range(count):
+    for number in range(count):
         question = plan_question(rng, words)
         found = Answers()
         task = question.task.removeprefix("Task: ")
         for attempt in range(quiz.attempts):
-            said = _plan(quiz, task, question.behind, attempt)
+            said = ask_plan(quiz, task, question.behind, attempt)
             why = why_wrong(said, question.answer, question.behind)
             if why:
                 found.wrong[said] += 1
@@ -159,11 +156,13 @@ def _plans(quiz: Quiz, name: str, count: int) -> Unit:
             else:
                 found.right += 1
         right += found.right
-        kept += plans_kept(task, {question.behind: (question.answer, found)})
-    return Unit(name=name, asked=count * quiz.attempts, right=right, plans=tuple(kept), dropped=dict(dropped))
+        record = plan_record(f"{name} {number}", task, question.behind, question.answer, "quiz")
+        kept.append(found.judged(record))
+    return Unit(name=name, asked=count * quiz.attempts, right=right, judged=tuple(kept), dropped=dict(dropped))
 
 
-def _plan(quiz: Quiz, task: str, behind: tuple[tuple[str, str], ...], attempt: int) -> str:
+def ask_plan(quiz: Quiz, task: str, behind: Behind, attempt: int) -> str:
+    """One answer to a planning prompt. attempt: 0 is greedy."""
     dialect = load_dialect("compact")
     size = Size(28, 28)
     steps = tuple(PastStep(None, "", plan, note.strip(" ()")) for plan, note in behind)

@@ -7,6 +7,7 @@ FOLDER/screens/*.png    the screenshots that its points are on
 """
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from action_space.errors import ConfigError, RecordingError
-from vlm.training.data.render import Screen, element_of
+from vlm.training.data.records import Record
+from vlm.training.data.render import Screen, element_of, read_screens
+from vlm.training.data.shards import read_shards
 
 RESULTS, SCREENS = "results.jsonl", "screens"
 
@@ -30,29 +33,15 @@ class _Line(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class PlanAnswer(_Line):
-    """A planning prompt and its answer. behind: what was done, oldest first: a plan, and what the prompt says of it
-    (" (nothing changed)", or ""). rejected: wrong answers of the model. share: how many of its answers were right."""
+class Judged(_Line):
+    """A record whose answer is confirmed. rejected: wrong answers of the model to its prompt, the most frequent first.
 
-    task: str
-    behind: tuple[tuple[str, str], ...] = ()
-    answer: str
-    by: By = "model"
-    rejected: tuple[str, ...] = ()
-    share: float = Field(default=1.0, ge=0, le=1)
-
-
-class PointAnswer(_Line):
-    """A control that was asked for. screen: name of its picture. control: its number among the screen's elements.
-
-    rejected: points, in pixels of the picture, that the model gave and that miss it.
+    share: how many of the model's answers were right; 0 if the answer is the truth's own.
     """
 
-    screen: str
-    instruction: str
-    control: int = Field(ge=0)
+    record: Record
     by: By = "model"
-    rejected: tuple[tuple[int, int], ...] = ()
+    rejected: tuple[str, ...] = ()
     share: float = Field(default=1.0, ge=0, le=1)
 
 
@@ -72,8 +61,7 @@ class Unit(_Line):
     right: int = Field(default=0, ge=0)
     done: int = Field(default=0, ge=0)
     tried: int = Field(default=0, ge=0)
-    plans: tuple[PlanAnswer, ...] = ()
-    points: tuple[PointAnswer, ...] = ()
+    judged: tuple[Judged, ...] = ()
     screens: tuple[SeenScreen, ...] = ()
     dropped: dict[str, int] = Field(default_factory=dict)
 
@@ -82,8 +70,7 @@ class Unit(_Line):
 class Sampled:
     """All that was kept in some folders. screens: by name."""
 
-    plans: tuple[PlanAnswer, ...]
-    points: tuple[PointAnswer, ...]
+    judged: tuple[Judged, ...]
     screens: dict[str, Screen]
 
 
@@ -103,19 +90,47 @@ def read_units(folder: Path) -> Iterator[Unit]:
             raise ConfigError(f"{path}:{number}: {where}: {problem['msg']}") from error
 
 
+def append_unit(folder: Path, unit: Unit) -> None:
+    """Write a line; one before it that was cut off by a kill is cut away. Raises RecordingError."""
+    path = folder / RESULTS
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        whole = path.read_bytes().rpartition(b"\n")[:2] if path.is_file() else (b"", b"")
+        with path.open("ab") as file:
+            file.truncate(sum(map(len, whole)))
+            file.write(unit.model_dump_json().encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise RecordingError(f"cannot write to {str(path)!r}: {error.strerror}; what is there stays") from error
+
+
 def read_sampled(folders: Sequence[Path]) -> Sampled:
-    """What was kept, in several folders. A point whose picture is gone is left out. Raises ConfigError."""
-    plans: list[PlanAnswer] = []
-    points: list[PointAnswer] = []
+    """What was kept, in several folders, which may also be sets of shards. A record whose picture is gone is left out.
+
+    Raises ConfigError.
+    """
+    judged: list[Judged] = []
     screens: dict[str, Screen] = {}
     for folder in folders:
-        for unit in read_units(folder):
-            plans += unit.plans
-            screens |= {s.image: screen_of(folder, s) for s in unit.screens if (folder / SCREENS / s.image).is_file()}
-            points += [
-                p for p in unit.points if p.screen in screens and p.control < len(screens[p.screen].elements)
-            ]
-    return Sampled(tuple(plans), tuple(points), screens)
+        found = list(_of_units(folder) if (folder / RESULTS).is_file() else _of_shards(folder))
+        for part in found:
+            screens |= {name: screen for name, screen in part.screens.items() if screen.image.is_file()}
+            judged += [one for one in part.judged if set(one.record.images) <= screens.keys()]
+        if not found:
+            raise ConfigError(f"{str(folder)!r} holds neither sampled answers ({RESULTS}) nor shards of records")
+    return Sampled(tuple(judged), screens)
+
+
+def _of_units(folder: Path) -> Iterator[Sampled]:
+    for unit in read_units(folder):
+        yield Sampled(unit.judged, {seen.image: screen_of(folder, seen) for seen in unit.screens})
+
+
+def _of_shards(folder: Path) -> Iterator[Sampled]:
+    for shard in read_shards(folder)[0]:
+        screens = {screen.image.name: screen for screen in read_screens(shard.folder)}
+        yield Sampled(tuple(Judged(record=record) for record in shard.records()), screens)
 
 
 def screen_of(folder: Path, seen: SeenScreen) -> Screen:
@@ -142,8 +157,8 @@ def keep_picture(folder: Path, picture: Image.Image) -> str:
 def counts_of(units: Iterable[Unit]) -> dict[str, Any]:
     """What was asked, kept and dropped in all, for people and for JSON."""
     units = list(units)
-    kept = Counter(f"{kind} by the {one.by}" for u in units for kind, one in _answers(u))
-    pairs = sum(len(one.rejected) > 0 for u in units for _, one in _answers(u))
+    judged = [one for u in units for one in u.judged]
+    kept = Counter(f"{one.record.kind}/{one.record.form} by the {one.by}" for one in judged)
     dropped = sum((Counter(u.dropped) for u in units), Counter[str]())
     return {
         "units": len(units),
@@ -152,11 +167,6 @@ def counts_of(units: Iterable[Unit]) -> dict[str, Any]:
         "answers": sum(u.asked for u in units),
         "right": sum(u.right for u in units),
         "kept": dict(sorted(kept.items())),
-        "with a rejected answer": pairs,
+        "with a rejected answer": sum(len(one.rejected) > 0 for one in judged),
         "dropped": dict(dropped.most_common()),
     }
-
-
-def _answers(unit: Unit) -> Iterator[tuple[str, PlanAnswer | PointAnswer]]:
-    yield from (("plans", plan) for plan in unit.plans)
-    yield from (("points", point) for point in unit.points)

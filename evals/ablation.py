@@ -3,8 +3,8 @@
     python -m evals.ablation --from MODEL --sampled DIR [--sampled DIR] --screens DIR --out DIR
                              [--refine-minutes M] [--prefer-minutes M] [--pages N] [--plans N] [--workers N] [--json]
 
-Both are measured on held-out pages (`agent eval generated`) and on held-out plans. Every part resumes. Exit status: 0 if
-both were measured, otherwise as `agent run`.
+Both are measured on held-out pages (`agent eval generated`) and on held-out plans. Every part resumes. Exit status: 0
+if both were measured, otherwise as `agent run`.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         with results_only(options.json) as give:
-            found = {name: _one(options, name) for name in (WITH, WITHOUT)}
+            found: dict[str, object] = {name: _one(options, name) for name in (WITH, WITHOUT)}
             (options.out / "ablation.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
             console.print(_table(found))
             if options.json:
@@ -93,7 +93,7 @@ def _rate(results: Sequence[bool]) -> dict[str, Any]:
     return {"right": sum(results), "of": len(results), "interval_95": [round(low, 4), round(high, 4)]}
 
 
-def _table(found: dict[str, dict[str, Any]]) -> Table:
+def _table(found: dict[str, Any]) -> Table:
     table = Table("", "dropped", "points", "plans")
     for name, one in found.items():
         cells = [

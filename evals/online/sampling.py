@@ -13,7 +13,6 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -43,7 +42,7 @@ from vlm.training.quiz import Quiz, ask_plans, ask_points
 from vlm.training.sampled import Unit, counts_of, read_units
 
 MAX_STEPS = 16
-"""Three more than the longest task needs."""
+"""The longest task needs ten."""
 
 
 class Sampling(BaseModel):
@@ -61,25 +60,12 @@ class Sampling(BaseModel):
     seed: int
 
 
-@dataclass(slots=True)
 class Drawn:
     """A model each of whose answers is drawn anew. Implements `SpokenModel`. first: seeds the draws."""
 
-    model: SpokenModel
-    first: int
-    calls: int = 0
-
-    @property
-    def name(self) -> str:
-        return self.model.name
-
-    @property
-    def dialect(self) -> str:
-        return self.model.dialect
-
-    @property
-    def constrained(self) -> bool:
-        return self.model.constrained
+    def __init__(self, model: SpokenModel, first: int) -> None:
+        self.name, self.dialect, self.constrained = model.name, model.dialect, model.constrained
+        self._model, self._drawn = model, first
 
     def generate(
         self,
@@ -93,14 +79,14 @@ class Drawn:
         heard: Hear | None = None,
     ) -> Reply:
         """See `vlm.backends.base.Model`."""
-        self.calls += 1
-        return self.model.generate(
+        self._drawn += 1
+        return self._model.generate(
             messages,
             min_pixels=min_pixels,
             max_pixels=max_pixels,
             constraint=constraint,
             max_new_tokens=max_new_tokens,
-            attempt=self.first + self.calls,
+            attempt=self._drawn,
             heard=heard,
         )
 

@@ -115,7 +115,9 @@ def resume(path: Path) -> Trainer:
         raise ModelError(f"{str(path)!r} has another shape than the bundled model: only that can be taught on")
     model.language_model.requires_grad_(True)
     model.lm_head.requires_grad_(True)
-    return Trainer(model).bfloat16()
+    trainer = Trainer(model).bfloat16()
+    told_by_first(trainer.parameters())  # its heads are new
+    return trainer
 
 
 def _restored(path: Path) -> Trainer:

@@ -20,7 +20,9 @@ from vlm.training.tokenizer import X_TOKENS, Y_TOKENS
 BLIND_POINT = math.log(len(X_TOKENS) * len(Y_TOKENS))
 BLIND_LETTER = math.log(95)
 """Nats of a guess among all points of the grid, and among all printable characters."""
-SCORE = "model: less likely than a blind guess"
+DOUBT = 2.0
+"""How many times the nats of a blind guess an answer may have: what is merely hard has to stay."""
+SCORE = "model: much less likely than a blind guess"
 REPEAT = "repetition: the same record twice"
 
 Score = Callable[[Judged], bool]
@@ -76,7 +78,7 @@ def sieve(sampled: Sampled, score: Score | None = None) -> tuple[Sampled, Report
 
 
 def credible(trainer: Trainer, questions: Questions) -> Score:
-    """By likelihood: worse than a guess with closed eyes, an answer is more likely wrong than merely hard.
+    """By likelihood: far worse than a guess with closed eyes, an answer is more likely wrong than merely hard.
 
     An answer that the model gave itself has been confirmed by that already.
     """
@@ -87,7 +89,7 @@ def credible(trainer: Trainer, questions: Questions) -> Score:
         if example is None:
             return True
         nats = -float(likelihoods(trainer, [example])[0])
-        return nats <= (BLIND_POINT if one.record.images else BLIND_LETTER * len(example.answer))
+        return nats <= DOUBT * (BLIND_POINT if one.record.images else BLIND_LETTER * len(example.answer))
 
     return score
 

@@ -37,7 +37,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     write(tmp_path, 0)
     (shard,), cut = read_shards(tmp_path)
     assert cut == 0 and list(shard.records()) == [RECORD] and len(shard.pictures()) == 1
-    assert shard.counts == {"screens": 1, "records": 1, "dropped: covered": 2}
+    assert shard.counts == {"drawn": 0, "screens": 1, "records": 1, "dropped: covered": 2}
     assert len(KINDS) == 10
 
 

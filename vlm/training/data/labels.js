@@ -1,4 +1,5 @@
-// Reads labels from the DOM: controls with their names and boxes, and every visible character's place. Screenshot pixels; a dimmed character has code 0.
+// Reads labels from the DOM: controls with their names, boxes and states, every visible character's place, lines of text, and marked
+// blocks. Screenshot pixels; a dimmed character has code 0. hidden: how many controls were left out, and why.
 (scale) => {
   const W = innerWidth, H = innerHeight, clean = (s) => (s || "").replace(/\s+/g, " ").trim();
   const kindOf = (e) => {
@@ -23,17 +24,33 @@
     const hit = document.elementFromPoint(x, y);
     return !!hit && (e === hit || e.contains(hit));
   };
+  // On strict pages the edges have to be free as well: a window may lie over a part. They are tried in their middles, as corners may be round.
+  const strict = document.documentElement.hasAttribute("data-strict");
+  const free = (e, r) => {
+    const x = (r.left + r.right) / 2, y = (r.top + r.bottom) / 2;
+    return [[r.left + 2, y], [r.right - 2, y], [x, r.top + 2], [x, r.bottom - 2]].every(([a, b]) => e.contains(document.elementFromPoint(a, b)));
+  };
+  const said = (e) => {
+    const tag = e.tagName, type = e.type;
+    if (e.hasAttribute("aria-checked")) return { checked: e.getAttribute("aria-checked") === "true" };
+    if (tag === "INPUT" && ["checkbox", "radio"].includes(type)) return { checked: e.checked };
+    if (tag === "SELECT") return { value: clean(e.selectedOptions[0]?.innerText), options: [...e.options].map((o) => clean(o.innerText)) };
+    return tag === "TEXTAREA" || (tag === "INPUT" && !["button", "submit"].includes(type)) ? { value: clean(e.value) } : {};
+  };
   const boxOf = (r) => [r.left, r.top, r.right, r.bottom].map((v) => Math.round(v * scale));
-  const elements = [];
+  const elements = [], hidden = { outside: 0, covered: 0 };
   for (const e of document.querySelectorAll("a,button,input,select,textarea,[role]")) {
     const r = e.getBoundingClientRect();
     const label = e.labels?.[0] || (e.getAttribute("aria-labelledby") && document.getElementById(e.getAttribute("aria-labelledby")));
-    if (!shown(e, r)) continue;
+    if (!shown(e, r) || (strict && !free(e, r))) {
+      if (r.width && r.height) hidden[r.right > W || r.bottom > H || r.left < 0 || r.top < 0 ? "outside" : "covered"]++;
+      continue;
+    }
     if (label) { const l = label.getBoundingClientRect(); if (!shown(label, l)) continue; }
     const kind = kindOf(e), own = ["checkbox", "radio"].includes(kind) && e.labels?.[0]?.getBoundingClientRect();
-    elements.push({ kind, name: nameOf(e), box: boxOf(r), ...(own && { label: boxOf(own) }) });
+    elements.push({ kind, name: nameOf(e), box: boxOf(r), ...(own && { label: boxOf(own) }), ...said(e), ...(e.dataset.icon && { icon: e.dataset.icon }) });
   }
-  const chars = [];
+  const chars = [], lines = [];
   const range = document.createRange(), walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node; (node = walker.nextNode()); ) {
     if (node.parentElement.tagName === "OPTION") continue;
@@ -43,14 +60,20 @@
     if (!all.width || all.top > H || all.left > W) continue;
     const parent = document.elementFromPoint((all.left + all.right) / 2, (all.top + all.bottom) / 2);
     const veiled = !parent || !(parent === node.parentElement || parent.contains(node.parentElement) || node.parentElement.contains(parent));
+    let line = null;
     for (let i = 0; i < text.length; i++) {
-      if (text[i] <= " ") continue;
+      if (text[i] <= " ") { if (line && !line.text.endsWith(" ")) line.text += " "; continue; }
       range.setStart(node, i); range.setEnd(node, i + 1);
       const r = range.getBoundingClientRect();
       if (!r.width || r.top < 0 || r.bottom > H || r.right > W) continue;
       const c = upper ? text[i].toUpperCase() : text[i];
       chars.push(Math.round((r.left + r.right) * scale / 2), Math.round((r.top + r.bottom) * scale / 2), veiled ? 0 : c.codePointAt(0));
+      if (veiled || r.left < 0) continue;
+      if (!line || r.top > line.bottom - 2) lines.push((line = { text: "", left: r.left, top: r.top, right: r.right, bottom: r.bottom }));
+      line.text += c; line.right = Math.max(line.right, r.right);
     }
   }
-  return { elements, chars, width: W, height: H };
+  const blocks = [...document.querySelectorAll("[data-block]")].map((e) => ({ block: e.dataset.block, text: e.dataset.html || clean(e.innerText), box: boxOf(e.getBoundingClientRect()) }));
+  const written = lines.map((l) => ({ text: clean(l.text), box: boxOf(l) }));
+  return { elements, chars, width: W, height: H, hidden, lines: written, blocks };
 }

@@ -1,7 +1,7 @@
 """Draws pages with a real Chromium and stores screens with their labels.
 
-A folder of screens holds `screens.jsonl` (a line a screen) and the PNG files that it names. Reading a
-folder that was cut off in the middle of a write skips what is not whole.
+A folder of screens holds `screens.jsonl` (a line a screen) and the PNG files that it names, or shards of such folders
+(`shards.py`). Reading a folder that was cut off in the middle of a write skips what is not whole.
 """
 
 import json
@@ -12,8 +12,9 @@ from pathlib import Path
 from subprocess import run
 from typing import TYPE_CHECKING, Any
 
-from action_space.geometry import Box
+from action_space.geometry import Box, Size
 from vlm.training.data.pages import Page, PageWriter
+from vlm.training.data.shards import SCREENS, read_shards
 from vlm.training.data.words import Words, is_held_out
 
 if TYPE_CHECKING:
@@ -26,13 +27,19 @@ _LABELS = (Path(__file__).parent / "labels.js").read_text(encoding="utf-8")
 class Element:
     """A control on a screen: its kind (button, link, field, select, checkbox, radio, switch, tab), name and box.
 
-    label: of a checkbox or radio button, where a click on its words ticks it.
+    label: of a checkbox or radio button, where a click on its words ticks it. checked: whether it is ticked or on; value:
+    what a field holds or a select shows; options: what it can show; None where that is not known. icon: name of the
+    icon that is all it shows.
     """
 
     kind: str
     name: str
     box: Box
     label: Box | None = None
+    checked: bool | None = None
+    value: str | None = None
+    options: tuple[str, ...] = ()
+    icon: str | None = None
 
     def hit_by(self, x: int, y: int) -> bool:
         """Whether a click at (x, y) reaches it, edges inside."""
@@ -41,12 +48,30 @@ class Element:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """Text and where it stands. block: in a document, what it is (`h1`, `p`, `table` ...); then the text is HTML."""
+
+    text: str
+    box: Box
+    block: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Screen:
-    """A drawn page. chars: (x, y, character) of every visible character's centre, in screenshot pixels."""
+    """A drawn page. chars: (x, y, character) of every visible character's centre, in screenshot pixels.
+
+    source: kind of page. lines: of text. blocks: of a document. hidden: how many controls were left out, as they are covered or
+    not wholly on the screen.
+    """
 
     image: Path
     elements: tuple[Element, ...]
     chars: tuple[tuple[int, int, str], ...]
+    source: str = "web"
+    size: Size | None = None
+    lines: tuple[Written, ...] = ()
+    blocks: tuple[Written, ...] = ()
+    hidden: int = 0
 
 
 def installed_fonts(*, held_out: bool) -> tuple[str, ...]:
@@ -116,24 +141,42 @@ def render_screens(
 
 
 def read_screens(folder: Path) -> Iterator[Screen]:
-    """The whole screens of a folder, in order."""
-    index = folder / "screens.jsonl"
-    if not index.is_file():
-        return
-    for line in index.read_text(encoding="utf-8").splitlines():
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            continue  # the line that was being written when the process was killed
-        flat = row["chars"]
-        yield Screen(
-            folder / row["image"],
-            tuple(element_of(e) for e in row["elements"]),
-            tuple((flat[i], flat[i + 1], chr(flat[i + 2])) for i in range(0, len(flat), 3)),
-        )
+    """The whole screens of a folder and of its whole shards, in order."""
+    for part in (folder, *(shard.folder for shard in read_shards(folder)[0])):
+        index = part / SCREENS
+        for line in index.read_text(encoding="utf-8").splitlines() if index.is_file() else ():
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # the line that was being written when the process was killed
+            yield screen_of(part / row["image"], row)
+
+
+def screen_of(image: Path, row: dict[str, Any]) -> Screen:
+    """From what `labels.js` says."""
+    flat = row["chars"]
+    return Screen(
+        image,
+        tuple(element_of(e) for e in row["elements"]),
+        tuple((flat[i], flat[i + 1], chr(flat[i + 2])) for i in range(0, len(flat), 3)),
+        row.get("source", "web"),
+        Size(*row["size"]) if "size" in row else None,
+        tuple(Written(line["text"], Box(*line["box"])) for line in row.get("lines", ()) if line["text"]),
+        tuple(Written(b["text"], Box(*b["box"]), b["block"]) for b in row.get("blocks", ())),
+        sum(row.get("hidden", {}).values()),
+    )
 
 
 def element_of(row: dict[str, Any]) -> Element:
     """From a row of `labels.js`."""
     label = row.get("label")
-    return Element(row["kind"], row["name"], Box(*row["box"]), Box(*label) if label else None)
+    return Element(
+        row["kind"],
+        row["name"],
+        Box(*row["box"]),
+        Box(*label) if label else None,
+        row.get("checked"),
+        row.get("value"),
+        tuple(row.get("options", ())),
+        row.get("icon"),
+    )

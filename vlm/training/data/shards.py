@@ -28,7 +28,7 @@ SCREENS, RECORDS, INDEX, PARTIAL = "screens.jsonl", "records.jsonl", "index.json
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A whole shard. counts: `screens`, `records`, and `dropped: REASON` for each reason."""
+    """A whole shard. counts: `drawn`, `screens`, `records`, and `dropped: REASON` for each reason."""
 
     folder: Path
     counts: dict[str, int]
@@ -67,9 +67,10 @@ def _read(folder: Path) -> Shard | None:
 
 @dataclass(slots=True)
 class NewShard:
-    """A shard that is being written. dropped: reasons, and how often; it is the writer's to count."""
+    """A shard that is being written. drawn: how many screens were tried; dropped: reasons, and how often: the writer counts."""
 
     folder: Path
+    drawn: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     _screens: list[str] = field(default_factory=list)
     _records: list[str] = field(default_factory=list)
@@ -90,7 +91,7 @@ class NewShard:
     def finish(self) -> None:
         for name, lines in ((SCREENS, self._screens), (RECORDS, self._records)):
             (self.folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        counts = {"screens": len(self._screens), "records": len(self._records)}
+        counts = {"drawn": self.drawn, "screens": len(self._screens), "records": len(self._records)}
         counts |= {f"dropped: {reason}": number for reason, number in sorted(self.dropped.items())}
         sizes = {path.name: path.stat().st_size for path in sorted(self.folder.iterdir())}
         with (self.folder / INDEX).open("w", encoding="utf-8") as file:

@@ -53,7 +53,11 @@ CATEGORIES = [
     (record("ocr", "Read all", "one two three four five six seven eight nine"), "reading", "region"),
     (record("knowledge", "What is this icon called?", "gear"), "knowledge", "icon name"),
     (record("knowledge", "What is it for?", "settings"), "knowledge", "purpose"),
-    (record("caption", "Describe the screen", "A form with " + "many fields " * 6), "description", "screen"),
+    (
+        record("caption", "Describe the screen", "A form with " + ", ".join(f"field {n}" for n in range(9))),
+        "description",
+        "screen",
+    ),
     (record("caption", "Describe it", "A blue button"), "description", "element"),
     (
         record("interleaved", "Compare", "a").model_copy(update={"images": ("a.png", "b.png")}),

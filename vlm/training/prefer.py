@@ -25,6 +25,8 @@ ANCHOR = 0.2
 """How much the right answer's own likelihood counts beside: the difference alone can grow while both of them fall."""
 PAIRS = 6
 """In a step of each worker."""
+ROOM = 3000
+"""Tokens of both answers that are taken in at once: a whole screen is 1,200, and what its gradients need is large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +75,19 @@ def pairs(questions: Questions, answers: Iterable[tuple[Judged, str]]) -> Iterat
 def preferring(trainer: Trainer, start: Trainer, found: Sequence[Pair]) -> dict[str, float]:
     """Gradients of the mean loss over pairs, those of like length together, and the mean figures."""
     total: dict[str, float] = {}
-    for _, same in groupby(sorted(found, key=lambda pair: pair.length), key=lambda pair: pair.length):
-        part = list(same)
+    for part in _of_like_length(found):
         share = len(part) / len(found)
         loss, figures = preference_loss(trainer, start, part)
         torch.autograd.backward(loss * share)
         total = {key: total.get(key, 0.0) + share * value for key, value in figures.items()}
     return total
+
+
+def _of_like_length(found: Sequence[Pair]) -> Iterator[list[Pair]]:
+    """Pairs of one padded length, no more of them than there is room for."""
+    for length, same in groupby(sorted(found, key=lambda pair: pair.length), key=lambda pair: pair.length):
+        part, most = list(same), max(1, ROOM // (2 * length))
+        yield from (part[first : first + most] for first in range(0, len(part), most))
 
 
 def preference_loss(trainer: Trainer, start: Trainer, found: Sequence[Pair]) -> tuple[Tensor, dict[str, float]]:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from action_space.errors import ConfigError, RecordingError
 from vlm.training.data.records import Record
-from vlm.training.data.render import Screen, element_of, read_screens
+from vlm.training.data.render import Screen, read_screens, screen_of
 from vlm.training.data.shards import read_shards
 
 RESULTS, SCREENS = "results.jsonl", "screens"
@@ -124,19 +124,13 @@ def read_sampled(folders: Sequence[Path]) -> Sampled:
 
 def _of_units(folder: Path) -> Iterator[Sampled]:
     for unit in read_units(folder):
-        yield Sampled(unit.judged, {seen.image: screen_of(folder, seen) for seen in unit.screens})
+        yield Sampled(unit.judged, {s.image: screen_of(folder / SCREENS / s.image, dict(s)) for s in unit.screens})
 
 
 def _of_shards(folder: Path) -> Iterator[Sampled]:
     for shard in read_shards(folder)[0]:
         screens = {screen.image.name: screen for screen in read_screens(shard.folder)}
         yield Sampled(tuple(Judged(record=record) for record in shard.records()), screens)
-
-
-def screen_of(folder: Path, seen: SeenScreen) -> Screen:
-    flat = seen.chars
-    chars = tuple((flat[i], flat[i + 1], chr(flat[i + 2])) for i in range(0, len(flat) - 2, 3))
-    return Screen(folder / SCREENS / seen.image, tuple(map(element_of, seen.elements)), chars)
 
 
 def keep_picture(folder: Path, picture: Image.Image) -> str:

@@ -25,15 +25,27 @@ DOMAINS: Mapping[str, tuple[str, ...]] = {
 _POINTED = {
     "button": "button",
     "link": "link",
+    "menu item": "link",
+    "entry": "link",
     "field": "field",
+    "input": "field",
+    "textbox": "field",
     "select": "list",
+    "list": "list",
+    "dropdown": "list",
     "checkbox": "toggle",
+    "check box": "toggle",
     "switch": "toggle",
+    "toggle": "toggle",
     "radio": "option",
+    "option": "option",
+    "choice": "option",
     "tab": "tab",
     "icon": "icon",
 }
+"""The word for a control -> its sub-category; what has no such word is a link, or looks like one."""
 _NOUN = re.compile(rf"\b({'|'.join(_POINTED)})\b")
+_NAME = re.compile(r"""["'“`«].*["'”`»]""")
 _NUMBER = re.compile(r"\s*\d+\W*")
 _SIDES = re.compile(r"\b(left|right|above|below|over|under|top|bottom|where|first|last|next to)\b", re.IGNORECASE)
 _SMALL_PART, _FEW_WORDS = 60, 8
@@ -59,7 +71,7 @@ def words_of(record: Record) -> str:
 def _pointing(record: Record) -> str:
     if not record.truth.boxes:
         return "absent"
-    noun = _NOUN.search(f"{record.form} {words_of(record)}".lower())
+    noun = _NOUN.search(f"{record.form} {_NAME.sub('', words_of(record))}".lower())
     return _POINTED[noun[1]] if noun else "link"
 
 

@@ -31,7 +31,7 @@ _CARD = re.compile(r"(?<!\d)(?:\d[ -]?){15}\d(?!\d)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\ufffd]")
 _CALL = re.compile(r"click\((\d+), (\d+)\)")
 _RUN = re.compile(r"(.)\1{15,}|(\S{2,})(?:\s*\2){5,}")
-_NOTHING = ("none", "nothing", "not there", "absent", "failed")
+_NOTHING = ("none", "nothing", "not there", "not on", "absent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def _unnamed(case: Case) -> str:
     """The name of what is meant has to be asked for, unless it is told by its place or its picture."""
     record = case.record
     names = [text.lower() for text in record.truth.texts]
-    plain = record.form in ("button", "link", "field", "select", "checkbox", "switch", "radio", "tab", "text")
+    plain = record.form in ("button", "link", "field", "select", "checkbox", "switch", "radio", "tab", "text", "label")
     if not plain or not names:
         return ""
     if any(len(name) < 2 for name in names):

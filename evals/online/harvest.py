@@ -22,7 +22,7 @@ from vlm.training.judging import Answers, Behind, plan_record, point_record, why
 from vlm.training.sampled import Judged, SeenScreen, Unit, keep_picture
 
 MOST_ASIDE = 2
-"""Steps of a run that were not needed; beyond them it goes in circles."""
+"""Steps of a run that were not needed, or did nothing; beyond them it goes in circles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Harvest:
             if due is None or step.error is not None or aside > MOST_ASIDE:
                 self.dropped[_why_left(step, aside)] += 1
                 return
-            aside += not self._judge_plan(step.plan, due, behind)
+            aside += not self._judge_plan(step.plan, due, behind) or step.effect == "none"
             if step.plan == due and isinstance(step.action, Click):
                 self._judge_point(step, step.action, run.looks[step.number - 1], picture_of)
             note = one_line(step.note)
@@ -125,8 +125,7 @@ def due_plans(practice: Practice, run: Run) -> Iterator[str | None]:
     steps = run.trajectory.steps
     if steps:
         yield _due(practice, run.looks[0], None, None)
-    for (before, step), (old, look) in zip(pairwise(steps), pairwise(run.looks), strict=True):
-        assert before.number < step.number
+    for (before, _), (old, look) in zip(pairwise(steps), pairwise(run.looks), strict=True):
         yield _due(practice, look, before, old)
 
 
@@ -137,13 +136,12 @@ def _due(practice: Practice, look: Look, before: Step | None, old: Look | None) 
     if number == len(practice.plans):
         return "done"
     first, *rest = practice.plans[number]
-    if before is None or old is None or old.state != look.state:
+    if before is None or old is None or old.state != look.state or before.plan != first:
         return first
-    hit = before.plan == first and _hits(old, before)
     if before.effect == "none":
-        # The prompt says that nothing changed. Whether a field has the keyboard already cannot be seen there.
-        return first if before.plan == first and not hit else None
-    return rest[0] if rest and hit else first
+        return None if _hits(old, before) else first
+    # A click that went elsewhere leaves no trace in the prompt: what is to be done now cannot be told from it.
+    return rest[0] if rest and _hits(old, before) else None
 
 
 def _hits(look: Look, step: Step) -> bool:

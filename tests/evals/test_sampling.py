@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,15 @@ from PIL import Image
 from playwright.sync_api import Browser
 from rich.console import Console
 
+from action_space.actions import Click
 from action_space.errors import ConfigError
-from action_space.geometry import Size
+from action_space.geometry import Frame, Point, Size
 from action_space.messages import Message
+from agent.trajectory import Effect, Header, Settings, Step, Trajectory, Versions
 from environments.chromium import own_browser
 from evals.journal import start
 from evals.online import sampling
-from evals.online.harvest import meant
+from evals.online.harvest import Run, due_plans, meant
 from evals.online.practice import FIRST_SEED, Practice, draw_practice
 from evals.online.practice_world import Look, PracticeWorld
 from evals.online.sampling import Drawn, Sampling, main, units, work_on
@@ -178,6 +181,62 @@ def test_a_quiz_alone_needs_no_browser(tmp_path: Path) -> None:
     asked = ASKED.model_copy(update={"pages": 0, "plans": 12})
     found = list(units(asked, Hasty(Practice(0, "", Size(1, 1), "", (), ())), tmp_path, frozenset({"plans 2-0"})))
     assert [unit.name for unit in found] == ["plans 2-10"] and found[0].asked == 4
+
+
+FORM = Practice(
+    1000,
+    "",
+    Size(100, 80),
+    "Fill",
+    (('click "A" field', 'type "x"'), ('click "B" button',)),
+    ("empty", "filled", "sent"),
+)
+ROWS = tuple(
+    {"kind": kind, "name": name, "box": [left, 0, left + 20, 20]}
+    for kind, name, left in (("field", "A", 0), ("button", "B", 40))
+)
+HIT_A, MISS, HIT_B = Point(5, 5), Point(90, 70), Point(45, 5)
+
+
+def due(*steps: tuple[str, str, Point | None, Effect]) -> list[str | None]:
+    """What is due at steps that were told as: the page's state before, the plan, where it clicked, what came of it."""
+    frame = Frame(FORM.size, FORM.size)
+    recorded = tuple(
+        Step(
+            number=number,
+            started=datetime(2026, 11, 26, tzinfo=UTC),
+            image="0" * 64,
+            frame=frame,
+            plan=plan,
+            action=Click(point=point) if point else None,
+            effect=effect,
+        )
+        for number, (_, plan, point, effect) in enumerate(steps, start=1)
+    )
+    header = Header(
+        task="Fill",
+        created=datetime(2026, 11, 26, tzinfo=UTC),
+        versions=Versions(clickwright="1", model="m", dialect="compact", env="browser"),
+        settings=Settings(),
+    )
+    looks = tuple(Look(state, ROWS, ()) for state, *_ in steps)
+    return list(due_plans(FORM, Run(Trajectory(Path(), header, recorded), looks, steps[-1][0])))
+
+
+def test_what_is_due_is_what_the_prompt_can_tell() -> None:
+    click, type_, press = (plan for deed in FORM.plans for plan in deed)
+    typed = ("empty", type_, None, "near")
+    assert due(
+        ("empty", click, HIT_A, "near"),
+        ("empty", type_, None, "near"),
+        ("filled", press, HIT_B, "near"),
+        ("sent", "done", None, "none"),
+    ) == [click, type_, press, "done"]
+    assert due(("empty", click, MISS, "none"), typed) == [click, click], "it is told that nothing changed"
+    assert due(("empty", click, MISS, "elsewhere"), typed) == [click, None], "it is not told what changed"
+    assert due(("empty", click, HIT_A, "none"), typed) == [click, None], "it had the keyboard already"
+    assert due(("empty", press, MISS, "near"), typed) == [click, click], "a step that was not needed"
+    assert due(("empty", click, HIT_A, "near"), ("ruined", press, HIT_B, "near")) == [click, None]
 
 
 def test_a_plan_means_the_one_control_of_its_name() -> None:

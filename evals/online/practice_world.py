@@ -52,16 +52,15 @@ class PracticeWorld:
 
     def observe(self) -> Observation:
         seen = self._browser.observe()
-        self.looks[pixels_of(seen.image)] = self.look()
-        return replace(seen, context=())
-
-    def look(self) -> Look:
-        """What the page is like now. Raises DeviceError."""
         page = self._browser.page
         labels = _told(lambda: labels_on(page))
         options = _told(lambda: page.evaluate("() => practice.options()"))
-        state = _told(lambda: str(page.evaluate("() => practice.state()")))
-        return Look(state, (*labels["elements"], *options), tuple(labels["chars"]))
+        self.looks[pixels_of(seen.image)] = Look(self.state(), (*labels["elements"], *options), tuple(labels["chars"]))
+        return replace(seen, context=())
+
+    def state(self) -> str:
+        """What is set and pressed on the page now. Raises DeviceError."""
+        return _told(lambda: str(self._browser.page.evaluate("() => practice.state()")))
 
     def execute(self, action: Action) -> None:
         if action.kind not in self.actions:

@@ -179,7 +179,7 @@ def _run(practice: Practice, model: SpokenModel, place: Path, browser: Browser, 
     with PracticeWorld(practice, place / "page.html", browser) as world:
 
         def watch(_: Step) -> None:
-            if world.look().state not in practice.states:
+            if world.state() not in practice.states:
                 raise Halt("failure", "the page is not on the way to what was asked for any more")
 
         trajectory = session.run(
@@ -195,7 +195,7 @@ def _run(practice: Practice, model: SpokenModel, place: Path, browser: Browser, 
         if trajectory.reason == "model":
             raise ModelError(trajectory.outcome.text if trajectory.outcome else "the model failed")
         looks = [world.looks[pixels_of(_picture(place, step))] for step in trajectory.steps]
-        harvest.add(Run(trajectory, tuple(looks), world.look().state), lambda step: _picture(place, step))
+        harvest.add(Run(trajectory, tuple(looks), world.state()), lambda step: _picture(place, step))
 
 
 def _picture(place: Path, step: Step) -> Image.Image:

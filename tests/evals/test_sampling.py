@@ -94,7 +94,7 @@ def played(practice: Practice, model: Knowing, folder: Path, browser: Browser, m
     return work_on(practice, model, 1, folder, browser, "page")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_who_knows_the_page_is_confirmed(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     practice = practice_with(browser, " field")
     unit = played(practice, Knowing(practice), tmp_path, browser, monkeypatch)
@@ -111,7 +111,7 @@ def test_who_knows_the_page_is_confirmed(browser: Browser, tmp_path: Path, monke
     assert not any(is_held_out(word) for word in practice.task.split() if word.isalpha() and len(word) > 9)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_list_is_opened_and_its_entries_are_asked_for(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,7 +129,7 @@ def test_a_list_is_opened_and_its_entries_are_asked_for(
     assert deed[1] in {one.record.prompt[0] for one in unit.judged if one.record.kind == "grounding"}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_what_is_wrong_is_rejected_and_a_kill_loses_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "load", lambda _asked: Hasty(Practice(0, "", Size(1, 1), "", (), ())))
     console = Console(quiet=True)

@@ -21,8 +21,8 @@ from vlm.training.data.render import Element, element_of
 from vlm.training.judging import Answers, Behind, plan_record, point_record, why_wrong
 from vlm.training.sampled import Judged, SeenScreen, Unit, keep_picture
 
-MOST_ASIDE = 2
-"""Steps of a run that were not needed, or did nothing; beyond them it goes in circles."""
+MOST_ASIDE = 1
+"""Steps of a run that were not needed, or did nothing; beyond that it goes in circles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class Harvest:
                 self._judge_point(step, step.action, run.looks[step.number - 1], picture_of)
             note = one_line(step.note)
             behind = (*behind, (step.plan, f" ({note})" if note else ""))
+        self.dropped["a run off the way"] += run.end not in self.practice.states
 
     def _judge_plan(self, said: str, due: str, behind: Behind) -> bool:
         """Whether it was right."""

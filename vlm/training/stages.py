@@ -121,11 +121,11 @@ def resume(path: Path) -> Trainer:
 
 
 def _restored(path: Path) -> Trainer:
-    trainer = Trainer(Qwen25VL(BUNDLED)).bfloat16()
     try:
         saved = torch.load(path, weights_only=True)["modules"]
+        trainer = Trainer(Qwen25VL(BUNDLED)).bfloat16()
         nn.ModuleDict({"trainer": trainer}).load_state_dict(saved)
-    except (OSError, RuntimeError, KeyError, TypeError, UnpicklingError) as error:
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, UnpicklingError) as error:
         text = " ".join(str(error).split())[:200]
         raise ModelError(f"{str(path)!r} is no stage of the bundled model that can be taught on: {text}") from error
     trainer.model.visual.requires_grad_(False)

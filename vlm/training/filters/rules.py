@@ -189,7 +189,7 @@ def _bad_span(case: Case) -> str:
     return "malformed: a span that ends before it begins" if any(a >= b for a, b in case.record.truth.spans) else ""
 
 
-FOR_ALL: tuple[Rule, ...] = (_malformed, _cut_off, _too_long, _repetition, _harmful)
+FOR_ALL: tuple[Rule, ...] = (_malformed, _harmful, _cut_off, _too_long, _repetition)
 OF_DOMAIN: Mapping[str, tuple[Rule, ...]] = {
     "pointing": (_point_off, _bad_box, _unnamed, _unseen),
     "planning": (_bad_plan,),

@@ -62,7 +62,9 @@ class Harvest:
                 self._judge_point(step, step.action, run.looks[step.number - 1], picture_of)
             note = one_line(step.note)
             behind = (*behind, (step.plan, f" ({note})" if note else ""))
-        self.dropped["a run off the way"] += run.end not in self.practice.states
+        broken = run.trajectory.reason == "device"
+        self.dropped["a run that the device broke off"] += broken
+        self.dropped["a run off the way"] += not broken and run.end not in self.practice.states
 
     def _judge_plan(self, said: str, due: str, behind: Behind) -> bool:
         """Whether it was right."""

@@ -31,7 +31,7 @@ from agent.halt import Halt
 from agent.interrupt import INTERRUPTED_EXIT
 from agent.models import SpokenModel
 from agent.results import results_only
-from agent.trajectory import Step
+from agent.trajectory import Step, Trajectory
 from environments.chromium import own_browser
 from evals.journal import PLAN, Journal, read_plan, start
 from evals.online.harvest import Harvest, Run
@@ -192,10 +192,17 @@ def _run(practice: Practice, model: SpokenModel, place: Path, browser: Browser, 
             max_seconds=None,
             confirm="none",  # the pages are ours: nothing is sold or deleted
         )
-        if trajectory.reason == "model":
-            raise ModelError(trajectory.outcome.text if trajectory.outcome else "the model failed")
+        _require_end(trajectory)
         looks = [world.looks[pixels_of(_picture(place, step))] for step in trajectory.steps]
         harvest.add(Run(trajectory, tuple(looks), world.state()), lambda step: _picture(place, step))
+
+
+def _require_end(trajectory: Trajectory) -> None:
+    """A run that the model or a person broke off says nothing. Raises ModelError, KeyboardInterrupt."""
+    if trajectory.reason == "model":
+        raise ModelError(trajectory.outcome.text if trajectory.outcome else "the model failed")
+    if trajectory.reason == "interrupted":
+        raise KeyboardInterrupt
 
 
 def _picture(place: Path, step: Step) -> Image.Image:

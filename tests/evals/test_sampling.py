@@ -111,6 +111,22 @@ def test_who_knows_the_page_is_confirmed(browser: Browser, tmp_path: Path, monke
     assert not any(is_held_out(word) for word in practice.task.split() if word.isalpha() and len(word) > 9)
 
 
+class Interrupted(Knowing):
+    """A person stops the program while this one thinks."""
+
+    def generate(self, messages: Sequence[Message], **_: object) -> Reply:  # noqa: ARG002
+        raise KeyboardInterrupt
+
+
+@pytest.mark.timeout(600)
+def test_a_person_can_stop_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sampling, "load", lambda _asked: Interrupted(Practice(0, "", Size(1, 1), "", (), ())))
+    assert main(["--out", str(tmp_path / "out"), "--pages", "1"]) == 130
+    assert "goes on from here" in capsys.readouterr().err and not list(read_units(tmp_path / "out"))
+
+
 @pytest.mark.timeout(600)
 def test_a_list_is_opened_and_its_entries_are_asked_for(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -57,6 +57,8 @@ def train(
     pages, texts = drawn or out / "screens", out / "specimens"
     if drawn is None:
         _draw(pages, screens, seed, console, specimens=False)
+    if not sampled:
+        _draw(texts, specimens, seed, console, specimens=True)
     from vlm.training.recipe import Further, Minutes, further, make, quiz
     from vlm.training.run import FULL, SMOKE
 
@@ -64,7 +66,6 @@ def train(
     amounts = SMOKE if smoke else FULL
     console.print(f"training in {workers} processes; follow {out}/*.log.jsonl")
     if not sampled:
-        _draw(texts, specimens, seed, console, specimens=True)
         taught = export_to or out / "taught"
         make(
             pages,

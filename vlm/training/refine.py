@@ -63,5 +63,5 @@ def refine(
         figures = gradients(trainer.grounding_loss, points)
         figures |= gradients(trainer.planning_loss, plans, PLANNING)
         optimizer.step(scale)
-        stage.collect(figures)
+        stage.collect(figures | {"left_out": float(questions.left_out.total())})
     return trainer

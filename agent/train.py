@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 app = typer.Typer(name="train", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 SMOKE_SCREENS, SMOKE_SPECIMENS = 8, 4
+MOMENT = 0.001
+"""Minutes: a step of each stage."""
 
 
 @app.command()
@@ -29,12 +31,19 @@ def train(
         Path | None, typer.Option(metavar="DIR", help="Where npm installed more icon sets (it holds node_modules).")
     ] = None,
     draw_only: Annotated[bool, typer.Option("--draw-only", help="Write the data and stop.")] = False,
+    drawn: Annotated[Path | None, typer.Option(help="Screens that an earlier call drew, in place of new ones.")] = None,
     specimens: Annotated[int, typer.Option(min=4, help="Pages full of text to draw, for reading.")] = 120,
     vision_minutes: Annotated[float, typer.Option(help="Stage 1: the vision tower, on dense targets.")] = 45,
     teach_minutes: Annotated[float, typer.Option(help="Stage 2: the language model, on points and plans.")] = 100,
     begin: Annotated[
-        Path | None, typer.Option("--from", help="Teach on from this checkpoint instead of from nothing.")
+        Path | None, typer.Option("--from", help="Teach on from this checkpoint, or a stage's .pt, not from nothing.")
     ] = None,
+    sampled: Annotated[
+        list[Path] | None,
+        typer.Option(help="Refine --from on the answers in this folder, without teaching. May be given several times."),
+    ] = None,
+    refine_minutes: Annotated[float, typer.Option(help="With --sampled: fine-tuning on confirmed answers.")] = 25,
+    prefer_minutes: Annotated[float, typer.Option(help="With --sampled: DPO against rejected answers, at most.")] = 5,
     export_to: Annotated[
         Path | None, typer.Option("--export", help="Write the finished checkpoint to this folder.")
     ] = None,
@@ -44,30 +53,49 @@ def train(
         bool, typer.Option("--smoke", help="Only see that every stage runs: a step each, tiny data.")
     ] = False,
 ) -> None:
-    """Draw screens, train the stages one after the other, and export. Stop it at any time and call it again."""
+    """Draw screens, train the stages one after the other, and export. Stop it at any time and call it again.
+
+    With --sampled the stages are those behind teaching: fine-tuning on answers that `python -m evals.online.sampling`
+    kept, and preferences.
+    """
     console = Console(stderr=True)
+    if sampled and begin is None:
+        raise ConfigError("--sampled refines what was taught: name it with --from, a checkpoint or a stage's .pt")
     if smoke:
-        screens, specimens, vision_minutes, teach_minutes = SMOKE_SCREENS, SMOKE_SPECIMENS, 0.001, 0.001
-    pages, texts = out / "screens", out / "specimens"
-    _draw_screens(console, pages, screens, seed, choose_kinds(kinds), icons)
-    _draw_specimens(console, texts, specimens, seed)
+        screens, specimens, vision_minutes, teach_minutes = SMOKE_SCREENS, SMOKE_SPECIMENS, MOMENT, MOMENT
+        refine_minutes = prefer_minutes = MOMENT
+    pages, texts = drawn or out / "screens", out / "specimens"
+    if drawn is None:
+        _draw_screens(console, pages, screens, seed, choose_kinds(kinds), icons)
+    if not sampled:
+        _draw_specimens(console, texts, specimens, seed)
     if draw_only:
         return
-    from vlm.training.recipe import Minutes, make
+    from vlm.training.recipe import Further, Minutes, further, make, quiz
     from vlm.training.run import FULL, SMOKE
 
+    minutes = Minutes(vision_minutes, teach_minutes, refine_minutes, prefer_minutes)
+    amounts = SMOKE if smoke else FULL
     console.print(f"training in {workers} processes; follow {out}/*.log.jsonl")
-    make(
-        pages,
-        texts,
-        out,
-        Minutes(vision_minutes, teach_minutes),
-        seed=seed,
-        amounts=SMOKE if smoke else FULL,
-        workers=workers,
-        begin=begin,
-        export_to=export_to,
-    )
+    if not sampled:
+        taught = export_to or out / "taught"
+        make(
+            pages,
+            texts,
+            out,
+            minutes,
+            seed=seed,
+            amounts=amounts,
+            workers=workers,
+            begin=begin,
+            export_to=taught if smoke else export_to,
+        )
+        if smoke:
+            quiz(taught, pages, out / "answers", points=1, plans=2, attempts=2, seed=seed)
+            begin, sampled = taught, [out / "answers"]
+    if sampled and begin:
+        plan = Further(begin, sampled, pages, out, minutes, seed, amounts)
+        further(plan, workers=workers, export_to=export_to)
     if export_to:
         console.print(f"exported to {export_to}")
 

@@ -25,12 +25,15 @@ def folder_of(spec: str | Path = "bundled") -> Path:
     return folder
 
 
-def load(spec: str | Path = "bundled", *, dtype: str = "auto", device: str = "auto") -> "Engine":
-    """The model of `bundled` or of a checkpoint folder, ready to answer, on a GPU if there is one. Raises
-    ModelError.
+def load(
+    spec: str | Path = "bundled", *, dtype: str = "auto", device: str = "auto", temperature: float = 1.0
+) -> "Engine":
+    """The model of `bundled` or of a checkpoint folder, ready to answer, on a GPU if there is one.
+
+    temperature: of answers that are drawn, from attempt 1 on. Raises ModelError.
     """
     folder = folder_of(spec)
     # Here, because importing vlm must not import torch.
     from vlm.backends.engine import Engine
 
-    return Engine(folder, dtype=dtype, device=device)
+    return Engine(folder, dtype=dtype, device=device, temperature=temperature)

@@ -68,6 +68,14 @@ def test_further_attempts_are_drawn_and_the_same_one_says_the_same(engine: Engin
     assert said[1] == said[3]
 
 
+def test_cold_answers_are_the_greedy_one_and_hot_ones_are_not(folder: Path) -> None:
+    messages = asking("Click OK", picture(84, 84))
+    cold, hot = (vlm.load(folder, dtype="float32", temperature=heat) for heat in (1e-4, 5.0))
+    greedy = cold.generate(messages, max_new_tokens=16).text
+    assert all(cold.generate(messages, max_new_tokens=16, attempt=attempt).text == greedy for attempt in (1, 2))
+    assert hot.generate(messages, max_new_tokens=16, attempt=1).text != greedy
+
+
 def test_the_same_question_has_the_same_answer(engine: Engine) -> None:
     messages = asking("Click OK", picture())
     first, second = (engine.generate(messages, max_new_tokens=16) for _ in range(2))

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import vlm
 from action_space.dialects import load_dialect
 from action_space.dialects.base import Turn
-from action_space.errors import ModelError
+from action_space.errors import ConfigError, ModelError
 from action_space.geometry import Frame, Size
 from agent.train import app
 from environments.chromium import drawing_tab
@@ -21,6 +21,7 @@ from vlm.training.data.pages import Page
 from vlm.training.data.render import draw, element_of, read_screens, render_screens
 from vlm.training.recipe import Minutes, make
 from vlm.training.run import SMOKE
+from vlm.training.sampled import read_sampled
 
 MOMENT = Minutes(0.001, 0.001)
 
@@ -67,7 +68,10 @@ def test_few_screens_are_kept_in_memory_and_all_come_round(drawn: Path, monkeypa
 def test_every_stage_trains_goes_on_and_is_exported(drawn: Path, tmp_path: Path) -> None:
     arguments = ["--smoke", "--out", str(tmp_path / "work")]
     assert CliRunner().invoke(app, [*arguments, "--workers", "2"]).exit_code == 0
-    before = {name: (tmp_path / "work" / f"{name}.pt").stat().st_mtime_ns for name in ("pretrain", "teach")}
+    stages = ("pretrain", "teach", "refine", "prefer")
+    before = {name: (tmp_path / "work" / f"{name}.pt").stat().st_mtime_ns for name in stages}
+    dropped = json.loads((tmp_path / "work" / "filters.json").read_bytes())
+    assert dropped["seen"] == len(read_sampled([tmp_path / "work" / "answers"]).judged) > 2
     result = CliRunner().invoke(app, [*arguments, "--workers", "1", "--export", str(tmp_path / "model")])
     assert result.exit_code == 0, result.output
     after = {name: (tmp_path / "work" / f"{name}.pt").stat().st_mtime_ns for name in before}
@@ -95,6 +99,11 @@ def test_every_stage_trains_goes_on_and_is_exported(drawn: Path, tmp_path: Path)
     before, after = (load_file(folder / "model.safetensors") for folder in (tmp_path / "model", taught))
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed and not any(name.startswith("visual.") for name in changed)
+
+
+def test_what_is_refined_has_to_be_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--from"):
+        CliRunner().invoke(app, ["--out", str(tmp_path), "--sampled", str(tmp_path)], catch_exceptions=False)
 
 
 def test_a_folder_without_a_model_is_said(tmp_path: Path) -> None:

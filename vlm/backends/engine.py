@@ -41,11 +41,12 @@ class Engine:
     """A checkpoint folder, ready to answer.
 
     dtype: "float32", "bfloat16", "float16", or "auto": bfloat16 where the device multiplies it natively, else float32.
-    device: as PyTorch names it ("cpu", "cuda", "cuda:1"), or "auto": a GPU if there is one. Raises ModelError.
+    device: as PyTorch names it ("cpu", "cuda", "cuda:1"), or "auto": a GPU if there is one.
+    temperature: of answers that are drawn, which are those from attempt 1 on. Raises ModelError.
     """
 
-    def __init__(self, folder: Path, *, dtype: str = "auto", device: str = "auto") -> None:
-        self.device = named_device(device)
+    def __init__(self, folder: Path, *, dtype: str = "auto", device: str = "auto", temperature: float = 1.0) -> None:
+        self.device, self.temperature = named_device(device), temperature
         self.name = folder.name
         self.model = load_checkpoint(folder, dtype=named_dtype(dtype, self.device), device=self.device)
         self.tokenizer = load_tokenizer(folder)
@@ -100,7 +101,7 @@ class Engine:
             talk, reused = self._conversations.begin(prompt.keys, max_new_tokens)
             logits = self._prefill(prompt, talk, reused)
             prefilled = time.perf_counter()
-            said = self._decode(logits, prompt.following, talk, max_new_tokens, _chooser(attempt), guide, speech)
+            said = self._decode(logits, prompt.following, talk, max_new_tokens, self._chooser(attempt), guide, speech)
         if speech is not None:
             speech.end()
         return Reply(
@@ -203,6 +204,18 @@ class Engine:
         found = frame_patches(frames, shown.grid, patch=vision.patch_size, merge=vision.spatial_merge_size, dtype=dtype)
         return found.to(self.device)
 
+    def _chooser(self, attempt: int) -> Callable[[Tensor], int]:
+        """How a token is taken from its logits."""
+        if not attempt:
+            return lambda logits: int(logits.argmax())
+        chance = torch.Generator().manual_seed(attempt)
+
+        def draw(logits: Tensor) -> int:
+            shares = (logits.float() / self.temperature).softmax(-1).cpu()
+            return int(torch.multinomial(shares, 1, generator=chance))
+
+        return draw
+
     def forget(self) -> None:
         """Nothing is reused of what was asked before."""
         self._seen, self._conversations = Seen(), Conversations()
@@ -281,11 +294,3 @@ class Said:
     ids: list[int]
     finished: bool
     forced: int
-
-
-def _chooser(attempt: int) -> Callable[[Tensor], int]:
-    """How a token is taken from its logits."""
-    if not attempt:
-        return lambda logits: int(logits.argmax())
-    chance = torch.Generator().manual_seed(attempt)
-    return lambda logits: int(torch.multinomial(logits.float().softmax(-1).cpu(), 1, generator=chance))

@@ -86,10 +86,11 @@ def grid_points(box: Box, axis: int) -> range:
 _COUNTS = len(X_TOKENS), len(Y_TOKENS)
 
 
-def grounding_example(region: Region, rng: random.Random) -> Example:
-    """Instruction, the region's tokens at their places on the screen, and a point of the control as the answer."""
+def grounding_example(region: Region, rng: random.Random, words: str = "") -> Example:
+    """Instruction (words, or some that mean the control), the region's tokens at their places on the screen, and a
+    point of the control as the answer."""
     control = region.control
-    before = asked(rng, control.element.kind, control.element.name)
+    before = [*HEAD, *encode(words), VISION_START] if words else asked(rng, control.element.kind, control.element.name)
     first, count = len(before), len(region.tokens)
     x, y = (rng.choice(grid_points(control.box, axis)) for axis in (0, 1))
     answer = [FIRST_X + x, FIRST_Y + y, IM_END]
@@ -122,7 +123,7 @@ def planning_example(rng: random.Random, words: Words, most: int = 5) -> Example
     for number, (plan, note) in enumerate((*question.behind, (question.answer, "")), start=1):
         last = number > len(question.behind)
         ids += encode("\nNext?") + TAIL if last else encode(f"\n{number}. ")
-        looks += _copies(ids, plan)
+        looks += copies(ids, plan)
         said = [*encode(plan), IM_END] if last else encode(plan)
         asks += range(len(ids) - 1, len(ids) + len(said) - 1)
         lengths.append(len(said))
@@ -132,7 +133,7 @@ def planning_example(rng: random.Random, words: Words, most: int = 5) -> Example
     return Example(ids, positions, at, torch.tensor(ids)[at + 1], tuple(looks), lengths=tuple(lengths))
 
 
-def _copies(prompt: list[int], plan: str) -> tuple[Look, ...]:
+def copies(prompt: list[int], plan: str) -> tuple[Look, ...]:
     """Where each letter of the quoted part of a plan that follows, and what ends it, stands in the prompt."""
     quoted = re.search(r'"(.+)"', plan)
     if not quoted:

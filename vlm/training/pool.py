@@ -79,16 +79,10 @@ class Pool:
             self._add(image, self.source.seen_screens[number])
             self.source.forget(number)
 
-    @torch.no_grad()
     def _add(self, image: np.ndarray, screen: Screen) -> None:
-        rows, columns = image.shape[0] // CELL, image.shape[1] // CELL
-        controls = controls_of(screen, rows, columns)
-        if not controls or rows * columns > MOST_CELLS:
-            return
-        seen = image[: rows * CELL, : columns * CELL]
-        frames = torch.from_numpy(normalised(seen)).permute(2, 0, 1)[None].bfloat16()
-        tokens = self.tower(patches_of(frames.expand(2, -1, -1, -1)), [(1, 2 * rows, 2 * columns)])
-        self.screens.append(EncodedScreen(tokens.view(rows, columns, -1), _drawn(seen), controls))
+        encoded = encode_screen(self.tower, image, screen)
+        if encoded is not None:
+            self.screens.append(encoded)
 
     def region(self, cells: float, blank: float = 1.0) -> Region:
         """About `cells` cells around a random control, somewhere on a random screen; WHOLE: all of its own.
@@ -102,23 +96,41 @@ class Pool:
             kind = rng.choice(sorted({control.element.kind for control in controls}))
             controls = tuple(control for control in controls if control.element.kind == kind)
         control = rng.choice(controls)
-        rows, columns, _ = screen.tokens.shape
-        needed = control.area | control.written
-        ys, xs = (torch.nonzero(needed.any(axis)).flatten() for axis in (1, 0))
-        top, bottom = _span(rng, int(ys[0]), int(ys[-1]) + 1, rows, round(cells**0.5 * 0.8))
-        left, right = _span(rng, int(xs[0]), int(xs[-1]) + 1, columns, round(cells**0.5 * 1.25))
-        at, size = (0, 0), (rows, columns)
-        if (bottom - top, right - left) != (rows, columns):
-            wide, tall, _ = rng.choices(SCREENS, weights=[often for *_, often in SCREENS])[0]
-            size = max(tall, bottom - top), max(wide, right - left)
-            at = rng.randint(0, size[0] - (bottom - top)), rng.randint(0, size[1] - (right - left))
-        part = slice(top, bottom), slice(left, right)
-        kept = screen.drawn[part] | needed[part] | (torch.rand(bottom - top, right - left) < blank)
-        dx, dy = (at[1] - left) * CELL, (at[0] - top) * CELL
-        box = control.box
-        moved = Box(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy)
-        found = Control(control.element, moved, control.area[part][kept], control.written[part][kept])
-        return Region(screen.tokens[part][kept], torch.nonzero(kept) + torch.tensor(at), size, found)
+        return part_of(rng, screen, control, cells, blank)
+
+
+@torch.no_grad()
+def encode_screen(tower: VisionTower, image: np.ndarray, screen: Screen) -> EncodedScreen | None:
+    """A picture `[H, W, 3]` as the tower sees it; None if there is nothing to ask for, or it is too large."""
+    rows, columns = image.shape[0] // CELL, image.shape[1] // CELL
+    controls = controls_of(screen, rows, columns)
+    if not controls or rows * columns > MOST_CELLS:
+        return None
+    seen = image[: rows * CELL, : columns * CELL]
+    frames = torch.from_numpy(normalised(seen)).permute(2, 0, 1)[None].bfloat16()
+    tokens = tower(patches_of(frames.expand(2, -1, -1, -1)), [(1, 2 * rows, 2 * columns)])
+    return EncodedScreen(tokens.view(rows, columns, -1), _drawn(seen), controls)
+
+
+def part_of(rng: random.Random, screen: EncodedScreen, control: Control, cells: float, blank: float = 1.0) -> Region:
+    """About `cells` cells around a control; see `Pool.region`."""
+    rows, columns, _ = screen.tokens.shape
+    needed = control.area | control.written
+    ys, xs = (torch.nonzero(needed.any(axis)).flatten() for axis in (1, 0))
+    top, bottom = _span(rng, int(ys[0]), int(ys[-1]) + 1, rows, round(cells**0.5 * 0.8))
+    left, right = _span(rng, int(xs[0]), int(xs[-1]) + 1, columns, round(cells**0.5 * 1.25))
+    at, size = (0, 0), (rows, columns)
+    if (bottom - top, right - left) != (rows, columns):
+        wide, tall, _ = rng.choices(SCREENS, weights=[often for *_, often in SCREENS])[0]
+        size = max(tall, bottom - top), max(wide, right - left)
+        at = rng.randint(0, size[0] - (bottom - top)), rng.randint(0, size[1] - (right - left))
+    part = slice(top, bottom), slice(left, right)
+    kept = screen.drawn[part] | needed[part] | (torch.rand(bottom - top, right - left) < blank)
+    dx, dy = (at[1] - left) * CELL, (at[0] - top) * CELL
+    box = control.box
+    moved = Box(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy)
+    found = Control(control.element, moved, control.area[part][kept], control.written[part][kept])
+    return Region(screen.tokens[part][kept], torch.nonzero(kept) + torch.tensor(at), size, found)
 
 
 def controls_of(screen: Screen, rows: int, columns: int) -> tuple[Control, ...]:

@@ -40,12 +40,11 @@ def as_model_sees(picture: Image.Image, screen: Screen) -> tuple[Image.Image, Sc
     """A screen after `smart_resize`: 1280 x 720 becomes 1288 x 728, which blurs text a little."""
     size = smart_resize(Size(*picture.size))
     sx, sy = size.width / picture.width, size.height / picture.height
-    elements = tuple(
-        replace(
-            e, box=Box(round(e.box.left * sx), round(e.box.top * sy), round(e.box.right * sx), round(e.box.bottom * sy))
-        )
-        for e in screen.elements
-    )
+
+    def scaled(box: Box) -> Box:
+        return Box(round(box.left * sx), round(box.top * sy), round(box.right * sx), round(box.bottom * sy))
+
+    elements = tuple(replace(e, box=scaled(e.box), label=scaled(e.label) if e.label else None) for e in screen.elements)
     chars = tuple(
         (min(round(x * sx), size.width - 1), min(round(y * sy), size.height - 1), char) for x, y, char in screen.chars
     )

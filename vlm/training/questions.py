@@ -6,7 +6,7 @@ instruction. The texts are those of the `compact` dialect.
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vlm.training.data.words import Words
@@ -108,6 +108,23 @@ class _Topic:
     words: Words
     name: str
     said: Callable[[str], str]
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What a task wants done with one control. value: what to type into a field, or to choose from a list."""
+
+    kind: str
+    name: str
+    value: str = ""
+
+
+def task_about(rng: random.Random, words: Words, deeds: Sequence[Deed]) -> tuple[str, tuple[tuple[str, ...], ...]]:
+    """A task in plain words that asks for these deeds in their order, and the plans of each of them."""
+    marks = rng.choice(_QUOTES)
+    clauses = [_clause(rng, words, _MAKER_OF[deed.kind], marks, deed) for deed in deeds]
+    return _task(rng, [clause.words for clause in clauses]), tuple(clause.plans for clause in clauses)
 
 
 def plan_question(rng: random.Random, words: Words, most: int = 5) -> PlanQuestion:
@@ -162,13 +179,20 @@ def _marks(rng: random.Random) -> tuple[str, str]:
     return rng.choice(_QUOTES) if rng.random() < 0.7 else ("", "")
 
 
-def _clause(rng: random.Random, words: Words, maker: Callable[["_Topic"], _Clause], marks: tuple[str, str]) -> _Clause:
+def _clause(
+    rng: random.Random,
+    words: Words,
+    maker: Callable[["_Topic"], _Clause],
+    marks: tuple[str, str],
+    deed: Deed | None = None,
+) -> _Clause:
     opening, closing = marks
 
     def said(text: str) -> str:
         return f"{opening}{text}{closing}"
 
-    return maker(_Topic(rng, words, _name(rng, words), said))
+    name, value = (deed.name, deed.value) if deed else (_name(rng, words), "")
+    return maker(_Topic(rng, words, name, said, value))
 
 
 def _name(rng: random.Random, words: Words) -> str:
@@ -199,7 +223,7 @@ def _value(rng: random.Random, words: Words) -> str:
 
 def _fill(topic: _Topic) -> _Clause:
     rng, words, name, said = topic.rng, topic.words, topic.name, topic.said
-    value = _value(rng, words)
+    value = topic.value or _value(rng, words)
     noun = rng.choice(("", "", " field", " box", " input", " text field"))
     the = rng.choice(("", "the ")) if noun else ""
     verb = rng.choice(_TYPE)
@@ -274,7 +298,7 @@ def _link(topic: _Topic) -> _Clause:
 
 def _pick_from(topic: _Topic) -> _Clause:
     rng, words, name, said = topic.rng, topic.words, topic.name, topic.said
-    option = words.label(2)
+    option = topic.value or words.label(2)
     form = rng.choice(
         (
             f"choose {said(option)} from {said(name)}",
@@ -298,3 +322,13 @@ def _key(topic: _Topic) -> _Clause:
 
 _MAKERS = {_fill: 9, _tick: 5, _choose: 4, _button: 8, _link: 4, _pick_from: 3, _key: 1}
 """How clauses are written, and how often each."""
+_MAKER_OF = {
+    "button": _button,
+    "link": _link,
+    "field": _fill,
+    "select": _pick_from,
+    "checkbox": _tick,
+    "radio": _choose,
+    "switch": _tick,
+    "tab": _link,
+}

@@ -1,14 +1,28 @@
-"""The whole recipe of the bundled model, in the order of the technical report: vision, language with it, export."""
+"""The whole recipe of the bundled model, in the order of the technical report: vision, language with it, what was
+sampled, preferences, export."""
 
-from dataclasses import dataclass
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from action_space.errors import ConfigError
+from vlm.backends.engine import Engine
+from vlm.training.answered import Questions
 from vlm.training.export import export
+from vlm.training.filters.sieve import credible, sieve
 from vlm.training.multimodal import Trainer
+from vlm.training.prefer import prefer
 from vlm.training.pretrain import pretrain
+from vlm.training.quiz import Quiz, ask_plans, ask_points
+from vlm.training.refine import refine
 from vlm.training.run import FULL, Amounts
+from vlm.training.sampled import RESULTS, append_unit, read_sampled, read_units
 from vlm.training.stages import BUNDLED, resume, start, teach
 from vlm.training.workers import run_workers
+
+FILTERS, KEPT = "filters.json", "kept.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +31,8 @@ class Minutes:
 
     vision: float
     teach: float
+    refine: float = 0.0
+    prefer: float = 0.0
 
 
 def make(
@@ -51,3 +67,72 @@ def _train(
     seeing = pretrain(BUNDLED.vision, screens, specimens, out, minutes=minutes.vision, seed=seed, amounts=amounts)
     model = start(seeing, screens, seed=seed + 1, amounts=amounts)
     return teach(model, screens, out, minutes=minutes.teach, seed=seed + 1, amounts=amounts)
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """How to go on behind teaching: fine-tuning on sampled answers, then preferences.
+
+    begin: a checkpoint of the bundled model's shape, or the `.pt` of a stage. sampled: folders of sampled answers, or
+    sets of shards. screens: of the usual examples. out: for checkpoints, logs, and what the filters say.
+    """
+
+    begin: Path
+    sampled: Sequence[Path]
+    screens: Path
+    out: Path
+    minutes: Minutes
+    seed: int
+    amounts: Amounts = FULL
+    filters: bool = True
+
+
+def further(plan: Further, *, workers: int = 1, export_to: Path | None = None) -> None:
+    """Filter, then train the stages that are not done yet. Raises ModelError for another shape, ConfigError."""
+    if not (plan.screens / "screens.jsonl").is_file():
+        raise ConfigError(f"{str(plan.screens)!r} holds no drawn screens, of which the usual examples are made")
+    plan.out.mkdir(parents=True, exist_ok=True)
+    if plan.filters and not (plan.out / KEPT).is_file():
+        _filter(plan)
+    run_workers(workers, _train_further, plan)
+    if export_to:
+        export(_train_further(plan).model, export_to)
+
+
+def _filter(plan: Further) -> None:
+    """Once, for all workers and resumed pieces: the reasons in filters.json, what stays in kept.json."""
+    trainer, sampled = resume(plan.begin), read_sampled(plan.sampled)
+    questions = Questions(sampled, trainer.model.visual, random.Random(plan.seed))
+    kept, report = sieve(sampled, credible(trainer, questions))
+    (plan.out / FILTERS).write_text(json.dumps(report.to_json(), indent=1) + "\n", encoding="utf-8")
+    (plan.out / KEPT).write_text(json.dumps([one.record.id for one in kept.judged]), encoding="utf-8")
+
+
+def _train_further(plan: Further) -> Trainer:
+    trainer, sampled = resume(plan.begin), read_sampled(plan.sampled)
+    if plan.filters:
+        ids = set(json.loads((plan.out / KEPT).read_bytes()))
+        sampled = replace(sampled, judged=tuple(one for one in sampled.judged if one.record.id in ids))
+    if plan.minutes.refine:
+        refine(
+            trainer,
+            sampled,
+            plan.screens,
+            plan.out,
+            minutes=plan.minutes.refine,
+            seed=plan.seed,
+            amounts=plan.amounts,
+        )
+    if plan.minutes.prefer:
+        prefer(trainer, sampled, plan.out, minutes=plan.minutes.prefer, seed=plan.seed)
+    return trainer
+
+
+def quiz(checkpoint: Path, screens: Path, folder: Path, *, points: int, plans: int, attempts: int, seed: int) -> None:
+    """Put generated questions to a checkpoint; what the truth says of its answers goes to `folder`."""
+    engine = Engine(checkpoint)
+    asked = Quiz(engine, engine.constrained, folder, seed, attempts)
+    done = frozenset(unit.name for unit in read_units(folder)) if (folder / RESULTS).is_file() else frozenset()
+    for asking in (ask_points(asked, screens, points, done), ask_plans(asked, plans, done)):
+        for unit in asking:
+            append_unit(folder, unit)

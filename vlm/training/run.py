@@ -78,6 +78,10 @@ class Stage:
         """How much of its minutes is over, 0 to 1."""
         return min(1.0, self.spent_s / self.budget_s)
 
+    def end(self) -> None:
+        """There is nothing left to train on: the step that is being taken is the last one."""
+        self.spent_s = self.budget_s
+
     def steps(self) -> Iterator[float]:
         """Yields each step's learning-rate scale until the minutes are spent; saves now and then, and at the end."""
         saved_at = self.spent_s

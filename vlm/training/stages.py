@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +69,7 @@ ALIKE = 0.85
 """How much of a letter's embedding is what the tower says of that letter; the rest tells cases and bytes apart."""
 
 
-def start(seeing: nn.ModuleDict, screens: Path, *, seed: int, amounts: Amounts = FULL) -> Qwen25VL:
+def start(seeing: nn.ModuleDict, screens: Path, *, seed: int, amounts: Amounts = FULL) -> Trainer:
     """A network around a pre-trained tower, which stays as it is but for the scale of its tokens.
 
     Visual tokens and embeddings are brought to one scale (root mean square 1), or the larger drown the others. A
@@ -79,7 +80,7 @@ def start(seeing: nn.ModuleDict, screens: Path, *, seed: int, amounts: Amounts =
     model.visual.load_state_dict(seeing["tower"].state_dict())
     model.visual.bfloat16().requires_grad_(False)
     pool = Pool(screens, model.visual, seed)
-    _fill(pool, amounts.pool)
+    fill(pool, amounts.pool)
     tokens = torch.cat([screen.tokens[screen.drawn] for screen in pool.screens]).float()
     factor, last = tokens.square().mean().rsqrt(), model.visual.merger.mlp[2]
     assert isinstance(last, nn.Linear) and isinstance(counts, nn.Linear)
@@ -89,8 +90,9 @@ def start(seeing: nn.ModuleDict, screens: Path, *, seed: int, amounts: Amounts =
         found = tokens @ counts.weight.float().T + counts.bias.float()
         letters = torch.linalg.lstsq(found - found.mean(0), tokens - tokens.mean(0)).solution
         _spell(model.language_model.embed_tokens.weight, letters / letters.square().mean(1, keepdim=True).sqrt())
-    told_by_first(model.parameters())
-    return model
+    trainer = Trainer(model).bfloat16()
+    told_by_first(trainer.parameters())
+    return trainer
 
 
 def _spell(embeddings: Tensor, letters: Tensor) -> None:
@@ -101,18 +103,37 @@ def _spell(embeddings: Tensor, letters: Tensor) -> None:
             embeddings[byte] = ALIKE * letters[letter] + (1 - ALIKE**2) ** 0.5 * embeddings[byte]
 
 
-def resume(folder: Path) -> Qwen25VL:
-    """A network that was exported, to be taught on. Raises ModelError if it has another shape than the bundled one."""
-    model = load_checkpoint(folder, dtype=torch.bfloat16)
+def resume(path: Path) -> Trainer:
+    """What was taught, to be taught on: an exported checkpoint, or the `.pt` of a stage, which has the heads as well.
+
+    Raises ModelError if it has another shape than the bundled model.
+    """
+    if path.suffix == ".pt":
+        return _restored(path)
+    model = load_checkpoint(path, dtype=torch.bfloat16)
     if (model.config.text, model.config.vision) != (BUNDLED.text, BUNDLED.vision):
-        raise ModelError(f"{str(folder)!r} has another shape than the bundled model: only that can be taught on")
+        raise ModelError(f"{str(path)!r} has another shape than the bundled model: only that can be taught on")
     model.language_model.requires_grad_(True)
     model.lm_head.requires_grad_(True)
-    return model
+    trainer = Trainer(model).bfloat16()
+    told_by_first(trainer.parameters())  # its heads are new
+    return trainer
+
+
+def _restored(path: Path) -> Trainer:
+    try:
+        saved = torch.load(path, weights_only=True)["modules"]
+        trainer = Trainer(Qwen25VL(BUNDLED)).bfloat16()
+        nn.ModuleDict({"trainer": trainer}).load_state_dict(saved)
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, UnpicklingError) as error:
+        text = " ".join(str(error).split())[:200]
+        raise ModelError(f"{str(path)!r} is no stage of the bundled model that can be taught on: {text}") from error
+    trainer.model.visual.requires_grad_(False)
+    return trainer
 
 
 def teach(
-    model: Qwen25VL,
+    trainer: Trainer,
     screens: Path,
     folder: Path,
     *,
@@ -127,30 +148,29 @@ def teach(
     placing: the share of the minutes for places alone.
     """
     torch.manual_seed(seed)
-    trainer = Trainer(model).bfloat16()
     optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.01, other_lr=1.5e-3)
     stage = Stage("teach", folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer, hold=0.3)
     if stage.done:
         return trainer
-    pool = Pool(screens, model.visual, seed + stage.step + 7919 * rank())
+    pool = Pool(screens, trainer.model.visual, seed + stage.step + 7919 * rank())
     rng = pool.rng
-    _fill(pool, amounts.pool)
+    fill(pool, amounts.pool)
     words = Words(rng, held_out=False)
     for scale in stage.steps():
         if stage.step % amounts.every == 0:
             pool.grow()
         only_places = stage.share < placing
-        cells = rng.uniform(150, 1400) if only_places else _cells(rng, stage.share)
-        examples = _pointing(pool, cells, (2 if only_places else 1) * amounts.visual)
-        figures = _gradients(trainer.placing if only_places else trainer.grounding_loss, examples)
+        cells = rng.uniform(150, 1400) if only_places else cells_at(rng, stage.share)
+        examples = pointing(pool, cells, (2 if only_places else 1) * amounts.visual)
+        figures = gradients(trainer.placing if only_places else trainer.grounding_loss, examples)
         plans = [planning_example(rng, words) for _ in range(amounts.plans)]
-        figures |= _gradients(trainer.planning_loss, plans, PLANNING)
+        figures |= gradients(trainer.planning_loss, plans, PLANNING)
         optimizer.step(scale)
         stage.collect(figures)
     return trainer
 
 
-def _cells(rng: random.Random, share: float) -> float:
+def cells_at(rng: random.Random, share: float) -> float:
     """How many cells a step's parts of screens have, when `share` of the training is over."""
     if share > WHOLE_FROM and rng.random() < 0.2:
         return WHOLE
@@ -159,7 +179,7 @@ def _cells(rng: random.Random, share: float) -> float:
     return float(least * (most / least) ** rng.random())
 
 
-def _pointing(pool: Pool, cells: float, tokens: int) -> list[Example]:
+def pointing(pool: Pool, cells: float, tokens: int) -> list[Example]:
     """Examples on parts of so many cells, `tokens` visual tokens in all or a little more."""
     examples: list[Example] = []
     blank = 1.0 if cells == WHOLE else pool.rng.random() ** 3
@@ -170,14 +190,14 @@ def _pointing(pool: Pool, cells: float, tokens: int) -> list[Example]:
     return examples
 
 
-def _gradients(
+def gradients(
     loss_of: Callable[[Sequence[Example]], tuple[Tensor, dict[str, float]]],
     examples: Sequence[Example],
     weight: float = 1.0,
 ) -> dict[str, float]:
     """Gradients of the mean loss times `weight`; examples of like length go together: there is little padding."""
     total: dict[str, float] = {}
-    for part in _of_like_length(examples):
+    for part in of_like_length(examples):
         share = len(part) / len(examples)
         loss, figures = loss_of(part)
         torch.autograd.backward(loss * (share * weight))
@@ -185,7 +205,7 @@ def _gradients(
     return total
 
 
-def _of_like_length(examples: Sequence[Example]) -> list[list[Example]]:
+def of_like_length(examples: Sequence[Example]) -> list[list[Example]]:
     """Groups of one padded length, in few sizes: the first product of every new shape is slow on a CPU."""
     groups: list[list[Example]] = []
     by_length = sorted(examples, key=lambda example: padded(len(example.ids)))
@@ -198,6 +218,6 @@ def _of_like_length(examples: Sequence[Example]) -> list[list[Example]]:
     return groups
 
 
-def _fill(pool: Pool, screens: int) -> None:
+def fill(pool: Pool, screens: int) -> None:
     while len(pool.screens) < screens:
         pool.grow()

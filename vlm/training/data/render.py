@@ -108,7 +108,7 @@ def draw(tab: "Tab", page: Page) -> tuple[bytes, dict[str, Any]]:
     return tab.screenshot(type="png", animations="allow", caret="initial"), labels
 
 
-def read_labels(tab: "Tab", scale: float) -> dict[str, Any]:
+def read_labels(tab: "Tab", scale: float = 1.0) -> dict[str, Any]:
     """Raw labels of the page that is in a tab, in pixels of its screenshot."""
     labels: dict[str, Any] = tab.evaluate(_LABELS, scale)
     return labels

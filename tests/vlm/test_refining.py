@@ -1,0 +1,143 @@
+"""Behind teaching: what was sampled is asked as it will be asked later, trained on, preferred, and resumed."""
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from action_space.dialects import load_dialect
+from action_space.dialects.base import PastStep, Turn
+from action_space.errors import ConfigError, ModelError
+from action_space.geometry import Frame, Size
+from tests.vlm.tiny_trainer import draw_screens, judged_plans, judged_point, sampled_of, tiny_trainer
+from vlm.chat import encode
+from vlm.training.answered import Questions, said_example
+from vlm.training.data.render import Screen
+from vlm.training.multimodal import FIRST_X, FIRST_Y, TOKENS
+from vlm.training.optim import MuonAdamW
+from vlm.training.prefer import pairs, prefer, preference_loss, preferring
+from vlm.training.refine import refine
+from vlm.training.run import SMOKE
+from vlm.training.sampled import Sampled
+from vlm.training.stages import resume
+from vlm.training.tokenizer import GRID
+
+SMALL = replace(SMOKE, pool=2)
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Screen]]:
+    folder = tmp_path_factory.mktemp("refining") / "screens"
+    return folder, draw_screens(folder)
+
+
+def questions_of(sampled: Sampled) -> Questions:
+    return Questions(sampled, tiny_trainer().model.visual, random.Random(0))
+
+
+def test_a_sampled_plan_is_the_prompt_of_the_dialect() -> None:
+    dialect = load_dialect("compact")
+    for one in judged_plans(12):
+        text = one.record.prompt[0]
+        assert isinstance(text, str)
+        task, *lines = text.splitlines()
+        steps = [line.partition(". ")[2].rpartition(" (nothing changed)") for line in lines[:-1]]
+        history = tuple(PastStep(None, "", told or plan, "nothing changed" if told else "") for told, _, plan in steps)
+        turn = Turn(task.removeprefix("Task: "), Image.new("RGB", (28, 28)), Frame(Size(28, 28), Size(28, 28)), history)
+        messages = dialect.plan_prompt(turn)
+        assert messages is not None
+        example = said_example(text, one.record.answer)
+        assert example.ids[: -len(example.answer)] == encode(messages, TOKENS, [])
+        assert TOKENS.decode(example.answer.tolist(), skip_special_tokens=True) == one.record.answer
+        assert [example.ids[at + 1] for at in example.asks.tolist()] == example.answer.tolist()
+
+
+def test_a_sampled_point_is_the_whole_screen_and_lies_in_the_control(drawn: tuple[Path, list[Screen]]) -> None:
+    screen = drawn[1][0]
+    one = judged_point(screen, screen.elements[3])
+    questions = questions_of(Sampled((one,), {screen.image.name: screen}))
+    example = questions.point(one)
+    assert example is not None and example.region is not None and example.region.screen == (6, 10)
+    x, y = ((int(example.answer[axis]) - first) * GRID for axis, first in ((0, FIRST_X), (1, FIRST_Y)))
+    assert screen.elements[3].hit_by(x, y)
+    wrong = questions.answered(one, "click(22, 148)")
+    assert wrong is not None and wrong.answer.tolist()[:2] == [FIRST_X + 3, FIRST_Y + 21]
+    assert wrong.ids[: -len(wrong.answer)] == example.ids[: -len(example.answer)]
+    assert questions.answered(one, "I do not know") is None
+
+
+def test_what_cannot_be_asked_is_counted(drawn: tuple[Path, list[Screen]]) -> None:
+    screen = drawn[1][0]
+    one = judged_point(screen, replace(screen.elements[0], name="Gone"))
+    film = one.model_copy(update={"record": one.record.model_copy(update={"kind": "video_caption"})})
+    questions = questions_of(Sampled((one, film), {screen.image.name: screen}))
+    assert questions.pointing(100, 60) == []
+    assert sum(questions.left_out.values()) == 2
+
+
+def test_refining_trains_and_goes_on_after_a_kill(drawn: tuple[Path, list[Screen]], tmp_path: Path) -> None:
+    sampled, folder = sampled_of(drawn[1]), drawn[0]
+    before = tiny_trainer()
+    trained = refine(tiny_trainer(), sampled, folder, tmp_path, minutes=0.0001, seed=1, amounts=SMALL)
+    first = torch.load(tmp_path / "refine.pt", weights_only=True)
+    assert first["step"] >= 1
+    names = [n for n, p in before.named_parameters() if not torch.equal(p, trained.get_parameter(n))]
+    assert names and not any("visual" in name for name in names)
+    (tmp_path / "refine.partial").write_bytes(b"cut off by a kill")
+    longer = first["spent_s"] / 60 + 0.0001
+    refine(tiny_trainer(), sampled, folder, tmp_path, minutes=longer, seed=1, amounts=SMALL)
+    assert torch.load(tmp_path / "refine.pt", weights_only=True)["step"] > first["step"]
+
+
+def test_nothing_to_train_on_is_said(drawn: tuple[Path, list[Screen]], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="sample more"):
+        refine(tiny_trainer(), Sampled((), {}), drawn[0], tmp_path, minutes=1, seed=1, amounts=SMALL)
+
+
+def test_preferring_makes_right_answers_likelier_than_wrong_ones(drawn: tuple[Path, list[Screen]]) -> None:
+    screen = drawn[1][0]
+    judged = (*judged_plans(2), judged_point(screen, screen.elements[0]))
+    sampled = Sampled(judged, {screen.image.name: screen})
+    trainer, start = tiny_trainer(), tiny_trainer().requires_grad_(False)
+    found = list(pairs(questions_of(sampled), [(one, one.rejected[0]) for one in judged if one.rejected]))
+    assert len(found) >= 2
+    loss, figures = preference_loss(trainer, start, found)
+    assert figures["margin"] == pytest.approx(0, abs=1e-3)
+    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=None, other_lr=1e-3)
+    for _ in range(6):
+        preferring(trainer, start, found)
+        optimizer.step()
+    after, gained = preference_loss(trainer, start, found)
+    assert after < loss and gained["margin"] > 1
+
+
+def test_every_pair_is_used_once(tmp_path: Path) -> None:
+    sampled = Sampled(judged_plans(5), {})
+    prefer(tiny_trainer(), sampled, tmp_path, minutes=60, seed=1)
+    assert torch.load(tmp_path / "prefer.pt", weights_only=True)["step"] == 1
+    again = prefer(tiny_trainer(), sampled, tmp_path, minutes=60, seed=1)
+    saved = torch.load(tmp_path / "prefer.pt", weights_only=True)["modules"]
+    assert all(torch.equal(value, saved[f"trainer.{name}"]) for name, value in again.state_dict().items())
+
+
+def test_without_any_rejected_answer_there_is_nothing_to_prefer(tmp_path: Path) -> None:
+    before = tiny_trainer()
+    after = prefer(tiny_trainer(), Sampled(judged_plans(2, wrong=()), {}), tmp_path, minutes=60, seed=1)
+    assert all(torch.equal(p, after.get_parameter(name)) for name, p in before.named_parameters())
+
+
+@pytest.mark.parametrize("content", [b"", b"cut off", json.dumps({"modules": 1}).encode()])
+def test_what_is_no_stage_is_said(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "teach.pt").write_bytes(content)
+    with pytest.raises(ModelError, match="no stage of the bundled model"):
+        resume(tmp_path / "teach.pt")
+
+
+def test_a_stage_of_another_shape_is_said(tmp_path: Path) -> None:
+    torch.save({"modules": {f"trainer.{k}": v for k, v in tiny_trainer().state_dict().items()}}, tmp_path / "t.pt")
+    with pytest.raises(ModelError, match="no stage of the bundled model"):
+        resume(tmp_path / "t.pt")

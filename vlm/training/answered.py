@@ -1,0 +1,158 @@
+"""From records to the sequences that are trained on: planning prompts, and controls asked for on stored screens."""
+
+import random
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+
+from vlm.training.data.records import Record
+from vlm.training.data.render import Screen
+from vlm.training.multimodal import (
+    FIRST_X,
+    FIRST_Y,
+    HEAD,
+    IM_END,
+    TAIL,
+    Example,
+    copies,
+    encode,
+    grounding_example,
+    padded,
+)
+from vlm.training.pool import WHOLE, Control, EncodedScreen, encode_screen, part_of
+from vlm.training.pretrain import as_model_sees
+from vlm.training.sampled import Judged, Sampled
+from vlm.training.tokenizer import GRID
+from vlm.vision import VisionTower
+
+KEPT = 300
+"""Encoded screens in memory, about a megabyte each."""
+_CLICK = re.compile(r"click\((\d+), (\d+)\)")
+
+
+def said_example(prompt: str, answer: str) -> Example:
+    """A prompt of words only and its answer, as the dialect writes both."""
+    ids = HEAD + encode(prompt) + TAIL
+    looks = copies(ids, answer)
+    said = [*encode(answer), IM_END]
+    asks = torch.arange(len(ids) - 1, len(ids) + len(said) - 1)
+    ids = ids + said
+    positions = torch.arange(len(ids)).expand(3, -1)
+    return Example(ids, positions, asks, torch.tensor(said), looks, lengths=(len(said),))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """An encoded screen. scale: from pixels of the stored picture to those that the model sees, across and down.
+    controls: by name."""
+
+    encoded: EncodedScreen
+    scale: tuple[float, float]
+    controls: dict[str, Control]
+
+
+class Questions:
+    """Sampled records as examples. left_out: how many cannot be asked here, by reason."""
+
+    def __init__(self, sampled: Sampled, tower: VisionTower, rng: random.Random) -> None:
+        self.rng, self.tower, self.screens = rng, tower, sampled.screens
+        self.plans = [one for one in sampled.judged if not one.record.images]
+        self.points: dict[str, list[Judged]] = {}
+        self.left_out: Counter[str] = Counter()
+        for one in sampled.judged:
+            if one.record.kind == "grounding" and len(one.record.images) == 1 and one.record.truth.boxes:
+                self.points.setdefault(one.record.images[0], []).append(one)
+            elif one.record.images:
+                self.left_out["a record that is no point on one screen"] += 1
+        self._shown: dict[str, _Shown | None] = {}
+
+    def planning(self, tokens: int) -> list[Example]:
+        """Planning prompts that are `tokens` long for the language model, all padding included, or a little more."""
+        found: list[Example] = []
+        while self.plans and tokens > 0:
+            record = self._hard(self.plans).record
+            found.append(said_example(_words(record), record.answer))
+            tokens -= padded(len(found[-1].ids))
+        return found
+
+    def pointing(self, tokens: int, cells: float) -> list[Example]:
+        """So much of controls on parts of screens of `cells` cells; questions about one screen come together."""
+        found: list[Example] = []
+        while self.points and tokens > 0:
+            name = self.rng.choice(list(self.points))
+            for one in self.rng.sample(self.points[name], min(4, len(self.points[name]))):
+                example = self.point(one, cells)
+                if example is None:
+                    self._forget(name, one)
+                elif tokens > 0:
+                    found.append(example)
+                    tokens -= padded(len(example.ids))
+        return found
+
+    def point(self, one: Judged, cells: float = WHOLE) -> Example | None:
+        """The example of a grounding record; None, and counted, if its control cannot be asked for."""
+        found = self._find(one.record)
+        if found is None:
+            return None
+        shown, control = found
+        return grounding_example(part_of(self.rng, shown.encoded, control, cells), self.rng, _words(one.record))
+
+    def answered(self, one: Judged, answer: str) -> Example | None:
+        """The record's prompt with another answer behind it; None if that is not written as the model writes."""
+        if not one.record.images:
+            return said_example(_words(one.record), answer)
+        place, found = _CLICK.fullmatch(answer), self._find(one.record)
+        if place is None or found is None:
+            return None
+        sx, sy = found[0].scale
+        example = self.point(one)
+        assert example is not None
+        x, y = round(int(place[1]) * sx / GRID), round(int(place[2]) * sy / GRID)
+        answered = torch.tensor([FIRST_X + x, FIRST_Y + y, IM_END])
+        ids = [*example.ids[: -len(answered)], *answered.tolist()]
+        return Example(ids, example.positions, example.asks, answered, example.looks, example.region)
+
+    def _hard(self, choices: Sequence[Judged]) -> Judged:
+        """What the model gets right every time teaches little, so it comes less often."""
+        return self.rng.choices(choices, weights=[1.25 - one.share for one in choices])[0]
+
+    def _find(self, record: Record) -> tuple[_Shown, Control] | None:
+        shown = self._show(record.images[0])
+        control = shown.controls.get(_name(record)) if shown else None
+        return (shown, control) if shown and control else None
+
+    def _forget(self, name: str, one: Judged) -> None:
+        self.left_out["a control that cannot be asked for"] += 1
+        self.points[name].remove(one)
+        if not self.points[name]:
+            del self.points[name]
+
+    def _show(self, name: str) -> _Shown | None:
+        if name not in self._shown:
+            if len(self._shown) >= KEPT:
+                del self._shown[next(iter(self._shown))]
+            self._shown[name] = self._encode(self.screens[name])
+        return self._shown[name]
+
+    def _encode(self, stored: Screen) -> _Shown | None:
+        with Image.open(stored.image) as image:
+            picture = image.convert("RGB")
+        seen, screen = as_model_sees(picture, stored)
+        encoded = encode_screen(self.tower, np.asarray(seen), screen)
+        if encoded is None:
+            return None
+        controls = {control.element.name: control for control in encoded.controls}
+        return _Shown(encoded, (seen.width / picture.width, seen.height / picture.height), controls)
+
+
+def _words(record: Record) -> str:
+    return "".join(part for part in record.prompt if isinstance(part, str))
+
+
+def _name(record: Record) -> str:
+    return record.truth.texts[0] if record.truth.texts else ""

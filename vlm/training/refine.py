@@ -1,0 +1,67 @@
+"""Supervised fine-tuning on answers that the truth confirmed, with a share of the usual examples, or what was learned
+before is forgotten."""
+
+import random
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from action_space.errors import ConfigError
+from vlm.training.answered import Questions
+from vlm.training.data.words import Words
+from vlm.training.multimodal import Trainer, planning_example
+from vlm.training.optim import MuonAdamW
+from vlm.training.pool import WHOLE, Pool
+from vlm.training.run import FULL, Amounts, Stage
+from vlm.training.sampled import Sampled
+from vlm.training.stages import PLANNING, cells_at, fill, gradients, pointing
+from vlm.training.workers import rank
+
+USUAL = 0.5
+"""The share of a step's tokens that is of the usual examples: points on drawn screens, and plans of drawn tasks."""
+TEXT_TOKENS = 1500
+"""Of planning prompts in a step, for each 3,000 of points."""
+
+
+def refine(
+    trainer: Trainer,
+    sampled: Sampled,
+    screens: Path,
+    folder: Path,
+    *,
+    minutes: float,
+    seed: int,
+    amounts: Amounts = FULL,
+) -> Trainer:
+    """Train on what was sampled; every step takes equally many tokens of the language model.
+
+    screens: those of the usual examples. Resumes from `folder/refine.pt`. Raises ConfigError if there is nothing to
+    train on.
+    """
+    torch.manual_seed(seed)
+    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.003, other_lr=5e-4)
+    stage = Stage("refine", folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer, hold=0.2)
+    if stage.done:
+        return trainer
+    rng = random.Random(seed + stage.step + 7919 * rank())
+    questions = Questions(sampled, trainer.model.visual, rng)
+    if not questions.plans and not questions.points:
+        raise ConfigError("nothing was kept that can be trained on: sample more answers")
+    pool = Pool(screens, trainer.model.visual, seed + stage.step + 7919 * rank())
+    fill(pool, amounts.pool)
+    words = Words(rng, held_out=False)
+    text = TEXT_TOKENS * amounts.visual // FULL.visual
+    for scale in stage.steps():
+        if stage.step % amounts.every == 0:
+            pool.grow()
+        cells = cells_at(rng, 1.0)
+        points = questions.pointing(round((1 - USUAL) * amounts.visual), WHOLE if rng.random() < 0.3 else cells)
+        points += pointing(pool, cells, round(USUAL * amounts.visual))
+        plans = questions.planning(round((1 - USUAL) * text))
+        plans += [planning_example(rng, words) for _ in range(max(1, round(USUAL * amounts.plans)))]
+        figures = gradients(trainer.grounding_loss, points)
+        figures |= gradients(trainer.planning_loss, plans, PLANNING)
+        optimizer.step(scale)
+        stage.collect(figures | {"left_out": float(questions.left_out.total())})
+    return trainer

@@ -61,6 +61,9 @@ BUNDLED = Config(
 """The shape of the bundled model."""
 PLACING, WHOLE_FROM = 0.07, 0.5
 """After so much of the training come points, and whole screens."""
+WHOLE_OFTEN, WITH_BLANKS = 0.45, 0.3
+"""How often a step's points are on whole screens then, and how often these keep all cells that show nothing. What makes
+whole screens hard is the other names on them, and half of their cells are blank."""
 PLANNING = 8.0
 """How much a plan weighs beside a point, whose gradients are ten times as large and hide it otherwise."""
 TEXT = 50
@@ -172,7 +175,7 @@ def teach(
 
 def cells_at(rng: random.Random, share: float) -> float:
     """How many cells a step's parts of screens have, when `share` of the training is over."""
-    if share > WHOLE_FROM and rng.random() < 0.2:
+    if share > WHOLE_FROM and rng.random() < WHOLE_OFTEN:
         return WHOLE
     # Small parts hold more questions: names are learned on them, and the larger ones only teach to look far.
     least, most = 40, 150 + 450 * min(1.0, share / WHOLE_FROM)
@@ -182,7 +185,7 @@ def cells_at(rng: random.Random, share: float) -> float:
 def pointing(pool: Pool, cells: float, tokens: int) -> list[Example]:
     """Examples on parts of so many cells, `tokens` visual tokens in all or a little more."""
     examples: list[Example] = []
-    blank = 1.0 if cells == WHOLE else pool.rng.random() ** 3
+    blank = 1.0 if cells == WHOLE and pool.rng.random() < WITH_BLANKS else pool.rng.random() ** 3
     while tokens > 0:
         region = pool.region(cells, blank)
         examples.append(grounding_example(region, pool.rng))

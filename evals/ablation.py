@@ -20,20 +20,19 @@ from rich.console import Console
 from rich.table import Table
 
 from action_space.errors import ClickwrightError
-from action_space.geometry import Size
 from agent.cli import exit_code_of
 from agent.interrupt import INTERRUPTED_EXIT
-from agent.models import load_model
+from agent.models import SpokenModel, load_model
 from agent.results import results_only
-from evals.benchmarks.generated import ask_about_pages
+from evals import asking, journal, measuring
 from evals.intervals import wilson
+from evals.runner import Crew
 from vlm.training.data.words import Words
 from vlm.training.questions import plan_question
 from vlm.training.quiz import Quiz, ask_plan
 from vlm.training.recipe import FILTERS, Further, Minutes, further
 from vlm.training.run import FULL, SMOKE
 
-SIZE = Size(1280, 720)
 WITH, WITHOUT = "with filters", "without filters"
 
 
@@ -71,21 +70,41 @@ def _one(options: argparse.Namespace, name: str) -> dict[str, Any]:
     )
     further(replace(plan, filters=name == WITH), workers=options.workers, export_to=out / "model")
     dropped = json.loads((out / FILTERS).read_bytes())["dropped"] if name == WITH else {}
-    return {"dropped": dropped, **measured(out / "model", options.pages, options.plans)}
+    return {"dropped": dropped, **measured(out / "model", options.pages, options.plans, out / "points")}
 
 
-def measured(checkpoint: Path, pages: int, plans: int) -> dict[str, Any]:
-    """Hits on held-out pages and right plans of held-out words, with 95 % intervals."""
+def measured(checkpoint: Path, pages: int, plans: int, folder: Path) -> dict[str, Any]:
+    """Hits on held-out pages, as `agent eval generated` counts them, and right plans of held-out words, each with a
+    95 % interval. folder: of the pages and answers; what is there already is not asked again."""
     model = load_model(str(checkpoint))
-    hits = [answer.hit for answer in ask_about_pages(model, pages=pages, seed=0, size=SIZE)]
+    return {"points": _points(checkpoint, pages, folder), "plans": _plans(checkpoint, model, plans)}
+
+
+def _points(checkpoint: Path, pages: int, folder: Path) -> dict[str, Any]:
+    if (folder / journal.PLAN).is_file():
+        wish = measuring.Wish(None, "", None, None, folder)
+    else:
+        wish = measuring.Wish(None, str(checkpoint), None, folder, None, asking.Drawing(pages=pages))
+    exam, folder = measuring.begin("generated", wish)
+    if not measuring.ask_all(exam, folder, Crew(workers=0)):
+        raise KeyboardInterrupt
+    found = measuring.score(exam, asking.read_answers(folder)).comparisons[0].model
+    return {
+        "right": round((found.value or 0.0) * found.n),
+        "of": found.n,
+        "interval_95": [found.low, found.high],
+    }
+
+
+def _plans(checkpoint: Path, model: SpokenModel, count: int) -> dict[str, Any]:
     rng = Random("held-out plans")
     words, quiz = Words(rng, held_out=True), Quiz(model, model.constrained, checkpoint, 0, 1)
     right = []
-    for _ in range(plans):
+    for _ in range(count):
         question = plan_question(rng, words)
         said = ask_plan(quiz, question.task.removeprefix("Task: "), question.behind, 0)
         right.append(said == question.answer)
-    return {"points": _rate(hits), "plans": _rate(right)}
+    return _rate(right)
 
 
 def _rate(results: Sequence[bool]) -> dict[str, Any]:

@@ -151,6 +151,10 @@ def run(
             help="Whether the model may say nothing but a valid action inside the screen; default: as it likes best.",
         ),
     ] = None,
+    looks: Annotated[
+        int | None,
+        typer.Option(min=0, max=4, help="Looks at a screen for one place, at most; default: as the model likes."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Carry out a task on a device, step by step, and record it."""
@@ -172,6 +176,7 @@ def run(
     }
     options = {name: value for name, value in given.items() if value not in (None, "", (), False)}
     options |= {} if constrained is None else {"constrained": constrained}
+    options |= {} if looks is None else {"looks": looks}
     # 0 stands for "no limit", which is None in the settings.
     options |= {name: value or None for name, value in _limits(max_seconds, max_tokens)}
     with results_only(as_json) as give:
@@ -239,7 +244,7 @@ def ground(
     with results_only(as_json) as give:
         picture = open_picture(image)
         loaded = load_model(model or "bundled")
-        found = locate(loaded, dialect or loaded.dialect, picture, instruction)
+        found = locate(loaded, dialect or loaded.dialect, picture, instruction, looks=loaded.looks)
         point, box = found.point, found.box
         if not as_json:
             print(f"{point.x} {point.y}" + (f" in {box.left} {box.top} {box.right} {box.bottom}" if box else ""))

@@ -11,8 +11,9 @@ from action_space.dialects import load_dialect
 from action_space.dialects.base import Dialect, Turn
 from action_space.errors import ConfigError, DeviceError, InvalidAction
 from action_space.geometry import Box, Frame, Point, Size
+from agent.looks import place
 from agent.planner import model_frame
-from vlm.backends.base import Model
+from vlm.backends.base import Model, Reply
 from vlm.places import to_box
 
 _BOX = re.compile(r"[\[(]\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*[\])]")
@@ -29,8 +30,8 @@ class Grounding:
     seconds: float
 
 
-def locate(model: Model, dialect: str | Dialect, image: Image.Image, instruction: str) -> Grounding:
-    """Ask a model where something is.
+def locate(model: Model, dialect: str | Dialect, image: Image.Image, instruction: str, *, looks: int = 0) -> Grounding:
+    """Ask a model where something is. looks: see `agent.looks`.
 
     Raises InvalidAction if the reply points nowhere, ConfigError for a picture of impossible shape, ModelError.
     """
@@ -43,9 +44,15 @@ def locate(model: Model, dialect: str | Dialect, image: Image.Image, instruction
     except DeviceError as error:
         raise ConfigError(str(error)) from error
     started = time.monotonic()
-    messages = spoken.prompt(Turn(instruction, image, frame), instruction)
-    reply = model.generate(messages, min_pixels=spoken.min_pixels, max_pixels=spoken.max_pixels, max_new_tokens=256)
-    points = points_of(spoken.parse(reply.text, frame))
+
+    def ask(turn: Turn) -> Reply:
+        messages = spoken.prompt(turn, instruction)
+        return model.generate(messages, min_pixels=spoken.min_pixels, max_pixels=spoken.max_pixels, max_new_tokens=256)
+
+    placed = place(ask, Turn(instruction, image, frame), spoken, looks=looks)
+    if placed.action is None:
+        raise placed.mistake or InvalidAction("the reply holds no action")
+    reply, points = placed.reply, points_of(placed.action)
     if not points:
         raise InvalidAction(f"the model pointed at nothing, it replied {reply.text[:200]!r}")
     box = _box_around(points[0], reply.text, frame)

@@ -12,10 +12,12 @@ from vlm.backends.base import Model
 
 
 class SpokenModel(Model, Protocol):
-    """A model that knows the name of the dialect it was trained in, and whether it is held to the dialect's grammar."""
+    """A model that knows the name of the dialect it was trained in, whether it is held to the dialect's grammar, and
+    how many looks it gets at a screen (`agent.looks`)."""
 
     dialect: str
     constrained: bool
+    looks: int
 
 
 @runtime_checkable

@@ -6,6 +6,7 @@ The prompt is a pure function of the trajectory and the newest observation, so a
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
 from PIL import Image
 
@@ -14,6 +15,7 @@ from action_space.dialects.base import Dialect, PastStep, Turn
 from action_space.errors import DeviceError, InvalidAction
 from action_space.geometry import Frame, Point, smart_resize
 from action_space.messages import Message
+from agent.looks import place
 from agent.trajectory import Step
 from environments.base import Observation
 from vlm.backends.base import Model, Reply
@@ -67,7 +69,7 @@ class Planner:
     """One model, asked in its own dialect.
 
     screenshots: how many of the newest pictures a prompt holds. constrained: replies follow the dialect's grammar, if
-    it has one, so that every one is a plan, or an action inside the screen.
+    it has one, so that every one is a plan, or an action inside the screen. looks: see `agent.looks`.
     """
 
     model: Model
@@ -76,6 +78,7 @@ class Planner:
     plan_tokens: int = 128
     action_tokens: int = 512
     constrained: bool = False
+    looks: int = 0
 
     def propose(self, task: str, steps: Sequence[Step], seen: Observation, load_image: LoadImage) -> Proposal:
         """Ask for the next action. Raises ModelError, and DeviceError for a screen of impossible shape."""
@@ -95,18 +98,21 @@ class Planner:
             said = self._try(proposal, lambda: self.dialect.plan_action(plan))
             if said.action is not None or said.mistake is not None:
                 return said
-        reply = self._ask(
-            self.dialect.prompt(turn, proposal.plan),
-            self.action_tokens,
-            missed(steps, proposal.plan),
-            self.dialect.grammar(frame) if self.constrained else None,
-        )
-        proposal = replace(proposal, reply=reply.text, cost=proposal.cost.plus(reply))
-        answer = self._try(proposal, lambda: self.dialect.parse(reply.text, frame, pointer_after(steps)))
-        if answer.mistake is not None and not reply.finished:
-            cut = InvalidAction(f"{answer.mistake} (the reply was cut off after {self.action_tokens} tokens: be brief)")
-            return replace(answer, mistake=cut)
-        return answer
+        return self._place(turn, proposal, missed(steps, proposal.plan), pointer_after(steps))
+
+    def _place(self, turn: Turn, proposal: Proposal, attempt: int, pointer: Point | None) -> Proposal:
+        """The action that a plan means on the screen, or without a plan the next one."""
+
+        def ask(look: Turn) -> Reply:
+            grammar = self.dialect.grammar(look.frame) if self.constrained else None
+            return self._ask(self.dialect.prompt(look, proposal.plan), self.action_tokens, attempt, grammar)
+
+        placed = place(ask, turn, self.dialect, looks=self.looks, attempt=attempt, pointer=pointer)
+        cost = reduce(Cost.plus, placed.asked, proposal.cost)
+        mistake = placed.mistake
+        if mistake is not None and not placed.reply.finished:
+            mistake = InvalidAction(f"{mistake} (the reply was cut off after {self.action_tokens} tokens: be brief)")
+        return replace(proposal, reply=placed.reply.text, action=placed.action, mistake=mistake, cost=cost)
 
     def _ask(
         self, messages: list[Message], max_new_tokens: int, attempt: int = 0, constraint: str | None = None

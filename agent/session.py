@@ -44,6 +44,7 @@ class Options(TypedDict, total=False):
     max_mistakes: int
     screenshots: int
     constrained: bool | None
+    looks: int | None
     confirm: Confirm
     allow_hosts: tuple[str, ...]
     headed: bool
@@ -182,7 +183,11 @@ def _play(
     episode = Episode(
         env=parts.env,
         planner=Planner(
-            parts.model, parts.dialect, settings.screenshots, constrained=_constrained(settings, parts.model)
+            parts.model,
+            parts.dialect,
+            settings.screenshots,
+            constrained=_constrained(settings, parts.model),
+            looks=parts.model.looks if settings.looks is None else settings.looks,
         ),
         policy=Policy(settings.confirm, _allowed_hosts(settings), person),
         recorder=recorder,

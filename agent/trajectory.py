@@ -51,6 +51,13 @@ class Settings(_Record):
         default=None,
         description="whether replies follow the dialect's grammar, where it has one; None: as the model likes",
     )
+    looks: int | None = Field(
+        default=None,
+        ge=0,
+        le=4,
+        description="how often a screen is looked at for one place, moved a little each time, until the model is sure; "
+        "None: as the model likes",
+    )
     confirm: Confirm = "risky"
     allow_hosts: tuple[str, ...] = ()
     headed: bool = False

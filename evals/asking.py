@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import reduce
 from pathlib import Path
 from random import Random
 
@@ -18,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from action_space.actions import Action, Ask, Finish
 from action_space.dialects import load_dialect
 from action_space.dialects.base import Dialect, Turn
-from action_space.errors import ConfigError, DeviceError, InvalidAction
+from action_space.errors import ConfigError, DeviceError
 from action_space.geometry import Frame, Size
+from agent.looks import place
 from agent.models import SpokenModel, forget, load_model
 from agent.pictures import open_picture
 from agent.planner import Cost, Planner, Proposal, model_frame
@@ -32,6 +34,7 @@ from evals.journal import read_lines
 from evals.predictions import ActLine
 from evals.protocols.values import Act, Step
 from evals.work import Do
+from vlm.backends.base import Reply
 
 FOLDERS = ("", "images", "screenshots", "screenspot_imgs", "screenspotv2_image", "img")
 """Where a picture is looked for, below the data's folder."""
@@ -215,17 +218,18 @@ def ask(model: SpokenModel, dialect: Dialect, question: Question) -> Answer:
 def _ground(model: SpokenModel, dialect: Dialect, question: Question, seen: Observation) -> Proposal:
     """Ask for the place that an instruction names. Raises DeviceError for a picture of impossible shape, ModelError."""
     frame = model_frame(seen.frame, dialect)
-    reply = model.generate(
-        dialect.prompt(Turn(question.task, seen.image, frame), question.task),
-        min_pixels=dialect.min_pixels,
-        max_pixels=dialect.max_pixels,
-        max_new_tokens=LONGEST_PLACE,
-    )
-    proposal = Proposal(frame, reply=reply.text, cost=Cost().plus(reply))
-    try:
-        return replace(proposal, action=dialect.parse(reply.text, frame))
-    except InvalidAction as mistake:
-        return replace(proposal, mistake=mistake)
+
+    def ask(turn: Turn) -> Reply:
+        return model.generate(
+            dialect.prompt(turn, question.task),
+            min_pixels=dialect.min_pixels,
+            max_pixels=dialect.max_pixels,
+            max_new_tokens=LONGEST_PLACE,
+        )
+
+    placed = place(ask, Turn(question.task, seen.image, frame), dialect, looks=model.looks)
+    cost = reduce(Cost.plus, placed.asked, Cost())
+    return Proposal(frame, reply=placed.reply.text, action=placed.action, mistake=placed.mistake, cost=cost)
 
 
 def _steps(model: SpokenModel, dialect: Dialect, question: Question, seen: Observation) -> list[Proposal]:
@@ -234,7 +238,7 @@ def _steps(model: SpokenModel, dialect: Dialect, question: Question, seen: Obser
 
     Raises DeviceError for a picture of impossible shape, ModelError.
     """
-    planner = Planner(model, dialect, constrained=model.constrained)
+    planner = Planner(model, dialect, constrained=model.constrained, looks=model.looks)
     past = _history(question, seen.frame.screen)
 
     def propose() -> Proposal:

@@ -99,6 +99,7 @@ def _planner(model: SpokenModel, trajectory: Trajectory, choices: Choices) -> Pl
         load_dialect(choices.dialect or model.dialect),
         choices.screenshots or settings.screenshots,
         constrained=next(each for each in held if each is not None),
+        looks=model.looks if settings.looks is None else settings.looks,
     )
 
 

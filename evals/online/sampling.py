@@ -64,7 +64,7 @@ class Drawn:
     """A model each of whose answers is drawn anew. Implements `SpokenModel`. first: seeds the draws."""
 
     def __init__(self, model: SpokenModel, first: int) -> None:
-        self.name, self.dialect, self.constrained = model.name, model.dialect, model.constrained
+        self.name, self.dialect, self.constrained, self.looks = model.name, model.dialect, model.constrained, 0
         self._model, self._drawn = model, first
 
     def generate(

@@ -34,7 +34,7 @@ ASKED = Sampling(model="fake", pages=1, attempts=2, temperature=1, points=0, pla
 class Knowing:
     """Plans what is due, and clicks on the middle of what the newest look of its world shows by the name asked for."""
 
-    name, dialect, constrained = "knowing", "compact", False
+    name, dialect, constrained, looks = "knowing", "compact", False, 0
 
     def __init__(self, practice: Practice) -> None:
         self.plans = [plan for deed in practice.plans for plan in deed] + ["done"]

@@ -21,6 +21,8 @@ class Reply:
     """False when `max_new_tokens` cut the reply off."""
     forced_tokens: int = 0
     """How many of `tokens_out` a constraint left no choice about: they were fed in one piece instead of sampled."""
+    sure: float | None = None
+    """How likely the model found this reply, 0 to 1 (`vlm.backends.sureness`); None where that is not known."""
 
 
 Hear = Callable[[str], None]

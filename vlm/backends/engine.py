@@ -21,10 +21,12 @@ from vlm.backends.base import Hear, Reply
 from vlm.backends.prompt import Placed, Prompt, read_prompt
 from vlm.backends.reuse import Conversation, Conversations, Seen, Shown, parts_of, pixel_hash
 from vlm.backends.settings import named_device, named_dtype, pixel_limits, read_json, stop_tokens
+from vlm.backends.sureness import Sureness
 from vlm.chat import load_tokenizer, visuals
 from vlm.checkpoint import load_checkpoint
 from vlm.graphs import DecodeSteps, cuda_graph
 from vlm.images import frame_patches, image_grid, rgb
+from vlm.rope import Grid
 from vlm.video import clip_grid
 from vlm.vision import Glance
 
@@ -35,6 +37,8 @@ PIECE_TOKENS = 2048
 """Tokens of a prompt that are taken in at once: what that needs of memory grows with them, and not with the prompt."""
 ENCODED_PATCHES = 16_384
 """Patches of a video that are encoded at once, or one pair of frames if it has more."""
+GLANCES = 4
+"""Sizes of pictures of which the newest is kept, since much of the next one will be the same."""
 
 
 class Engine:
@@ -53,10 +57,11 @@ class Engine:
         self.dialect = dialect_for(str(folder.resolve()), read_json(folder, "config.json")) or "computer_use"
         # Large models think aloud and spell well; a small one that quotes a task drops letters unless it is held to it.
         self.constrained = self.dialect == "compact"
+        self.looks = 4 if self.dialect == "compact" else 0
+        self._sureness = Sureness(self.tokenizer) if self.looks else None
         self.min_pixels, self.max_pixels = pixel_limits(folder)
         self.stop_ids = stop_tokens(folder, self.tokenizer)
         self.dtype = str(self.model.lm_head.weight.dtype).removeprefix("torch.")
-        self._glance: Glance | None = None
         self.forget()
         # A GPU alone is so much faster than what tells it what to do.
         self._steps = DecodeSteps(self.model, cuda_graph) if self.device.startswith("cuda") else None
@@ -113,6 +118,7 @@ class Engine:
             cached_tokens=reused,
             finished=said.finished,
             forced_tokens=said.forced,
+            sure=said.sure,
         )
 
     @contextmanager
@@ -192,7 +198,12 @@ class Engine:
     def _encode(self, shown: Shown) -> Tensor:
         """All its visual tokens. Frames do not see each other in the tower, so a few of a video at a time will do."""
         if shown.seconds is None:
-            tokens, self._glance = self.model.visual.look(self.patches(shown), shown.grid, self._glance)
+            tokens, glance = self.model.visual.look(
+                self.patches(shown), shown.grid, self._glances.pop(shown.grid, None)
+            )
+            self._glances[shown.grid] = glance
+            if len(self._glances) > GLANCES:
+                del self._glances[next(iter(self._glances))]
             return tokens
         parts = parts_of(shown, ENCODED_PATCHES)
         return torch.cat([self.model.visual(self.patches(part), [part.grid]) for part in parts])
@@ -219,7 +230,7 @@ class Engine:
     def forget(self) -> None:
         """Nothing is reused of what was asked before."""
         self._seen, self._conversations = Seen(), Conversations()
-        self._glance = None
+        self._glances: dict[Grid, Glance] = {}
 
     def _decode(
         self,
@@ -235,6 +246,7 @@ class Engine:
         ids: list[int] = []
         chosen: list[int] = []
         forced = 0
+        sure = 1.0 if self._sureness else None
         while True:
             new = chosen + (guide.forced() if guide else [])
             said = new[: most - len(ids)]
@@ -244,12 +256,15 @@ class Engine:
                 speech.add(said)
             ended = guide is not None and guide.ended and said == new
             if len(ids) >= most or ended:
-                return Said(ids, ended, forced)
+                return Said(ids, ended, forced, sure)
             if new:
                 logits, position = self._feed(new, position, talk), position + len(new)
-            token = choose(guide.allowed(logits) if guide else logits)
+            logits = guide.allowed(logits) if guide else logits
+            token = choose(logits)
+            if self._sureness and sure is not None:
+                sure *= self._sureness.share(logits, token)
             if token in self.stop_ids:
-                return Said(ids, True, forced)
+                return Said(ids, True, forced, sure)
             if guide:
                 guide.take(token)
             chosen = [token]
@@ -289,8 +304,9 @@ class Speech:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Ids of a reply, whether it came to its end, and how many of them were forced."""
+    """Ids of a reply, whether it came to its end, how many of them were forced, and how likely the others were."""
 
     ids: list[int]
     finished: bool
     forced: int
+    sure: float | None

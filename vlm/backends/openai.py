@@ -79,6 +79,7 @@ class OpenAIModel:
         stated = {"clickwright": card.clickwright, "_name_or_path": card.root}
         self.dialect = dialect_for(name, stated) or "computer_use"
         self.constrained = False
+        self.looks = 0
 
     def generate(
         self,

@@ -37,6 +37,7 @@ class ScriptedModel:
     name = "scripted"
     dialect = "computer_use"
     constrained = False
+    looks = 0
 
     def __init__(self, replies: Iterable[str | ScriptLine]) -> None:
         self._lines = tuple(ScriptLine(text=line) if isinstance(line, str) else line for line in replies)

@@ -35,6 +35,7 @@ class TransformersModel:
         self.name = f"transformers:{folder.name}"
         self.dialect = dialect_for(str(folder.resolve()), read_json(folder, "config.json")) or "computer_use"
         self.constrained = False
+        self.looks = 0
         self.tokenizer = load_tokenizer(folder)
         self.stop_ids = stop_tokens(folder, self.tokenizer)
         self._processor, self._limits = processing.Qwen2VLImageProcessorPil, pixel_limits(folder)

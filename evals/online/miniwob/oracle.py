@@ -153,6 +153,7 @@ class OracleModel:
     name = "oracle"
     dialect = "compact"
     constrained = False
+    looks = 0
 
     def __init__(self, oracle: Oracle, world: World, scale: float = SCALE) -> None:
         self._dialect = load_dialect(self.dialect)

@@ -48,7 +48,11 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What the model wants to do: an action or a mistake. reply: verbatim, "" if the plan said it all."""
+    """What the model wants to do: an action or a mistake.
+
+    reply: verbatim, "" if the plan said it all. Where a screen was moved to look again, its coordinates are those of
+    the moved one, and the action's are the screen's.
+    """
 
     frame: Frame
     plan: str = ""

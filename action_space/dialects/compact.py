@@ -15,6 +15,7 @@ Coordinates are model pixels. The model is trained on these exact prompts and ca
 
 import json
 import re
+from itertools import takewhile
 from typing import assert_never
 
 from action_space.actions import Action, Ask, Click, Drag, Finish, LongPress, Move, Open, Press, Scroll, Type, Wait
@@ -33,6 +34,8 @@ _DRAG_SECONDS = 0.5
 _LONG_PRESS_SECONDS = 1.0
 _LONGEST_QUOTE = 200
 _SCROLL_NOTCHES = 3
+_PATIENCE = 3
+"""Steps in vain with one plan, after which another one is due."""
 _FORMS = {
     "click": 'click(x, y), click(x, y, "right") or click(x, y, "left", 2)',
     "move": "move(x, y)",
@@ -108,9 +111,14 @@ class Compact:
         return [Message("system", (_SYSTEM,)), Message("user", (f"Task: {turn.task}\n{done}Next?",))]
 
     def plan_grammar(self, turn: Turn) -> str:
-        """Names and texts are quoted from the task; `done` comes when all that the task has in quotes was named."""
-        start = "start: step\n" if _unnamed(turn) else 'start: step | "done"\n'
-        return start + _PLAN_GRAMMAR + quotes(turn.task)
+        """Names and texts are quoted from the task, and what it has in quotes whole; `done` comes when all of that was
+        named. After a few steps in vain one of those that were not named yet is due."""
+        unnamed = _unnamed(turn)
+        start = "start: step\n" if unnamed else 'start: step | "done"\n'
+        if unnamed and _in_vain(turn) >= _PATIENCE:
+            return start + _PLAN_GRAMMAR + quotes((), unnamed)
+        loose, whole = _taken_apart(turn.task)
+        return start + _PLAN_GRAMMAR + quotes(loose, whole)
 
     def plan_action(self, plan: str) -> Action | None:
         """The action of `type "text"`, `press "ctrl" "a"`, `open "target"`, `ask "question"`, `wait`, `wait 2`, `done`,
@@ -159,10 +167,24 @@ class Compact:
             return step.action.kind
 
 
-def _unnamed(turn: Turn) -> set[str]:
+def _taken_apart(task: str) -> tuple[list[str], list[str]]:
+    """What stands between the quotes of a task, and what it has in quotes."""
+    found = list(_IN_QUOTES.finditer(task))
+    starts, ends = [0, *(match.end() for match in found)], [*(match.start() for match in found), len(task)]
+    between = [part for start, end in zip(starts, ends, strict=True) if (part := task[start:end].strip())]
+    return between, [next(filter(None, match.groups())) for match in found]
+
+
+def _unnamed(turn: Turn) -> list[str]:
     """What the task has in quotes and no plan has named yet."""
-    asked = {text for texts in _IN_QUOTES.findall(turn.task) for text in texts if text}
-    return asked - {text for step in turn.history for text in _names_in(step.plan)}
+    named = {text for step in turn.history for text in _names_in(step.plan)}
+    return [text for text in _taken_apart(turn.task)[1] if text not in named]
+
+
+def _in_vain(turn: Turn) -> int:
+    """How many of the newest steps in a row had one plan and a note on what went wrong."""
+    newest = turn.history[-1].plan if turn.history else ""
+    return sum(1 for _ in takewhile(lambda step: step.note and step.plan == newest, reversed(turn.history)))
 
 
 def _names_in(plan: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from action_space.geometry import Size
 from action_space.keys import KEYS
@@ -43,14 +43,23 @@ def objects(schemas: Iterable[Mapping[str, object]]) -> str:
     return f"object: {_json({'anyOf': list(schemas), 'x-guidance': spacing})}\n"
 
 
-def quotes(text: str) -> str:
-    """The rule `quote`: some words in a row of a text, or all of them, in double quotes, as in JSON.
+def quotes(loose: Sequence[str], whole: Sequence[str] = ()) -> str:
+    """The rule `quote`, in double quotes, as in JSON: some words in a row of one of the `loose` texts, or all of them;
+    or one of the `whole` texts, of which nothing may be left out.
 
     What stands between letters, as in RT-88 or ann@example.org, parts no words; quotation marks do.
     """
-    words = [json.dumps(word, ensure_ascii=False)[1:-1] for word in _WORD.findall(text)]
-    some = json.dumps({"substring_chunks": words})
-    return f'quote: "\\"" QUOTED "\\""\nQUOTED: QUOTED_OR_NOTHING & /(?s:.+)/\nQUOTED_OR_NOTHING: %regex {some}\n'
+    runs = [words for text in loose if (words := [_in_json(word) for word in _WORD.findall(text)])]
+    kinds = [json.dumps(_in_json(text), ensure_ascii=False) for text in dict.fromkeys(whole)]
+    kinds += [f"WORDS_{number}" for number in range(len(runs))]
+    # Some words may be none, and may begin or end with a blank.
+    rules = [f"QUOTED: ({' | '.join(kinds)}) & /\\S((?s:.*)\\S)?/\n"]
+    rules += [f"WORDS_{n}: %regex {json.dumps({'substring_chunks': run})}\n" for n, run in enumerate(runs)]
+    return 'quote: "\\"" QUOTED "\\""\n' + "".join(rules)
+
+
+def _in_json(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def around(reply: str, size: Size) -> str:

@@ -91,7 +91,11 @@ class Accessibility:
         root = ("org.a11y.atspi.Registry", "/org/a11y/atspi/accessible/root")
         for owner, path in self._children(*root):
             if self._name(owner, path).lower() == program.lower():
-                for child in self._children(owner, path):
+                try:
+                    windows = self._children(owner, path)
+                except DBusErrorResponse:
+                    continue  # it has ended while we looked
+                for child in windows:
                     yield from self._below(*child)
 
     def _below(self, owner: str, path: str) -> Iterator[Widget]:

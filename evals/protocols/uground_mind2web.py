@@ -5,7 +5,7 @@ words of "operation value", lower-cased, without words that are punctuation. A s
 element is hit. A step without a prediction is a miss, and episodes are filled up with misses to their full number of
 steps, so skipping hurts. The result is the mean over steps; the mean over episodes stands beside it (`macro`).
 
-Hole: the source does not know why a prediction is missing. So a step that was lost to an error (a worker that hung, a
+Holes: the source does not know why a prediction is missing. So a step that was lost to an error (a worker that hung, a
 picture that is gone) is a miss here, and here alone; under every other rule it is left out. `--resume` asks it again.
 
 Further: punctuation goes only where it is a word of its own ("," but not "yes,"), and so does a run of it that stands

@@ -82,7 +82,38 @@ def test_a_plan_quotes_the_task_word_by_word(task: str) -> None:
             text = json.loads(quoted[2])
             ends = [r"\b" if re.match(r"\w", char) else "" for char in (text[0], text[-1])]
             assert re.search(ends[0] + re.escape(text) + ends[1], task), plan
+            assert text == text.strip(" "), plan
         assert (action is None) == plan.startswith(("click", "scroll")), plan
+
+
+def quoted_in(grammar: str, rng: random.Random, plans: int) -> set[str]:
+    """What is clicked, typed and opened in so many plans."""
+    found = (re.match(r'(?:click|type|open) (".*")', said(grammar, rng)) for _ in range(plans))
+    return {json.loads(match[1]) for match in found if match}
+
+
+def test_what_a_task_has_in_quotes_is_said_whole() -> None:
+    dialect, rng = load_dialect("compact"), random.Random(3)
+    task = """Type "Elm Street 4" into "Street", press «Don't Save» and close the window."""
+    grammar = dialect.plan_grammar(Turn(task, Image.new("RGB", (28, 28)), FRAME))
+    assert grammar
+    heard = quoted_in(grammar, rng, 300)
+    assert {"Elm Street 4", "Street", "Don't Save"} <= heard
+    for text in heard - {"Elm Street 4", "Street", "Don't Save"}:
+        assert any(text in part for part in ("Type", "into", ", press", "and close the window."))
+
+
+def test_after_steps_in_vain_what_was_not_named_is_due() -> None:
+    dialect, rng = load_dialect("compact"), random.Random(4)
+    task = 'Choose "Suite", tick "Late" and press "Confirm".'
+    done = [PastStep(None, "", 'click "Late" checkbox')]
+    again = [PastStep(None, "", 'click "Confirm" button', "nothing changed")]
+    for times, due in ((2, False), (3, True)):
+        turn = Turn(task, Image.new("RGB", (28, 28)), FRAME, tuple(done + again * times))
+        grammar = dialect.plan_grammar(turn)
+        assert grammar
+        heard = quoted_in(grammar, rng, 40)
+        assert (heard == {"Suite"}) is due, heard
 
 
 def test_a_plan_is_done_when_all_that_was_quoted_was_named() -> None:

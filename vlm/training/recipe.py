@@ -10,6 +10,7 @@ from pathlib import Path
 from action_space.errors import ConfigError
 from vlm.backends.engine import Engine
 from vlm.training.answered import Questions
+from vlm.training.data.render import read_screens
 from vlm.training.export import export
 from vlm.training.filters.sieve import credible, sieve
 from vlm.training.multimodal import Trainer
@@ -89,7 +90,7 @@ class Further:
 
 def further(plan: Further, *, workers: int = 1, export_to: Path | None = None) -> None:
     """Filter, then train the stages that are not done yet. Raises ModelError for another shape, ConfigError."""
-    if not (plan.screens / "screens.jsonl").is_file():
+    if next(read_screens(plan.screens), None) is None:
         raise ConfigError(f"{str(plan.screens)!r} holds no drawn screens, of which the usual examples are made")
     plan.out.mkdir(parents=True, exist_ok=True)
     if plan.filters and not (plan.out / KEPT).is_file():

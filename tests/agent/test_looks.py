@@ -1,0 +1,100 @@
+"""Looking again at a screen, moved a little, while the model is not sure."""
+
+from collections.abc import Sequence
+
+import pytest
+from PIL import Image
+
+from action_space.actions import Click, Drag
+from action_space.dialects import load_dialect
+from action_space.dialects.base import Turn
+from action_space.geometry import Frame, Point, Size
+from agent.looks import OFFSETS, Placed, place
+from agent.planner import model_frame
+from vlm.backends.base import Reply
+
+COMPACT = load_dialect("compact")
+
+
+def turn_of(width: int, height: int) -> Turn:
+    screen = Size(width, height)
+    picture = Image.new("RGB", (width, height), "white")
+    picture.putpixel((100, 50), (255, 0, 0))
+    return Turn("task", picture, model_frame(Frame(screen, screen), COMPACT))
+
+
+def placed(turn: Turn, replies: Sequence[tuple[str, float | None]], looks: int = 4, attempt: int = 0) -> Placed:
+    """What comes of it when the model says these things one after the other, each so sure."""
+    said = iter(replies)
+
+    def ask(look: Turn) -> Reply:
+        asked.append(look)
+        text, sure = next(said)
+        return Reply(text, sure=sure)
+
+    asked.clear()
+    return place(ask, turn, COMPACT, looks=looks, attempt=attempt)
+
+
+asked: list[Turn] = []
+
+
+def red(look: Turn) -> Point:
+    """Where the picture's red pixel is."""
+    data = look.screenshot.tobytes()
+    at = next(i for i in range(0, len(data), 3) if data[i : i + 3] == b"\xff\x00\x00") // 3
+    return Point(at % look.screenshot.width, at // look.screenshot.width)
+
+
+def test_a_sure_answer_is_taken_at_once() -> None:
+    found = placed(turn_of(1280, 720), [("click(100, 50)", 0.9)])
+    assert found.action == Click(point=Point(100, 50))
+    assert len(found.asked) == 1
+    # Whole cells around the screen as it is: nothing is resized.
+    assert asked[0].screenshot.size == (1288, 728)
+    assert red(asked[0]) == Point(100, 50)
+
+
+def test_the_surest_of_all_looks_counts_and_is_moved_back() -> None:
+    replies = [("click(700, 70)", 0.3), ("click(114, 64)", 0.6), ("click(5, 700)", 0.5), ("click(9, 9)", 0.1)]
+    found = placed(turn_of(1280, 720), replies)
+    assert found.action == Click(point=Point(100, 50))
+    assert [reply.sure for reply in found.asked] == [0.3, 0.6, 0.5, 0.1]
+    assert [red(look) for look in asked] == [Point(100 + dx, 50 + dy) for dx, dy in OFFSETS]
+    assert all(look.screenshot.width % 28 == look.screenshot.height % 28 == 0 for look in asked)
+
+
+def test_looking_ends_with_the_first_sure_answer() -> None:
+    found = placed(turn_of(1280, 720), [("click(7, 7)", 0.2), ("drag(14, 14, 114, 64)", 0.95)])
+    assert found.action == Drag(start=Point(0, 0), end=Point(100, 50))
+    assert len(found.asked) == 2
+
+
+def test_a_point_beside_the_screen_is_worse_than_any_other() -> None:
+    replies = [("click(7, 7)", 0.2), ("click(3, 700)", 0.99), ("nothing", 0.99), ("click(21, 7)", 0.3)]
+    found = placed(turn_of(1280, 720), replies)
+    assert found.action == Click(point=Point(7, 7))
+    alone = placed(turn_of(1280, 720), [("click(1284, 7)", 0.9)], looks=1)
+    assert alone.action is None
+    assert "beside the screen" in str(alone.mistake)
+
+
+def test_a_question_asked_in_vain_gets_one_other_look() -> None:
+    for attempt in range(1, 6):
+        found = placed(turn_of(1280, 720), [("click(100, 50)", 0.1)], attempt=attempt)
+        dx, dy = OFFSETS[attempt % len(OFFSETS)]
+        assert found.action == Click(point=Point(100 - dx, 50 - dy))
+
+
+@pytest.mark.parametrize(("looks", "size"), [(0, (1280, 720)), (4, (4000, 3000))])
+def test_a_screen_that_has_to_be_resized_is_shown_as_it_is(looks: int, size: tuple[int, int]) -> None:
+    turn = turn_of(*size)
+    found = placed(turn, [("click(0, 0)", 0.1)], looks=looks)
+    assert found.action == Click(point=Point(0, 0))
+    assert asked == [turn]
+
+
+def test_a_model_that_does_not_say_how_sure_it_is_is_asked_once() -> None:
+    found = placed(turn_of(1280, 720), [("click(100, 50)", None)])
+    assert found.action == Click(point=Point(100, 50))
+    assert len(asked) == 1

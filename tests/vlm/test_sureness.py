@@ -1,0 +1,35 @@
+"""How likely a reply was, where numbers that hardly differ say the same."""
+
+import pytest
+import torch
+
+import vlm
+from action_space.messages import Message
+from vlm.backends.engine import Engine
+from vlm.backends.sureness import Sureness
+from vlm.training.tokenizer import byte_tokenizer, token_id
+
+
+def test_places_close_by_are_the_same_place() -> None:
+    tokens = byte_tokenizer()
+    logits = torch.full((tokens.get_vocab_size(),), float("-inf"))
+    for text, share in (("click(70", 0.3), ("click(98", 0.2), ("click(42", 0.1), ("click(105", 0.15), (", 70)", 0.25)):
+        logits[token_id(tokens, text)] = torch.tensor(share).log()
+    sureness = Sureness(tokens)
+    assert sureness.share(logits, token_id(tokens, "click(70")) == pytest.approx(0.6)
+    assert sureness.share(logits, token_id(tokens, ", 70)")) == pytest.approx(0.25)
+
+
+def test_digits_and_letters_are_what_they_are() -> None:
+    tokens = byte_tokenizer()
+    logits = torch.zeros(tokens.get_vocab_size())
+    for char in "5a":
+        assert Sureness(tokens).share(logits, ord(char)) == pytest.approx(1 / len(logits))
+
+
+def test_the_bundled_model_says_how_sure_it_is() -> None:
+    engine = vlm.load("bundled")
+    assert isinstance(engine, Engine)
+    reply = engine.generate([Message("user", ('click "OK" button',))], max_new_tokens=2)
+    assert reply.sure is not None
+    assert 0 < reply.sure <= 1

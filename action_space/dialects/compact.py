@@ -89,6 +89,67 @@ _PLAN_GRAMMAR = """step: "click " quote (" button" | " field" | " checkbox")? | 
   | "press " key (" " key){0,4} | "scroll " direction | "wait" | "failed"
 direction: "up" | "down" | "left" | "right"
 """ + keys()
+_NO_NAMES = frozenset(
+    [
+        "a",
+        "activate",
+        "add",
+        "after",
+        "all",
+        "and",
+        "as",
+        "at",
+        "box",
+        "button",
+        "check",
+        "checkbox",
+        "choose",
+        "click",
+        "empty",
+        "enable",
+        "enter",
+        "field",
+        "fill",
+        "first",
+        "for",
+        "from",
+        "go",
+        "hit",
+        "in",
+        "input",
+        "into",
+        "it",
+        "link",
+        "list",
+        "mark",
+        "of",
+        "on",
+        "open",
+        "option",
+        "or",
+        "pick",
+        "please",
+        "press",
+        "push",
+        "put",
+        "select",
+        "set",
+        "switch",
+        "tab",
+        "that",
+        "the",
+        "then",
+        "this",
+        "tick",
+        "to",
+        "turn",
+        "type",
+        "value",
+        "with",
+        "write",
+    ]
+)
+"""Words that tell what to do, and where, and name nothing when they stand alone."""
 _IN_QUOTES = re.compile(r"""\"([^"]+)\"|“([^”]+)”|«([^»]+)»|`([^`]+)`|(?<!\w)'([^']+)'(?!\w)""")
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _CALL = re.compile(rf"(?<![A-Za-z0-9_])({'|'.join(_FORMS)})\(")
@@ -111,13 +172,15 @@ class Compact:
         return [Message("system", (_SYSTEM,)), Message("user", (f"Task: {turn.task}\n{done}Next?",))]
 
     def plan_grammar(self, turn: Turn) -> str:
-        """Names and texts are quoted from the task, and what it has in quotes whole; `done` comes when all of that was
-        named. After a few steps in vain one of those that were not named yet is due."""
+        """Names and texts are quoted from the task, and what it has in quotes whole; what stands between its quotes only
+        where there is more than words such as "and press". `done` comes when all that is in quotes was named. After a
+        few steps in vain one of those that were not named yet is due."""
         unnamed = _unnamed(turn)
         start = "start: step\n" if unnamed else 'start: step | "done"\n'
         if unnamed and _in_vain(turn) >= _PATIENCE:
             return start + _PLAN_GRAMMAR + quotes((), unnamed)
         loose, whole = _taken_apart(turn.task)
+        loose = loose if loose or whole else [turn.task]
         return start + _PLAN_GRAMMAR + quotes(loose, whole)
 
     def plan_action(self, plan: str) -> Action | None:
@@ -171,8 +234,12 @@ def _taken_apart(task: str) -> tuple[list[str], list[str]]:
     """What stands between the quotes of a task, and what it has in quotes."""
     found = list(_IN_QUOTES.finditer(task))
     starts, ends = [0, *(match.end() for match in found)], [*(match.start() for match in found), len(task)]
-    between = [part for start, end in zip(starts, ends, strict=True) if (part := task[start:end].strip())]
-    return between, [next(filter(None, match.groups())) for match in found]
+    between = [task[start:end].strip() for start, end in zip(starts, ends, strict=True)]
+    return list(filter(_may_name, between)), [next(filter(None, match.groups())) for match in found]
+
+
+def _may_name(text: str) -> bool:
+    return any(word.lower() not in _NO_NAMES for word in re.findall(r"\w+", text))
 
 
 def _unnamed(turn: Turn) -> list[str]:

@@ -172,9 +172,9 @@ class Compact:
         return [Message("system", (_SYSTEM,)), Message("user", (f"Task: {turn.task}\n{done}Next?",))]
 
     def plan_grammar(self, turn: Turn) -> str:
-        """Names and texts are quoted from the task, and what it has in quotes whole; what stands between its quotes only
-        where there is more than words such as "and press". `done` comes when all that is in quotes was named. After a
-        few steps in vain one of those that were not named yet is due."""
+        """Names and texts are quoted from the task, and what it has in quotes whole; what stands between its quotes
+        only where there is more than words such as "and press". `done` comes when all that is in quotes was named.
+        After a few steps in vain one of those that were not named yet is due."""
         unnamed = _unnamed(turn)
         start = "start: step\n" if unnamed else 'start: step | "done"\n'
         if unnamed and _in_vain(turn) >= _PATIENCE:

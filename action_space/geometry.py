@@ -8,6 +8,7 @@ Three coordinate systems exist, and no others:
 """
 
 import math
+from dataclasses import replace
 
 from pydantic.dataclasses import dataclass
 
@@ -63,13 +64,15 @@ class Frame:
 
     model: size of the picture the model saw. screen: size of the screenshot. device_scale: screenshot
     pixels per device unit. origin: device coordinates of the screenshot's top left corner (negative on
-    a monitor to the left of the first one).
+    a monitor to the left of the first one). density: screenshot pixels per CSS pixel (or point), in which
+    letters are about as large on every device; None: as device_scale.
     """
 
     model: Size
     screen: Size
     device_scale: float = 1.0
     origin: Point = Point(0, 0)
+    density: float | None = None
 
     def to_screen(self, point: Point) -> Point:
         """Model pixel to the screenshot pixel under its centre. Raises InvalidAction outside the picture."""
@@ -94,7 +97,7 @@ class Frame:
 
     def with_model(self, size: Size) -> "Frame":
         """The same screen, shown to a model at `size`."""
-        return Frame(size, self.screen, self.device_scale, self.origin)
+        return replace(self, model=size)
 
 
 def _require_inside(point: Point, size: Size) -> None:

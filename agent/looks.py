@@ -2,7 +2,8 @@
 
 A vision tower sees a picture in cells, and which letters share one is chance: a small model that misreads a name in one
 look reads it in the next. So the screen is pasted onto a slightly larger picture whose sides are whole cells, which
-also spares small text the blur of being resized. The surest answer counts.
+also spares small text the blur of being resized. The surest answer counts. Screens of more than one pixel per CSS pixel
+are shrunk to one: letters are as large then as those that the model learned.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,10 +38,12 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """A turn whose picture is moved by so much; None: as the dialect shows it, resized."""
+    """A turn whose picture is moved by so much; None: as the dialect shows it, resized. scale: screenshot pixels for
+    each of its own."""
 
     turn: Turn
     offset: tuple[int, int] | None = None
+    scale: tuple[float, float] = (1.0, 1.0)
 
 
 def place(
@@ -83,33 +86,52 @@ def _looks(turn: Turn, dialect: Dialect, most: int, attempt: int) -> Iterator[_L
 
 def _moved(turn: Turn, dialect: Dialect, offset: tuple[int, int]) -> _Look | None:
     """None for a screen that would have to be resized all the same."""
-    image = turn.screenshot
+    image, scale = _shrunk(turn)
     size = Size(*(-(-(side + by) // CELL) * CELL for side, by in zip(image.size, offset, strict=True)))
     if not dialect.min_pixels <= size.width * size.height <= dialect.max_pixels or smart_resize(size) != size:
         return None
     canvas = Image.new("RGB", (size.width, size.height), image.convert("RGB").getpixel((0, image.height - 1)))
     canvas.paste(image, offset)
-    return _Look(replace(turn, screenshot=canvas, frame=Frame(size, size)), offset)
+    return _Look(replace(turn, screenshot=canvas, frame=Frame(size, size)), offset, scale)
+
+
+def _shrunk(turn: Turn) -> tuple[Image.Image, tuple[float, float]]:
+    """The screen at a pixel for each CSS pixel, and how much larger it was, across and down."""
+    image, density = turn.screenshot, turn.frame.density or turn.frame.device_scale
+    if density <= 1:
+        return image, (1.0, 1.0)
+    small = image.resize((max(1, round(image.width / density)), max(1, round(image.height / density))))
+    return small, (image.width / small.width, image.height / small.height)
 
 
 def _read(look: _Look, reply: Reply, turn: Turn, dialect: Dialect, pointer: Point | None) -> Placed:
     try:
         if look.offset is None:
             return Placed(reply, (), dialect.parse(reply.text, turn.frame, pointer))
-        dx, dy = look.offset
-        before = Point(pointer.x + dx, pointer.y + dy) if pointer else None
+        before = _moved_there(pointer, look) if pointer else None
         action = dialect.parse(reply.text, look.turn.frame, before)
-        return Placed(reply, (), _moved_back(action, dx, dy, turn.frame.screen))
+        return Placed(reply, (), _moved_back(action, look, turn.frame.screen))
     except InvalidAction as mistake:
         return Placed(reply, (), mistake=mistake)
 
 
-def _moved_back(action: Action, dx: int, dy: int, screen: Size) -> Action:
+def _moved_there(point: Point, look: _Look) -> Point:
+    (dx, dy), (across, down) = look.offset or (0, 0), look.scale
+    return Point(int(point.x / across) + dx, int(point.y / down) + dy)
+
+
+def _moved_back(action: Action, look: _Look, screen: Size) -> Action:
     """Raises InvalidAction for a point beside the screen."""
-    places = {name: Point(value.x - dx, value.y - dy) for name, value in action if isinstance(value, Point)}
-    for point in places.values():
+    (dx, dy), (across, down) = look.offset or (0, 0), look.scale
+    # The middle of a pixel of the small picture, which stands for several.
+    places = {
+        name: Point(int((value.x - dx + 0.5) * across), int((value.y - dy + 0.5) * down))
+        for name, value in action
+        if isinstance(value, Point)
+    }
+    for name, point in places.items():
         if not screen.contains(point):
-            raise InvalidAction(f"({point.x}, {point.y}) is beside the screen of {screen}")
+            raise InvalidAction(f"the {name} ({point.x}, {point.y}) is beside the screen of {screen}")
     return action.model_copy(update=places)
 
 

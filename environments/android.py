@@ -27,7 +27,7 @@ from action_space.actions import (
 from action_space.errors import ClickwrightError, ConfigError, DeviceError, InvalidAction, UnsupportedAction
 from action_space.geometry import Frame, Size
 from environments.adb_server import server_port
-from environments.android_input import press, touches
+from environments.android_input import density, press, touches
 from environments.android_link import Link, Words
 from environments.android_state import (
     APPS,
@@ -168,7 +168,8 @@ class AndroidEnvironment:
         size = Size(*image.size)
         if status.size is not None and _is_wide(status.size) != _is_wide(size):
             return "it keeps turning"
-        self._frame = Frame(size, size, size.width / status.size.width if status.size else 1.0)
+        scale = size.width / status.size.width if status.size else 1.0
+        self._frame = Frame(size, size, scale, density=density(size))
         return self._observation(image, status, settled)
 
     def _picture(self) -> Image.Image:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from action_space.actions import Click, Drag, LongPress, Press, Scroll
 from action_space.errors import UnsupportedAction
-from action_space.geometry import Frame, Point
+from action_space.geometry import Frame, Point, Size
 from action_space.keys import MODIFIERS
 
 Words = tuple[str, ...]
@@ -124,7 +124,7 @@ def _swipes(action: Scroll, frame: Frame) -> Iterator[Words]:
     length = frame.screen.width if sideways else frame.screen.height
     first, last = round(_EDGE * length), length - 1 - round(_EDGE * length)
     sign = -1 if action.direction in ("down", "right") else 1
-    left = min(round(action.amount * _NOTCH * density(frame)), _MOST_SWIPES * (last - first))
+    left = min(round(action.amount * _NOTCH * density(frame.screen)), _MOST_SWIPES * (last - first))
     while left > 0:
         step = min(left, last - first)
         middle = action.point.x if sideways else action.point.y
@@ -133,9 +133,9 @@ def _swipes(action: Scroll, frame: Frame) -> Iterator[Words]:
         left -= step
 
 
-def density(frame: Frame) -> float:
+def density(size: Size) -> float:
     """Pixels of the picture for each of CSS: phones are about 400 of them wide."""
-    return max(1.0, min(frame.screen.width, frame.screen.height) / 400)
+    return max(1.0, min(size.width, size.height) / 400)
 
 
 def _swipe(point: Point, start: int, end: int, frame: Frame, *, sideways: bool) -> Words:

@@ -15,7 +15,7 @@ from PIL import Image
 from action_space.actions import Action
 from action_space.dialects import load_dialect
 from action_space.errors import DeviceError
-from action_space.geometry import Frame, Size
+from action_space.geometry import Size
 from agent.models import SpokenModel
 from agent.planner import Planner, Proposal
 from agent.recorder import load_image
@@ -114,7 +114,7 @@ def _propose(planner: Planner, trajectory: Trajectory, past: Sequence[Step], ste
     if image.size != (screen.width, screen.height):
         path = trajectory.image_path(step.image)
         raise DeviceError(f"the screenshot {path} is {Size(*image.size)}, and the step says {screen}")
-    frame = Frame(screen, screen, step.frame.device_scale, step.frame.origin)
+    frame = step.frame.with_model(screen)
     seen = Observation(image, frame, step.context, details=step.details)
     return planner.propose(trajectory.header.task, past, seen, load)
 

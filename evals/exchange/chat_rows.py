@@ -56,7 +56,7 @@ def _asked_and_said(
     """Questions and right answers of a step. Raises DeviceError, ModelMistake."""
     assert step.action is not None
     image = load_image(trajectory.image_path(step.image))
-    screen = Frame(step.frame.screen, step.frame.screen, step.frame.device_scale, step.frame.origin)
+    screen = step.frame.with_model(step.frame.screen)
     frame = model_frame(screen, dialect)
     seen = Observation(image, screen, step.context, details=step.details)
     turn = build_turn(trajectory.header.task, trajectory.steps[:at], seen, frame, _no_older_pictures)

@@ -94,6 +94,17 @@ def test_a_screen_that_has_to_be_resized_is_shown_as_it_is(looks: int, size: tup
     assert asked == [turn]
 
 
+def test_a_dense_screen_is_shrunk_to_a_pixel_for_each_of_css() -> None:
+    screen = Size(1080, 2400)
+    frame = Frame(screen, screen, density=2.7)
+    turn = Turn("task", Image.new("RGB", (1080, 2400), "white"), frame)
+    found = placed(turn, [("click(14, 14)", 0.3), ("click(213, 463)", 0.9)])
+    assert [look.screenshot.size for look in asked] == [(420, 896), (420, 924)]
+    # Its middle: the small picture's pixel (199, 449) stands for 2.7 x 2.7 of the screen's.
+    assert found.action == Click(point=Point(538, 1213))
+    assert placed(turn, [("click(405, 3)", 0.9)], looks=1).action is None
+
+
 def test_a_model_that_does_not_say_how_sure_it_is_is_asked_once() -> None:
     found = placed(turn_of(1280, 720), [("click(100, 50)", None)])
     assert found.action == Click(point=Point(100, 50))

@@ -253,7 +253,8 @@ def _box(point: Point, frame: Frame) -> str:
 
 
 def _chord(keys: tuple[str, ...]) -> str:
-    return quoted(" ".join("plus" if key == "+" else key.replace("_", "") if len(key) > 1 else key for key in keys))
+    signs = {"+": "plus", "-": "minus"}  # between keys these part them
+    return quoted(" ".join(signs.get(key, key.replace("_", "") if len(key) > 1 else key) for key in keys))
 
 
 COMPUTER = UiTars("ui_tars", touch=False)

@@ -103,6 +103,7 @@ def test_an_unknown_dialect_names_the_valid_ones() -> None:
 @example(action=Press(keys=("ctrl", "+", "l")))
 @example(action=Press(keys=("ctrl", "l")))
 @example(action=Press(keys=("-", "-")))
+@example(action=Press(keys=("-", "ctrl")))
 @example(action=Press(keys=("delete", "home", "backspace")))
 @example(action=Drag(start=Point(0, 0), end=Point(0, 0), seconds=0))
 @example(action=Scroll(point=Point(0, 0), direction="up", amount=100))

@@ -46,12 +46,19 @@ def ask_points(quiz: Quiz, screens: Path, count: int, skip: frozenset[str] = fro
     stored = list(enumerate(read_screens(screens)))
     left = count
     for number, screen in rng.sample(stored, len(stored)):
-        asked = [] if left == 0 else _askable(screen)
+        asked = _askable(screen) if left and _is_seen_whole(screen) else []
         if asked:
             left -= 1
             name = f"points {quiz.seed}-{number}"
             if name not in skip:
                 yield _points_on(quiz, screen, asked, name)
+
+
+def _is_seen_whole(screen: Screen) -> bool:
+    """Whether it has no more cells than the model learned on."""
+    with Image.open(screen.image) as stored:
+        seen = _frame(Size(*stored.size)).model
+    return seen.width * seen.height <= MOST_CELLS * 28 * 28
 
 
 def _askable(screen: Screen) -> list[int]:
@@ -69,8 +76,6 @@ def _points_on(quiz: Quiz, screen: Screen, askable: list[int], name: str) -> Uni
     with Image.open(screen.image) as stored:
         picture = stored.convert("RGB")
     frame = _frame(Size(*picture.size))
-    if frame.model.width * frame.model.height > MOST_CELLS * 28 * 28:
-        return Unit(name=name, dropped={"a screen that is too large": 1})
     shown = keep_picture(quiz.folder, picture)
     judged, dropped, right = [], Counter[str](), 0
     for number in rng.sample(askable, min(ON_A_SCREEN, len(askable))):

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 
 INTERRUPTED_EXIT = 130
-_LET_GO_S = 1.0
+_LET_GO_S = 3.0
 
 
 class StopRequest:

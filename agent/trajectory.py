@@ -116,7 +116,8 @@ class Step(_Record):
     """One look, one reply, one action.
 
     image: sha256 of the screenshot before the action. frame: its geometry, with the size the model saw.
-    reply: verbatim. action: in screenshot pixels, None if the reply held none. effect: where the next picture differs,
+    reply: verbatim, its coordinates those of the picture that the model saw, which `agent.looks` may have moved or
+    shrunk. action: in screenshot pixels, None if the reply held none. effect: where the next picture differs,
     None if nothing was done. note: what the model is told about this step afterwards. cached_tokens: how many of those
     that went in were known already; forced_tokens: how many of those that came out a grammar left no choice about.
     seconds: of the whole step.

@@ -15,12 +15,12 @@ Coordinates are model pixels. The model is trained on these exact prompts and ca
 
 import json
 import re
-from itertools import takewhile
 from typing import assert_never
 
 from action_space.actions import Action, Ask, Click, Drag, Finish, LongPress, Move, Open, Press, Scroll, Type, Wait
 from action_space.dialects.base import PastStep, Turn
-from action_space.dialects.grammar import keys, numbers, pixels, quotes, strings
+from action_space.dialects.compact_plans import plan_grammar
+from action_space.dialects.grammar import keys, numbers, pixels, strings
 from action_space.dialects.lenient import NotAValue, Reader, Value
 from action_space.dialects.retell import one_line
 from action_space.dialects.tool_call import build, read_point, shown
@@ -34,8 +34,6 @@ _DRAG_SECONDS = 0.5
 _LONG_PRESS_SECONDS = 1.0
 _LONGEST_QUOTE = 200
 _SCROLL_NOTCHES = 3
-_PATIENCE = 3
-"""Steps in vain with one plan, after which another one is due."""
 _FORMS = {
     "click": 'click(x, y), click(x, y, "right") or click(x, y, "left", 2)',
     "move": "move(x, y)",
@@ -85,73 +83,6 @@ modifier: %json {"enum": ["ctrl", "shift", "alt", "meta"]}
     + keys()
     + strings()
 )
-_PLAN_GRAMMAR = """step: "click " quote (" button" | " field" | " checkbox")? | "type " quote | "open " quote
-  | "press " key (" " key){0,4} | "scroll " direction | "wait" | "failed"
-direction: "up" | "down" | "left" | "right"
-""" + keys()
-_NO_NAMES = frozenset(
-    [
-        "a",
-        "activate",
-        "add",
-        "after",
-        "all",
-        "and",
-        "as",
-        "at",
-        "box",
-        "button",
-        "check",
-        "checkbox",
-        "choose",
-        "click",
-        "empty",
-        "enable",
-        "enter",
-        "field",
-        "fill",
-        "first",
-        "for",
-        "from",
-        "go",
-        "hit",
-        "in",
-        "input",
-        "into",
-        "it",
-        "link",
-        "list",
-        "mark",
-        "of",
-        "on",
-        "open",
-        "option",
-        "or",
-        "pick",
-        "please",
-        "press",
-        "push",
-        "put",
-        "select",
-        "set",
-        "switch",
-        "tab",
-        "that",
-        "the",
-        "then",
-        "this",
-        "tick",
-        "to",
-        "turn",
-        "type",
-        "value",
-        "with",
-        "write",
-    ]
-)
-"""Words that tell what to do, and where, and name nothing when they stand alone."""
-_IN_QUOTES = re.compile(r"""\"([^"]+)\"|“([^”]+)”|«([^»]+)»|`([^`]+)`|(?<!\w)'([^']+)'(?!\w)""")
-_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _CALL = re.compile(rf"(?<![A-Za-z0-9_])({'|'.join(_FORMS)})\(")
 _ARGUMENT = re.compile(r"[\s(\[]*[\"'0-9.+-]")
 _PLAN = re.compile(r"""\s*(type|press|open|ask|wait|done|failed)(?:\s+((?:["']|[0-9]).*))?\s*""", re.DOTALL)
@@ -172,16 +103,8 @@ class Compact:
         return [Message("system", (_SYSTEM,)), Message("user", (f"Task: {turn.task}\n{done}Next?",))]
 
     def plan_grammar(self, turn: Turn) -> str:
-        """Names and texts are quoted from the task, and what it has in quotes whole; what stands between its quotes
-        only where there is more than words such as "and press". `done` comes when all that is in quotes was named.
-        After a few steps in vain one of those that were not named yet is due."""
-        unnamed = _unnamed(turn)
-        start = "start: step\n" if unnamed else 'start: step | "done"\n'
-        if unnamed and _in_vain(turn) >= _PATIENCE:
-            return start + _PLAN_GRAMMAR + quotes((), unnamed)
-        loose, whole = _taken_apart(turn.task)
-        loose = loose if loose or whole else [turn.task]
-        return start + _PLAN_GRAMMAR + quotes(loose, whole)
+        """See `compact_plans`."""
+        return plan_grammar(turn.task, turn.history)
 
     def plan_action(self, plan: str) -> Action | None:
         """The action of `type "text"`, `press "ctrl" "a"`, `open "target"`, `ask "question"`, `wait`, `wait 2`, `done`,
@@ -228,37 +151,6 @@ class Compact:
             return self.render(step.action, step.frame or frame)
         except InvalidAction:
             return step.action.kind
-
-
-def _taken_apart(task: str) -> tuple[list[str], list[str]]:
-    """What stands between the quotes of a task, and what it has in quotes."""
-    found = list(_IN_QUOTES.finditer(task))
-    starts, ends = [0, *(match.end() for match in found)], [*(match.start() for match in found), len(task)]
-    between = [task[start:end].strip() for start, end in zip(starts, ends, strict=True)]
-    return list(filter(_may_name, between)), [next(filter(None, match.groups())) for match in found]
-
-
-def _may_name(text: str) -> bool:
-    return any(word.lower() not in _NO_NAMES for word in re.findall(r"\w+", text))
-
-
-def _unnamed(turn: Turn) -> list[str]:
-    """What the task has in quotes and no plan has named yet."""
-    named = {text for step in turn.history for text in _names_in(step.plan)}
-    return [text for text in _taken_apart(turn.task)[1] if text not in named]
-
-
-def _in_vain(turn: Turn) -> int:
-    """How many of the newest steps in a row had one plan and a note on what went wrong."""
-    newest = turn.history[-1].plan if turn.history else ""
-    return sum(1 for _ in takewhile(lambda step: step.note and step.plan == newest, reversed(turn.history)))
-
-
-def _names_in(plan: str) -> list[str]:
-    try:
-        return [str(json.loads(quote)) for quote in _JSON_STRING.findall(plan)]
-    except ValueError:
-        return []
 
 
 def _planned(verb: str, values: list[Value]) -> Action:

@@ -1,0 +1,70 @@
+"""What `compact` may plan: the grammar of the next instruction, made from the task and what was done so far.
+
+Names and texts are quoted from the task. What the task itself has in quotes is said whole or not at all; what stands
+between its quotes only where there is more than words such as "and press". `done` comes when all that is in quotes was
+named. After a few steps in vain one of those that were not named yet is due.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from itertools import takewhile
+
+from action_space.dialects.base import PastStep
+from action_space.dialects.grammar import keys, quotes
+
+_STEP = """step: "click " quote (" button" | " field" | " checkbox")? | "type " quote | "open " quote
+  | "press " key (" " key){0,4} | "scroll " direction | "wait" | "failed"
+direction: "up" | "down" | "left" | "right"
+""" + keys()
+_PATIENCE = 3
+"""Steps in vain with one plan, after which another one is due."""
+_NAMES_NOTHING = re.compile(
+    r"a|activate|add|after|all|and|as|at|box|button|check|checkbox|choose|click|empty|enable|enter|field|"
+    r"fill|first|for|from|go|hit|in|input|into|it|link|list|mark|of|on|open|option|or|pick|please|press|"
+    r"push|put|select|set|switch|tab|that|the|then|this|tick|to|turn|type|value|with|write"
+)
+"""Words that tell what to do, and where; alone they are no name of a control."""
+_IN_QUOTES = re.compile(r"""\"([^"]+)\"|“([^”]+)”|«([^»]+)»|`([^`]+)`|(?<!\w)'([^']+)'(?!\w)""")
+_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+def plan_grammar(task: str, history: Sequence[PastStep]) -> str:
+    """The grammar of the next instruction of a task, with what was done so far."""
+    between, quoted = _taken_apart(task)
+    unnamed = [text for text in quoted if text not in _named(history)]
+    start = "start: step\n" if unnamed else 'start: step | "done"\n'
+    if unnamed and _in_vain(history) >= _PATIENCE:
+        return start + _STEP + quotes((), unnamed)
+    loose = [text for text in between if _may_name(text)]
+    return start + _STEP + quotes(loose if loose or quoted else [task], quoted)
+
+
+def _taken_apart(task: str) -> tuple[list[str], list[str]]:
+    """What stands between the quotes of a task, and what it has in quotes."""
+    found = list(_IN_QUOTES.finditer(task))
+    starts, ends = [0, *(match.end() for match in found)], [*(match.start() for match in found), len(task)]
+    between = [task[start:end].strip() for start, end in zip(starts, ends, strict=True)]
+    return between, [next(filter(None, match.groups())) for match in found]
+
+
+def _may_name(text: str) -> bool:
+    return any(not _NAMES_NOTHING.fullmatch(word.lower()) for word in re.findall(r"\w+", text))
+
+
+def _named(history: Sequence[PastStep]) -> set[str]:
+    """What the plans of so far have in quotes."""
+    return {text for step in history for text in _strings_in(step.plan)}
+
+
+def _strings_in(plan: str) -> list[str]:
+    try:
+        return [str(json.loads(quote)) for quote in _JSON_STRING.findall(plan)]
+    except ValueError:
+        return []
+
+
+def _in_vain(history: Sequence[PastStep]) -> int:
+    """How many of the newest steps in a row had one plan and a note on what went wrong."""
+    newest = history[-1].plan if history else ""
+    return sum(1 for _ in takewhile(lambda step: step.note and step.plan == newest, reversed(history)))

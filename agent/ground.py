@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from PIL import Image
@@ -16,6 +17,7 @@ from agent.planner import model_frame
 from vlm.backends.base import Model, Reply
 from vlm.places import to_box
 
+LONGEST_REPLY = 256
 _BOX = re.compile(r"[\[(]\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*[\])]")
 
 
@@ -44,11 +46,7 @@ def locate(model: Model, dialect: str | Dialect, image: Image.Image, instruction
     except DeviceError as error:
         raise ConfigError(str(error)) from error
     started = time.monotonic()
-
-    def ask(turn: Turn) -> Reply:
-        messages = spoken.prompt(turn, instruction)
-        return model.generate(messages, min_pixels=spoken.min_pixels, max_pixels=spoken.max_pixels, max_new_tokens=256)
-
+    ask = asking_for(model, spoken, instruction, LONGEST_REPLY)
     placed = place(ask, Turn(instruction, image, frame), spoken, looks=looks)
     if placed.action is None:
         raise placed.mistake or InvalidAction("the reply holds no action")
@@ -57,6 +55,20 @@ def locate(model: Model, dialect: str | Dialect, image: Image.Image, instruction
         raise InvalidAction(f"the model pointed at nothing, it replied {reply.text[:200]!r}")
     box = _box_around(points[0], reply.text, frame)
     return Grounding(points[0], box, size, reply.text, time.monotonic() - started)
+
+
+def asking_for(model: Model, dialect: Dialect, instruction: str, longest: int) -> Callable[[Turn], Reply]:
+    """Asks the model for the place that an instruction names, on the picture of a turn. longest: reply, in tokens."""
+
+    def ask(turn: Turn) -> Reply:
+        return model.generate(
+            dialect.prompt(turn, instruction),
+            min_pixels=dialect.min_pixels,
+            max_pixels=dialect.max_pixels,
+            max_new_tokens=longest,
+        )
+
+    return ask
 
 
 def _box_around(point: Point, reply: str, frame: Frame) -> Box | None:

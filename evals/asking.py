@@ -21,6 +21,7 @@ from action_space.dialects import load_dialect
 from action_space.dialects.base import Dialect, Turn
 from action_space.errors import ConfigError, DeviceError
 from action_space.geometry import Frame, Size
+from agent.ground import asking_for
 from agent.looks import place
 from agent.models import SpokenModel, forget, load_model
 from agent.pictures import open_picture
@@ -34,7 +35,6 @@ from evals.journal import read_lines
 from evals.predictions import ActLine
 from evals.protocols.values import Act, Step
 from evals.work import Do
-from vlm.backends.base import Reply
 
 FOLDERS = ("", "images", "screenshots", "screenspot_imgs", "screenspotv2_image", "img")
 """Where a picture is looked for, below the data's folder."""
@@ -218,15 +218,7 @@ def ask(model: SpokenModel, dialect: Dialect, question: Question) -> Answer:
 def _ground(model: SpokenModel, dialect: Dialect, question: Question, seen: Observation) -> Proposal:
     """Ask for the place that an instruction names. Raises DeviceError for a picture of impossible shape, ModelError."""
     frame = model_frame(seen.frame, dialect)
-
-    def ask(turn: Turn) -> Reply:
-        return model.generate(
-            dialect.prompt(turn, question.task),
-            min_pixels=dialect.min_pixels,
-            max_pixels=dialect.max_pixels,
-            max_new_tokens=LONGEST_PLACE,
-        )
-
+    ask = asking_for(model, dialect, question.task, LONGEST_PLACE)
     placed = place(ask, Turn(question.task, seen.image, frame), dialect, looks=model.looks)
     cost = reduce(Cost.plus, placed.asked, Cost())
     return Proposal(frame, reply=placed.reply.text, action=placed.action, mistake=placed.mistake, cost=cost)

@@ -18,9 +18,7 @@ from evals.asking import Drawing
 from evals.benchmarks.generated import QUESTIONS, Asked
 from evals.tables import notes_console
 from vlm.training.data.render import Element, Screen, read_screens, render_screens
-from vlm.training.questions import NOUNS, PLAN_NOUNS, quoted
-
-LONGEST_NAME = 48
+from vlm.training.questions import PLAN_NOUNS, askable, quoted
 
 
 def draw(folder: Path, drawing: Drawing) -> None:
@@ -68,10 +66,5 @@ def _asked(folder: Path, drawing: Drawing) -> Iterator[Asked]:
 
 def choose(screen: Screen, rng: Random, most: int) -> list[Element]:
     """Up to `most` controls whose names are unique on their page."""
-    names = [element.name.lower() for element in screen.elements]
-    askable = [
-        e
-        for e in screen.elements
-        if e.name and e.kind in NOUNS and names.count(e.name.lower()) == 1 and len(e.name) <= LONGEST_NAME
-    ]
-    return rng.sample(askable, min(most, len(askable)))
+    found = [screen.elements[number] for number in askable(screen)]
+    return rng.sample(found, min(most, len(found)))

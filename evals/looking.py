@@ -20,6 +20,7 @@ from action_space.dialects.base import Turn
 from action_space.errors import ClickwrightError
 from action_space.geometry import Frame, Size
 from agent.cli import exit_code_of
+from agent.ground import asking_for
 from agent.looks import MOST_LOOKS, OFFSETS, SURE, Placed, place
 from agent.models import SpokenModel, load_model
 from agent.pictures import open_picture
@@ -32,7 +33,6 @@ from evals.benchmarks.reading import read
 from evals.drawing import draw
 from evals.protocols.point_in_box import RULE
 from evals.protocols.values import Step
-from vlm.backends.base import Reply
 
 UNTIL = (0.5, 0.7, SURE, 0.9, 0.95)
 
@@ -91,15 +91,7 @@ def _asked(model: SpokenModel, step: Step, pages: Path) -> Iterator[Placed]:
     dialect, image = load_dialect(model.dialect), open_picture(pages / step.image)
     size = Size(*image.size)
     turn = Turn(step.instruction, image, model_frame(Frame(size, size), dialect))
-
-    def ask(look: Turn) -> Reply:
-        return model.generate(
-            dialect.prompt(look, step.instruction),
-            min_pixels=dialect.min_pixels,
-            max_pixels=dialect.max_pixels,
-            max_new_tokens=LONGEST_PLACE,
-        )
-
+    ask = asking_for(model, dialect, step.instruction, LONGEST_PLACE)
     yield place(ask, turn, dialect, looks=0)
     for number in range(MOST_LOOKS):
         # A question that was asked before in vain gets one look, and its attempt says which.

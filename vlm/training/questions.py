@@ -6,9 +6,11 @@ instruction. The texts are those of the `compact` dialect.
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from vlm.training.data.render import Screen
 from vlm.training.data.words import Words
 
 _TYPE = ("type", "enter", "write", "put", "fill in", "input")
@@ -18,6 +20,7 @@ _CHOOSE = ("choose", "pick", "select", "set", "take")
 _OPEN = ("open", "go to", "click", "follow", "click on", "visit")
 _SMALL = ("of", "on", "in", "to", "for", "by", "with", "and", "or", "at", "from", "as", "per")
 _QUOTES = (('"', '"'),) * 6 + (("'", "'"), ("“", "”"), ("`", "`"), ("«", "»"))
+LONGEST_NAME = 48
 NOUNS = {
     "button": ("button",),
     "link": ("link", "menu item", "entry"),
@@ -58,6 +61,16 @@ NOTHING = " (nothing changed)"
 def quoted(text: str) -> str:
     """As a plan writes it: JSON string, letters of every language kept."""
     return json.dumps(text, ensure_ascii=False)
+
+
+def askable(screen: Screen) -> list[int]:
+    """Numbers of the controls of a screen that a name of at most `LONGEST_NAME` letters tells from all others there."""
+    names = Counter(element.name.lower() for element in screen.elements)
+    return [
+        number
+        for number, e in enumerate(screen.elements)
+        if e.kind in NOUNS and e.name and len(e.name) <= LONGEST_NAME and names[e.name.lower()] == 1
+    ]
 
 
 def instruction(rng: random.Random, kind: str, name: str) -> str:

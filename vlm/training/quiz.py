@@ -21,7 +21,7 @@ from vlm.backends.base import Model
 from vlm.training.data.render import Element, Screen, read_screens
 from vlm.training.data.words import Words
 from vlm.training.judging import Answers, Behind, plan_record, point_record, why_wrong
-from vlm.training.questions import NOUNS, instruction, plan_question
+from vlm.training.questions import askable, instruction, plan_question
 from vlm.training.sampled import SeenScreen, Unit, keep_picture
 
 MOST_CELLS = 1400
@@ -46,7 +46,7 @@ def ask_points(quiz: Quiz, screens: Path, count: int, skip: frozenset[str] = fro
     stored = list(enumerate(read_screens(screens)))
     left = count
     for number, screen in rng.sample(stored, len(stored)):
-        asked = _askable(screen) if left and _is_seen_whole(screen) else []
+        asked = askable(screen) if left and _is_seen_whole(screen) else []
         if asked:
             left -= 1
             name = f"points {quiz.seed}-{number}"
@@ -59,16 +59,6 @@ def _is_seen_whole(screen: Screen) -> bool:
     with Image.open(screen.image) as stored:
         seen = _frame(Size(*stored.size)).model
     return seen.width * seen.height <= MOST_CELLS * 28 * 28
-
-
-def _askable(screen: Screen) -> list[int]:
-    """Numbers of the controls whose names nothing else on the screen has."""
-    names = Counter(element.name.lower() for element in screen.elements)
-    return [
-        number
-        for number, e in enumerate(screen.elements)
-        if e.kind in NOUNS and e.name and len(e.name) <= 48 and names[e.name.lower()] == 1
-    ]
 
 
 def _points_on(quiz: Quiz, screen: Screen, askable: list[int], name: str) -> Unit:

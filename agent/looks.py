@@ -23,7 +23,8 @@ OFFSETS = ((0, 0), (14, 14), (0, 14), (14, 0))
 """How far the screen is moved in each look."""
 MOST_LOOKS = len(OFFSETS)
 SURE = 0.8
-"""Of 408 looks at generated pages, those with at least this were right in 94 %, the others in 56 %."""
+"""`python -m evals.looking`: of 572 looks at generated pages those with at least this were right in 93 %, the others in
+58 %."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ demonstrations for training: pictures, instructions in words, and actions.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pkgutil import resolve_name
@@ -96,8 +97,15 @@ class Eyes:
 
     def click(self, element: str, name: str = "") -> Deed:
         """Click on the middle of an element. name: as one would call it, by default its text."""
-        name = name or str(self.read(f"({_NAME})({element})"))
+        name = self.called(name or str(self.read(f"({_NAME})({element})")))
         return Deed(Click(point=self.point(*self.place(element))), f"click {json.dumps(name, ensure_ascii=False)}")
+
+    def called(self, *names: str) -> str:
+        """The first of the names that the task has, as it is written there, since a plan quotes its task; or the first."""
+        for name in names:
+            if found := re.search(rf"(?<!\w){re.escape(name)}(?!\w)", self.task, re.IGNORECASE):
+                return found[0]
+        return names[0]
 
     def reach(self, element: str, name: str = "") -> Iterator[Deed]:
         """Click on an element, scrolled to where that is possible."""
@@ -124,7 +132,7 @@ class Eyes:
         return left, top, right, bottom
 
     def click_at(self, x: float, y: float, name: str = "") -> Deed:
-        return Deed(Click(point=self.point(x, y)), f"click {json.dumps(name or 'here', ensure_ascii=False)}")
+        return Deed(Click(point=self.point(x, y)), f"click {json.dumps(self.called(name or 'here'), ensure_ascii=False)}")
 
     def move_to(self, x: float, y: float, name: str = "here") -> Deed:
         return Deed(Move(point=self.point(x, y)), f"move to {json.dumps(name, ensure_ascii=False)}")

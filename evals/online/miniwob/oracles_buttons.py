@@ -19,6 +19,10 @@ def with_text(selector: str, text: str) -> str:
     return f"[...document.querySelectorAll({json.dumps(selector)})].find(e => e.textContent.trim() === {wanted})"
 
 
+TEXT_FIELD = "text field", "textbox", "text input", "input textbox", "text box"
+"""What the tasks call it."""
+
+
 def only(selector: str) -> str:
     return f"document.querySelector({json.dumps(selector)})"
 
@@ -28,7 +32,8 @@ def submit(eyes: Eyes) -> Deed:
 
 
 def click_submit(eyes: Eyes) -> Iterator[Deed]:
-    yield submit(eyes)
+    label = eyes.read(f"{only('#subbtn')}.textContent")
+    yield eyes.click(only("#subbtn"), eyes.called(label, "button"))
 
 
 def click_named_button(eyes: Eyes) -> Iterator[Deed]:
@@ -54,11 +59,11 @@ def click_with_delay(eyes: Eyes) -> Iterator[Deed]:
 
 
 def focus_text(eyes: Eyes) -> Iterator[Deed]:
-    yield eyes.click(only("#tt"), "text field")
+    yield eyes.click(only("#tt"), eyes.called(*TEXT_FIELD))
 
 
 def focus_text_2(eyes: Eyes) -> Iterator[Deed]:
-    yield eyes.click(only("#tt" + re.findall(r"the (\d)", eyes.task)[0]), "text field")
+    yield eyes.click(only("#tt" + re.findall(r"the (\d)", eyes.task)[0]), eyes.called(*TEXT_FIELD))
 
 
 def click_dialog(eyes: Eyes) -> Iterator[Deed]:

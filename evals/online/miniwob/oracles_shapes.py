@@ -31,11 +31,13 @@ def click_shape(eyes: Eyes) -> Iterator[Deed]:
 
 
 def click_right_button(eyes: Eyes) -> Iterator[Deed]:
-    yield from _click_right_one(eyes, "[...document.querySelectorAll('#area button')]", "")
+    asked = eyes.task[max(0, eyes.task.find("button that")) :].rstrip(".?")
+    yield from _click_right_one(eyes, "[...document.querySelectorAll('#area button')]", asked)
 
 
 def grid_coordinate(eyes: Eyes) -> Iterator[Deed]:
-    yield eyes.click(f"document.getElementById({re.findall(r'[(].*[)]', eyes.task)[0]!r})", "point")
+    place = re.findall(r"[(].*[)]", eyes.task)[0]
+    yield eyes.click(f"document.getElementById({place!r})", place)
 
 
 def ascending_numbers(eyes: Eyes) -> Iterator[Deed]:

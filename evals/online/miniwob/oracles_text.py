@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 from action_space.actions import Click
 from evals.online.miniwob.oracle import Deed, Eyes
-from evals.online.miniwob.oracles_buttons import only, quoted, submit
+from evals.online.miniwob.oracles_buttons import TEXT_FIELD, only, quoted, submit
 
 
-def fill(eyes: Eyes, selector: str, text: str, name: str = "text field") -> Iterator[Deed]:
+def fill(eyes: Eyes, selector: str, text: str, name: str = "") -> Iterator[Deed]:
     """Click on a field and type into it."""
-    yield eyes.click(only(selector), name)
+    yield eyes.click(only(selector), name or eyes.called(*TEXT_FIELD))
     yield eyes.type(text)
 
 
@@ -63,15 +63,15 @@ def login_user_popup(eyes: Eyes) -> Iterator[Deed]:
 def enter_date(eyes: Eyes) -> Iterator[Deed]:
     """The month is the first of three parts, each of which leads on to the next when it is full."""
     left, top, _, bottom = eyes.box(only("#tt"))
-    yield eyes.click_at(left + 10, (top + bottom) / 2, "date field")
-    yield eyes.type("".join(re.findall(r"(\d\d)/(\d\d)/(\d{4})", eyes.task)[0]))
+    yield eyes.click_at(left + 10, (top + bottom) / 2, "date")
+    yield eyes.type(re.findall(r"\d\d/\d\d/\d{4}", eyes.task)[0])
     yield submit(eyes)
 
 
 def enter_time(eyes: Eyes) -> Iterator[Deed]:
     left, top, _, bottom = eyes.box(only("#tt"))
     hour, minute, half = re.findall(r"(\d+):(\d\d) ([AP]M)", eyes.task)[0]
-    yield eyes.click_at(left + 10, (top + bottom) / 2, "time field")
+    yield eyes.click_at(left + 10, (top + bottom) / 2, "time")
     yield eyes.type(f"{int(hour):02d}{minute}{half[0]}")
     yield submit(eyes)
 
@@ -177,7 +177,7 @@ def guess_number(eyes: Eyes) -> Iterator[Deed]:
     low, high = 0, 9
     while True:
         guess = (low + high) // 2
-        yield eyes.click(only("#tt"), "text field")
+        yield eyes.click(only("#tt"), eyes.called(*TEXT_FIELD))
         yield eyes.press("ctrl", "a")
         yield eyes.type(str(guess))
         yield submit(eyes)
@@ -191,7 +191,7 @@ def _copy(eyes: Eyes, source: str) -> Iterator[Deed]:
     yield eyes.click(only(source), "text area")
     yield eyes.press("ctrl", "a")
     yield eyes.press("ctrl", "c")
-    yield eyes.click(only("#answer-input"), "text field")
+    yield eyes.click(only("#answer-input"), eyes.called(*TEXT_FIELD))
     yield eyes.press("ctrl", "v")
     yield submit(eyes)
 

@@ -79,6 +79,8 @@ class World:
     ) -> None:
         self.task = task
         self._seed = seed
+        # Of these pages' small letters, as large as elsewhere at SCALE: no look at them is to be shrunk.
+        self._density = scale / SCALE
         self._browser = BrowserEnvironment(
             (pages_folder() / f"{task}.html").as_uri(),
             viewport=VIEWPORT,
@@ -102,7 +104,8 @@ class World:
 
     def observe(self) -> Observation:
         # Address and title would tell the name of the task.
-        return replace(self._browser.observe(), context=())
+        seen = self._browser.observe()
+        return replace(seen, context=(), frame=replace(seen.frame, density=self._density))
 
     def execute(self, action: Action) -> None:
         if action.kind not in self.actions:

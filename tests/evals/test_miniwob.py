@@ -156,6 +156,7 @@ def test_a_page_is_looked_at_as_large_as_it_is_shown(chromium: Browser) -> None:
     assert frame.density == 1  # nothing is shrunk
 
 
+@pytest.mark.browser
 def test_the_model_sees_the_screen_and_nothing_else(chromium: Browser) -> None:
     with World("click-test", 0, browser=chromium) as page:
         seen = page.observe()

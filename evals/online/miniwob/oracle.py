@@ -101,7 +101,7 @@ class Eyes:
         return Deed(Click(point=self.point(*self.place(element))), f"click {json.dumps(name, ensure_ascii=False)}")
 
     def called(self, *names: str) -> str:
-        """The first of the names that the task has, as it is written there, since a plan quotes its task; or the first."""
+        """The first of the names that the task has, as it is written there: a plan quotes its task. Else the first."""
         for name in names:
             if found := re.search(rf"(?<!\w){re.escape(name)}(?!\w)", self.task, re.IGNORECASE):
                 return found[0]
@@ -132,7 +132,8 @@ class Eyes:
         return left, top, right, bottom
 
     def click_at(self, x: float, y: float, name: str = "") -> Deed:
-        return Deed(Click(point=self.point(x, y)), f"click {json.dumps(self.called(name or 'here'), ensure_ascii=False)}")
+        name = self.called(name or "here")
+        return Deed(Click(point=self.point(x, y)), f"click {json.dumps(name, ensure_ascii=False)}")
 
     def move_to(self, x: float, y: float, name: str = "here") -> Deed:
         return Deed(Move(point=self.point(x, y)), f"move to {json.dumps(name, ensure_ascii=False)}")

@@ -48,7 +48,8 @@ class BrowserEnvironment:
     large. timeout_s: the longest that one call may take, beside the seconds that an action itself asks for; after it
     the browser is stopped and a DeviceError raised. settle_s: the longest wait for a quiet picture. dialogs: how
     questions of a page (confirm, prompt, leave?) are answered. downloads: a folder for files; a temporary one if None.
-    browser: a browser that is already running and stays so.
+    storage_state: what Playwright saved of a session (cookies, local storage), to begin logged in. browser: a browser
+    that is already running and stays so.
 
     Raises ConfigError for an address that cannot be opened, DeviceError when the browser or the page does not start.
     """
@@ -67,12 +68,14 @@ class BrowserEnvironment:
         settle_s: float = 3.0,
         dialogs: DialogAnswer = "accept",
         downloads: Path | None = None,
+        storage_state: Path | None = None,
         browser: Browser | None = None,
     ) -> None:
         self._viewport = viewport
         self._device_scale = device_scale
         self._timeout_s = timeout_s
         self._settle_s = settle_s
+        self._storage_state = storage_state
         self._hands = Hands()
         self._closed = False
         self._stuck = False
@@ -278,6 +281,7 @@ class BrowserEnvironment:
             viewport={"width": self._viewport.width, "height": self._viewport.height},
             device_scale_factor=self._device_scale,
             accept_downloads=True,
+            storage_state=self._storage_state,
         )
         self._cleanup.callback(context.close)
         context.set_default_timeout(1000 * self._timeout_s)

@@ -53,15 +53,20 @@ def _asked(folder: Path, drawing: Drawing) -> Iterator[Asked]:
     for page, screen in enumerate(read_screens(folder)):
         chosen = choose(screen, Random(f"{drawing.seed}-{page}"), drawing.questions)
         for number, element in enumerate(chosen):
-            boxes = (element.box, element.label) if element.label else (element.box,)
-            yield Asked(
-                id=f"{page}-{number}",
-                image=screen.image.name,
-                size=drawing.size,
-                control=element.kind,
-                instruction=f"click {quoted(element.name)} {PLAN_NOUNS[element.kind]}".strip(),
-                boxes=tuple((box.left, box.top, box.right, box.bottom) for box in boxes),
-            )
+            yield ask_for(element, f"{page}-{number}", screen.image.name, drawing.size)
+
+
+def ask_for(element: Element, ident: str, image: str, size: tuple[int, int]) -> Asked:
+    """A question in the words of a plan. image, size: of the picture."""
+    boxes = (element.box, element.label) if element.label else (element.box,)
+    return Asked(
+        id=ident,
+        image=image,
+        size=size,
+        control=element.kind,
+        instruction=f"click {quoted(element.name)} {PLAN_NOUNS[element.kind]}".strip(),
+        boxes=tuple((box.left, box.top, box.right, box.bottom) for box in boxes),
+    )
 
 
 def choose(screen: Screen, rng: Random, most: int) -> list[Element]:

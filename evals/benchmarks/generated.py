@@ -2,11 +2,13 @@
 
 `questions.jsonl` has a line for each question: `{id, image, size [width, height], control, instruction, boxes [[left,
 top, right, bottom], ...]}`, the boxes being the control and, of a checkbox or radio button, its label, where a click
-ticks it too. It is written when all pages are, so where it is, they are whole.
+ticks it too. It is written when all pages are, so where it is, they are whole. Screens of an application of one's own
+(`evals.online.gather`) are stored alike; there `name` says whether training may know the control's name.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, FiniteFloat
 
@@ -24,6 +26,7 @@ class Asked(Record):
     size: tuple[FiniteFloat, FiniteFloat]
     control: str
     instruction: str
+    name: Literal["", "known", "new"] = ""
     boxes: tuple[Corners, ...] = Field(min_length=1)
 
 
@@ -39,7 +42,7 @@ def steps(row: Row, _folder: Path) -> Iterator[Step]:
         size=asked.size,
         instruction=asked.instruction,
         image=asked.image,
-        groups=groups(control=asked.control),
+        groups=groups(control=asked.control, name=asked.name),
     )
 
 

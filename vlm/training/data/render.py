@@ -108,9 +108,9 @@ def draw(tab: "Tab", page: Page) -> tuple[bytes, dict[str, Any]]:
     return tab.screenshot(type="png", animations="allow", caret="initial"), labels
 
 
-def read_labels(tab: "Tab", scale: float = 1.0) -> dict[str, Any]:
-    """Raw labels of the page that is in a tab, in pixels of its screenshot."""
-    labels: dict[str, Any] = tab.evaluate(_LABELS, scale)
+def read_labels(tab: "Tab", scale: float = 1.0, *, live: bool = False) -> dict[str, Any]:
+    """Raw labels of the page that is in a tab, in pixels of its screenshot. live: the page is none of ours."""
+    labels: dict[str, Any] = tab.evaluate(_LABELS, {"scale": scale, "live": live})
     return labels
 
 

@@ -22,10 +22,14 @@ def grounding(rng: random.Random, screen: Screen) -> Iterator[Question]:
     """Up to six by name, two by position, and one for a name that is not there."""
     named = [e for e in uniquely_named(screen) if e.kind in NOUNS]
     for element in rng.sample(named, min(6, len(named))):
-        yield about(_form(element), instruction(rng, element.kind, element.name), click_on(element), reaches(element))
+        yield by_name(rng, element)
     yield from by_position(rng, screen, 2)
     if named:
         yield _missing(rng, screen, rng.choice(named))
+
+
+def by_name(rng: random.Random, element: Element) -> Question:
+    return about(_form(element), instruction(rng, element.kind, element.name), click_on(element), reaches(element))
 
 
 def _form(element: Element) -> str:

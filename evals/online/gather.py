@@ -171,7 +171,9 @@ def _write_counts(folder: Path, counts: dict[str, Any]) -> None:
     try:
         write_whole(folder / COUNTS, json.dumps(counts, indent=1).encode() + b"\n")
     except OSError as error:
-        raise RecordingError(f"cannot write the counts to {str(folder)!r}: {error.strerror}; the screens are whole") from error
+        raise RecordingError(
+            f"cannot write the counts to {str(folder)!r}: {error.strerror}; the screens are whole"
+        ) from error
 
 
 def _tell(counts: dict[str, Any], console: Console) -> None:

@@ -38,8 +38,10 @@ ROLES = {
     "combobox": "select",
 }
 """Roles of ARIA that are kinds of ours under another name."""
-SMALLEST, LARGEST, FLATTEST = 6, 0.4, 6
+SMALLEST, LARGEST, FLATTEST = 8, 0.4, 6
 """Of a control: pixels of its shorter side, share of the picture, grey levels between its darkest and brightest."""
+BORDER = 3
+"""Pixels."""
 _WRITTEN_ON = ("button", "link", "tab")
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff\ue000-\uf8ff]")
 """Characters of no width, and those that fonts of icons use."""
@@ -99,7 +101,7 @@ def tidied(labels: dict[str, Any], png: bytes, left_out: Counter[str]) -> dict[s
         if not why and row["kind"] in _WRITTEN_ON and "value" not in row:
             written = letters.within(row["box"])
             row = row if written else {**row, "icon": row["name"]}
-            why = "" if not written or plain(row["name"]) in written else OTHERWISE
+            why = _not_as_written(row, written, grey)
         if why:
             left_out[why] += 1
         else:
@@ -124,8 +126,19 @@ def problem(row: dict[str, Any], grey: np.ndarray) -> str:
     left, top, right, bottom = row["box"]
     if min(right - left, bottom - top) < SMALLEST or (right - left) * (bottom - top) > LARGEST * grey.size:
         return SIZE
-    part = grey[top:bottom, left:right]
-    return "" if part.size and int(np.ptp(part)) >= FLATTEST else FLAT
+    return FLAT if _is_flat(grey[top:bottom, left:right]) else ""
+
+
+def _is_flat(part: np.ndarray) -> bool:
+    return not part.size or int(np.ptp(part)) < FLATTEST
+
+
+def _not_as_written(row: dict[str, Any], written: str, grey: np.ndarray) -> str:
+    """What is written on it has to be its name; where nothing is, there has to be a picture inside of its border."""
+    if written:
+        return "" if plain(row["name"]) in written else OTHERWISE
+    left, top, right, bottom = row["box"]
+    return FLAT if _is_flat(grey[top + BORDER : bottom - BORDER, left + BORDER : right - BORDER]) else ""
 
 
 def plain(text: str) -> str:

@@ -29,7 +29,7 @@ STEPS = 10
 """Of a visit; then the browser is closed, and another visit begins on another page."""
 SCROLL, BACK = 0.12, 0.06
 """How often, of all moves."""
-SETTLE_S, TIMEOUT_S = 1.5, 20.0
+SETTLE_S, TIMEOUT_S = 4.0, 20.0
 LEFT, MOVED = "left the application", "moved while it was looked at"
 _SEARCHES = re.compile(r"search|find|filter|query|go to", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{4,}")

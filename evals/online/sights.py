@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
 from PIL import Image
@@ -18,9 +18,9 @@ from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page
 
 from action_space.errors import DeviceError
+from environments.browser import BrowserEnvironment
 from environments.browser_tabs import one_line
 from environments.browser_watchdog import time_limit
-from environments.chromium import process_of
 from vlm.training.data.render import read_labels
 from vlm.training.questions import LONGEST_NAME, NOUNS
 
@@ -63,36 +63,47 @@ class Sight:
         return state_of(self.url, self.title)
 
 
+def parts_of(url: str) -> SplitResult:
+    """Of an address as a page has it; what is no address has no parts."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
+
+
 def state_of(url: str, title: str) -> str:
     """The page that a screen is one of, whatever was typed, ticked or scrolled there."""
-    parts = urlsplit(url)
+    parts = parts_of(url)
     # Behind "#/" many applications keep a path of their own.
     route = parts.fragment.partition("?")[0] if parts.fragment.startswith(("/", "!")) else ""
     return f"{parts.path or '/'}{'#' if route else ''}{route} {title}".strip()
 
 
-def look(page: Page, left_out: Counter[str]) -> Sight | None:
-    """What a tab shows now; None if it moved while it was looked at. left_out: counts controls by reason.
+def look(world: BrowserEnvironment, browsers: list[int], left_out: Counter[str]) -> Sight | None:
+    """What is shown now; None if it moved while it was looked at. browsers: processes. left_out: counts controls by
+    reason. Raises DeviceError for a page that cannot be read, or does not answer."""
+    seen, labels = world.observe(), _read(world.page, browsers)
+    if not seen.settled:
+        before, seen, labels = labels, world.observe(), _read(world.page, browsers)
+        if labels["elements"] != before["elements"]:
+            return None
+    png = BytesIO()
+    seen.image.save(png, "PNG", compress_level=3)
+    return Sight(png.getvalue(), world.page.url, seen.details["title"], tidied(labels, seen.image, left_out))
 
-    Raises DeviceError for a page that cannot be read, or does not answer.
-    """
-    process = process_of(page.context.browser) if page.context.browser else 0
-    with time_limit(READ_S, lambda: [process]) as is_over:
+
+def _read(page: Page, browsers: list[int]) -> dict[str, Any]:
+    with time_limit(READ_S, lambda: browsers) as is_over:
         try:
-            before = read_labels(page, live=True)
-            png = page.screenshot(type="png", animations="allow", caret="initial")
-            if read_labels(page, live=True)["elements"] != before["elements"]:
-                return None
-            return Sight(png, page.url, one_line(page.title()), tidied(before, png, left_out))
+            return read_labels(page, live=True)
         except PlaywrightError as error:
             late = f"it did not react for {READ_S:g} s"
             raise DeviceError(f"the page cannot be read: {late if is_over() else one_line(error.message)}") from error
 
 
-def tidied(labels: dict[str, Any], png: bytes, left_out: Counter[str]) -> dict[str, Any]:
+def tidied(labels: dict[str, Any], picture: Image.Image, left_out: Counter[str]) -> dict[str, Any]:
     """Labels whose elements are of known kinds, seen, and called what they show; an icon's are marked as such."""
-    with Image.open(BytesIO(png)) as picture:
-        grey = np.asarray(picture.convert("L"))
+    grey = np.asarray(picture.convert("L"))
     left_out.update({reason: count for reason, count in labels["hidden"].items() if count})
     letters = Letters(labels["chars"])
     kept = []

@@ -16,7 +16,8 @@ from action_space.actions import Action, Click, Open, Press, Scroll, Type
 from action_space.errors import ModelMistake
 from action_space.geometry import Box, Point, Size
 from environments.browser import BrowserEnvironment
-from evals.online.sights import Sight, look
+from environments.chromium import process_of
+from evals.online.sights import Sight, look, parts_of
 from vlm.training.data.words import Words
 
 AVOID = (
@@ -25,7 +26,7 @@ AVOID = (
 )
 SIZES = {(1024, 640): 3, (1280, 720): 4, (1366, 768): 3, (1440, 900): 2, (1600, 900): 1, (1920, 1080): 1}
 """Of the window -> how often."""
-STEPS = 10
+STEPS = 20
 """Of a visit; then the browser is closed, and another visit begins on another page."""
 SCROLL, BACK = 0.12, 0.06
 """How often, of all moves."""
@@ -46,7 +47,7 @@ class Site:
 
     def owns(self, url: str) -> bool:
         """Whether an address is of its origin; of files, whether it lies in the same folder."""
-        mine, other = urlsplit(self.url), urlsplit(url)
+        mine, other = urlsplit(self.url), parts_of(url)
         below = mine.scheme != "file" or other.path.startswith(mine.path.rpartition("/")[0])
         return (mine.scheme, mine.netloc) == (other.scheme, other.netloc) and below
 
@@ -78,7 +79,7 @@ class Memory:
         self.addresses.setdefault(sight.state, sight.url)
         self._went(sight.url)
         for row in sight.labels["elements"]:
-            path = urlsplit(row.get("href", "")).path
+            path = parts_of(row.get("href", "")).path
             if path and path not in self._gone_to and site.allows(row):
                 self.found.setdefault(path, row["href"])
 
@@ -94,7 +95,7 @@ class Memory:
         return self.addresses[rng.choice(sorted(s for s in self.addresses if self.screens[s] == least))]
 
     def _went(self, url: str) -> None:
-        path = urlsplit(url).path
+        path = parts_of(url).path
         self._gone_to.add(path)
         self.found.pop(path, None)
 
@@ -113,15 +114,16 @@ def visit(site: Site, memory: Memory, rng: Random, downloads: Path) -> Iterator[
         downloads=downloads,
         storage_state=site.storage_state,
     ) as world:
+        browser = world.page.context.browser
+        browsers = [process_of(browser)] if browser else []
         for _ in range(STEPS):
-            world.observe()
-            if not site.owns(world.page.url):
-                memory.dropped[LEFT] += 1
-                _do(world, [Open(target=site.url)])
-                continue
-            sight = look(world.page, memory.dropped)
+            sight = look(world, browsers, memory.dropped)
             if sight is None:
                 memory.dropped[MOVED] += 1
+                continue
+            if not site.owns(sight.url):
+                memory.dropped[LEFT] += 1
+                _do(world, [Open(target=site.url)])
                 continue
             memory.note(sight, site)
             yield sight

@@ -24,7 +24,7 @@ from vlm.training.multimodal import (
     grounding_example,
     padded,
 )
-from vlm.training.pool import WHOLE, Control, EncodedScreen, encode_screen, part_of
+from vlm.training.pool import MOST_CELLS, MOST_OF_ANY, WHOLE, Control, EncodedScreen, encode_screen, part_of
 from vlm.training.pretrain import as_model_sees
 from vlm.training.sampled import Judged, Sampled
 from vlm.training.tokenizer import GRID
@@ -86,7 +86,8 @@ class Questions:
         while self.points and tokens > 0:
             name = self.rng.choice(list(self.points))
             for one in self.rng.sample(self.points[name], min(4, len(self.points[name]))):
-                example = self.point(one, cells)
+                # A step's memory grows with the square of its cells.
+                example = self.point(one, min(cells, MOST_CELLS) if self._is_large(name) else cells)
                 if example is None:
                     self._forget(name, one)
                 elif tokens > 0:
@@ -103,11 +104,12 @@ class Questions:
         return grounding_example(part_of(self.rng, shown.encoded, control, cells), self.rng, _words(one.record))
 
     def answered(self, one: Judged, answer: str) -> Example | None:
-        """The record's prompt with another answer behind it; None if that is not written as the model writes."""
+        """The record's prompt with another answer behind it; None if that is not written as the model writes, or the
+        screen is too large to be shown whole."""
         if not one.record.images:
             return said_example(_words(one.record), answer)
         place, found = _CLICK.fullmatch(answer), self._find(one.record)
-        if place is None or found is None:
+        if place is None or found is None or self._is_large(one.record.images[0]):
             return None
         sx, sy = found[0].scale
         example = self.point(one)
@@ -132,6 +134,10 @@ class Questions:
         if not self.points[name]:
             del self.points[name]
 
+    def _is_large(self, name: str) -> bool:
+        shown = self._show(name)
+        return shown is not None and shown.encoded.drawn.numel() > MOST_CELLS
+
     def _show(self, name: str) -> _Shown | None:
         if name not in self._shown:
             if len(self._shown) >= KEPT:
@@ -143,7 +149,7 @@ class Questions:
         with Image.open(stored.image) as image:
             picture = image.convert("RGB")
         seen, screen = as_model_sees(picture, stored)
-        encoded = encode_screen(self.tower, np.asarray(seen), screen)
+        encoded = encode_screen(self.tower, np.asarray(seen), screen, MOST_OF_ANY)
         if encoded is None:
             return None
         controls = {control.element.name: control for control in encoded.controls}

@@ -18,7 +18,9 @@ from vlm.vision import VisionTower
 SCREENS = ((46, 26, 8), (69, 39, 2), (23, 17, 2), (16, 16, 2), (37, 27, 2), (29, 21, 2), (49, 27, 2), (39, 86, 2))
 """Columns and rows of the screens in which a region may pretend to lie, and how often."""
 MOST_CELLS = 1400
-"""Of the screens that are encoded."""
+"""Of the screens that are drawn for training, and of a part of a larger one."""
+MOST_OF_ANY = 2700
+"""Of any screen that is encoded: 1920 x 1080 is 2691."""
 WHOLE = 100_000
 """More cells than any screen has."""
 
@@ -100,11 +102,14 @@ class Pool:
 
 
 @torch.no_grad()
-def encode_screen(tower: VisionTower, image: np.ndarray, screen: Screen) -> EncodedScreen | None:
-    """A picture `[H, W, 3]` as the tower sees it; None if there is nothing to ask for, or it is too large."""
+def encode_screen(
+    tower: VisionTower, image: np.ndarray, screen: Screen, most: int = MOST_CELLS
+) -> EncodedScreen | None:
+    """A picture `[H, W, 3]` as the tower sees it; None if there is nothing to ask for, or it has more cells than
+    `most`."""
     rows, columns = image.shape[0] // CELL, image.shape[1] // CELL
     controls = controls_of(screen, rows, columns)
-    if not controls or rows * columns > MOST_CELLS:
+    if not controls or rows * columns > most:
         return None
     seen = image[: rows * CELL, : columns * CELL]
     frames = torch.from_numpy(normalised(seen)).permute(2, 0, 1)[None].bfloat16()

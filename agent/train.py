@@ -36,7 +36,7 @@ def train(
     vision_minutes: Annotated[float, typer.Option(help="Stage 1: the vision tower, on dense targets.")] = 45,
     teach_minutes: Annotated[float, typer.Option(help="Stage 2: the language model, on points and plans.")] = 100,
     begin: Annotated[
-        Path | None, typer.Option("--from", help="Teach on from this checkpoint, or a stage's .pt, not from nothing.")
+        Path | None, typer.Option("--from", help="Teach on from this checkpoint, or `bundled`, or a stage's .pt.")
     ] = None,
     sampled: Annotated[
         list[Path] | None,
@@ -71,9 +71,11 @@ def train(
         _draw_specimens(console, texts, specimens, seed)
     if draw_only:
         return
+    from vlm import folder_of
     from vlm.training.recipe import Further, Minutes, further, make, quiz
     from vlm.training.run import FULL, SMOKE
 
+    begin = folder_of(begin) if str(begin) == "bundled" else begin
     minutes = Minutes(vision_minutes, teach_minutes, refine_minutes, prefer_minutes)
     amounts = SMOKE if smoke else FULL
     console.print(f"training in {workers} processes; follow {out}/*.log.jsonl")

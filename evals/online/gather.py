@@ -131,7 +131,7 @@ def _go_about(
             return
         before = album.count
         error = _visit(site, memory, Random(f"{seed}-{number}"), album, limits, stop)
-        dropped, memory.dropped = memory.dropped, Counter()
+        dropped, memory.dropped = {why: count for why, count in memory.dropped.items() if count}, Counter()
         kept = album.count - before
         journal.append(Visited(kept=kept, dropped=dropped, error=str(error or "")))
         console.print(f"visit {number}: {kept} new screens, {album.count} in all{f'; {error}' if error else ''}")
@@ -148,7 +148,7 @@ def _visit(
         with TemporaryDirectory(prefix="clickwright-gather-") as downloads:
             for sight in visit(site, memory, rng, Path(downloads)):
                 why = album.add(sight)
-                memory.dropped[why] += 1 if why else 0
+                memory.dropped.update([why] if why else [])
                 memory.screens[sight.state] += not why
                 if stop.requested or album.count >= limits.screens:
                     break

@@ -163,7 +163,7 @@ def test_ctrl_c_loses_nothing(gathered: tuple[Served, Served, Path], tmp_path: P
 
 
 BAD = {
-    "/": "<title>Start</title><p><a href=/hang>Hang here</a><p><a href=/busy>Busy page</a><p><a href=/bare>Bare one</a>",
+    "/": "<title>Start</title><p><a href=/hang>Hang here</a><p><a href=/busy>Busy page</a><p><a href=/bare>Bare</a>",
     "/hang": "<title>Hang</title><button>Stuck button</button><script>setTimeout(()=>{for(;;);}, 300)</script>",
     "/busy": "<title>Busy</title><button>Busy button</button><i id=i></i><script>alert('Hello');"
     "setInterval(()=>{i.textContent=Math.random();fetch('/x')},20)</script>",

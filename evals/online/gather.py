@@ -34,7 +34,7 @@ from agent.results import results_only
 from environments.browser_urls import start_address
 from evals.journal import PLAN, Journal, read_lines, read_plan, start
 from evals.online.album import Album, counts_of, remembered
-from evals.online.wander import AVOID, Memory, Site, avoiding, visit
+from evals.online.wander import AVOID, LEFT, Memory, Site, avoiding, visit
 
 COUNTS = "counts.json"
 GIVE_UP = 3
@@ -72,6 +72,19 @@ class Limits:
     minutes: float
 
 
+@dataclass(frozen=True, slots=True)
+class Tour:
+    """All that a visit needs. stop: whether the person wants it to end."""
+
+    site: Site
+    limits: Limits
+    album: Album
+    stop: StopRequest
+
+    def is_over(self) -> bool:
+        return self.stop.requested or self.album.count >= self.limits.screens
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status; see above."""
     options = _parser().parse_args(arguments)
@@ -98,8 +111,9 @@ def gather(
     _begin(asked, folder)
     with Journal(folder) as journal:
         album = Album(folder, asked.test_share)
+        tour = Tour(site, limits, album, stop)
         try:
-            _go_about(site, asked.seed, limits, album, journal, stop, console)
+            _go_about(tour, asked.seed, journal, console)
         finally:
             album.close()
         if not album.count and not stop.requested:
@@ -117,40 +131,37 @@ def _begin(asked: Gathering, folder: Path) -> None:
         raise ConfigError(f"{str(folder)!r} holds other screens ({before!r}): give the same options, or another --out")
 
 
-def _go_about(
-    site: Site, seed: int, limits: Limits, album: Album, journal: Journal, stop: StopRequest, console: Console
-) -> None:
+def _go_about(tour: Tour, seed: int, journal: Journal, console: Console) -> None:
     """Visit after visit. Raises ClickwrightError when it makes no sense to go on."""
-    memory, began, stale, broken = remembered(album.folder), time.monotonic(), 0, 0
-    number = len(list(read_lines(album.folder, Visited)))
-    while album.count < limits.screens and not stop.requested:
-        if time.monotonic() - began > 60 * limits.minutes or stale == STALE:
-            console.print(
-                "nothing new was found any more" if stale == STALE else f"{limits.minutes:g} minutes are over"
-            )
+    memory, began, stale, broken = remembered(tour.album.folder), time.monotonic(), 0, 0
+    number = len(list(read_lines(tour.album.folder, Visited)))
+    while not tour.is_over():
+        if time.monotonic() - began > 60 * tour.limits.minutes or stale == STALE:
+            console.print("nothing new is found any more" if stale == STALE else "the minutes are over")
             return
-        before = album.count
-        error = _visit(site, memory, Random(f"{seed}-{number}"), album, limits, stop)
-        dropped, memory.dropped = {why: count for why, count in memory.dropped.items() if count}, Counter()
-        kept = album.count - before
+        before = tour.album.count
+        error = _visit(tour, memory, Random(f"{seed}-{number}"))
+        kept = tour.album.count - before
+        dropped = memory.take_dropped()
         journal.append(Visited(kept=kept, dropped=dropped, error=str(error or "")))
-        console.print(f"visit {number}: {kept} new screens, {album.count} in all{f'; {error}' if error else ''}")
+        why = f"; {error}" if error else ""
+        console.print(f"visit {number}: {kept} new screens, {tour.album.count} in all{why}", markup=False)
         number, stale, broken = number + 1, 0 if kept else stale + 1, broken + 1 if error else 0
         if error and (broken == GIVE_UP or not memory.addresses):
             raise error
+        if LEFT in dropped and not memory.addresses:
+            raise ConfigError(f"{tour.site.url!r} leads to another origin: give that one, or log in by --storage-state")
 
 
-def _visit(
-    site: Site, memory: Memory, rng: Random, album: Album, limits: Limits, stop: StopRequest
-) -> ClickwrightError | None:
+def _visit(tour: Tour, memory: Memory, rng: Random) -> ClickwrightError | None:
     """One visit; gives why it broke off, None if it did not. Raises RecordingError."""
     try:
         with TemporaryDirectory(prefix="clickwright-gather-") as downloads:
-            for sight in visit(site, memory, rng, Path(downloads)):
-                why = album.add(sight)
+            for sight in visit(tour.site, memory, rng, Path(downloads)):
+                why = tour.album.add(sight)
                 memory.dropped.update([why] if why else [])
                 memory.screens[sight.state] += not why
-                if stop.requested or album.count >= limits.screens:
+                if tour.is_over():
                     break
     except RecordingError:
         raise

@@ -28,9 +28,11 @@ SIZES = {(1024, 640): 3, (1280, 720): 4, (1366, 768): 3, (1440, 900): 2, (1600, 
 """Of the window -> how often."""
 STEPS = 20
 """Of a visit; then the browser is closed, and another visit begins on another page."""
+MOST_AWAY = 3
+"""Looks in a row at other origins: there is no way back."""
 SCROLL, BACK = 0.12, 0.06
 """How often, of all moves."""
-SETTLE_S, TIMEOUT_S = 4.0, 20.0
+SETTLE_S, TIMEOUT_S = 4.0, 30.0
 LEFT, MOVED = "left the application", "moved while it was looked at"
 _SEARCHES = re.compile(r"search|find|filter|query|go to", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{4,}")
@@ -66,7 +68,8 @@ def avoiding(pattern: str) -> re.Pattern[str]:
 @dataclass(slots=True)
 class Memory:
     """What is known of an application from all visits. used: controls, by page; screens: kept of a page; addresses: of
-    pages that were seen; found: addresses that links lead to and nobody went to yet, by path."""
+    pages that were seen; found: addresses that links lead to and nobody went to yet, by path. dropped: what was left
+    out, by reason."""
 
     used: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     screens: Counter[str] = field(default_factory=Counter)
@@ -75,13 +78,19 @@ class Memory:
     dropped: Counter[str] = field(default_factory=Counter)
     _gone_to: set[str] = field(default_factory=set)
 
+    def take_dropped(self) -> dict[str, int]:
+        """What was left out since the last call, by reason."""
+        dropped, self.dropped = self.dropped, Counter()
+        return {why: count for why, count in dropped.items() if count}
+
     def note(self, sight: Sight, site: Site) -> None:
         self.addresses.setdefault(sight.state, sight.url)
         self._went(sight.url)
         for row in sight.labels["elements"]:
-            path = parts_of(row.get("href", "")).path
-            if path and path not in self._gone_to and site.allows(row):
-                self.found.setdefault(path, row["href"])
+            href = row.get("href", "")
+            path = parts_of(href).path
+            if path and path not in self._gone_to and site.owns(href) and site.allows(row):
+                self.found.setdefault(path, href)
 
     def start(self, rng: Random, site: Site) -> str:
         """Where to begin a visit: somewhere new, or where least was seen."""
@@ -114,20 +123,30 @@ def visit(site: Site, memory: Memory, rng: Random, downloads: Path) -> Iterator[
         downloads=downloads,
         storage_state=site.storage_state,
     ) as world:
-        browser = world.page.context.browser
-        browsers = [process_of(browser)] if browser else []
-        for _ in range(STEPS):
-            sight = look(world, browsers, memory.dropped)
-            if sight is None:
-                memory.dropped[MOVED] += 1
-                continue
-            if not site.owns(sight.url):
-                memory.dropped[LEFT] += 1
-                _do(world, [Open(target=site.url)])
-                continue
+        for sight in _looks(world, site, memory):
             memory.note(sight, site)
             yield sight
             _do(world, next_move(site, memory, rng, words, sight))
+
+
+def _looks(world: BrowserEnvironment, site: Site, memory: Memory) -> Iterator[Sight]:
+    """What is seen of the application. Elsewhere it is opened anew, as long as that helps."""
+    browser = world.page.context.browser
+    browsers = [process_of(browser)] if browser else []
+    away = 0
+    for _ in range(STEPS):
+        sight = look(world, browsers, memory.dropped)
+        if sight is None:
+            memory.dropped[MOVED] += 1
+        elif site.owns(sight.url):
+            away = 0
+            yield sight
+        elif away == MOST_AWAY:
+            return
+        else:
+            away += 1
+            memory.dropped[LEFT] += 1
+            _do(world, [Open(target=site.url)])
 
 
 def _do(world: BrowserEnvironment, actions: Sequence[Action]) -> None:

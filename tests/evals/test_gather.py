@@ -206,6 +206,15 @@ def test_what_cannot_be_gathered_is_one_line(tmp_path: Path, capsys: pytest.Capt
             gather(closed, tmp_path / "out", *options)
 
 
+@pytest.mark.timeout(600)
+def test_an_application_that_is_elsewhere_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pages = {"/": "<button>Log in here</button>"}
+    with serving(pages) as other, serving({"/": f"<script>location = '{other.url}'</script>"}) as site:
+        assert gather(site.url, tmp_path / "out") == 2
+    assert "leads to another origin" in capsys.readouterr().err.splitlines()[-1]
+    assert not list(rows(tmp_path / "out" / TRAIN))
+
+
 def free_port() -> int:
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         return server.server_port
@@ -241,6 +250,8 @@ TRICKY = """<meta charset=utf-8><title>t</title><body style="margin:0;font:16px 
 <p><button aria-label="Settings" style="width:40px"><svg width=16 height=16><rect width=9 height=9 /></svg></button>
 <button title="Empty one" style="width:40px;height:24px"></button>
 <p><button aria-label="Something else">Written words</button> <button>Wi\u200bdth</button>
+<p><a href=/logo><img alt="Our logo" src="data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='120'
+ height='60'><rect width='50' height='60'/></svg>"></a>
 <p><input type=checkbox style="opacity:0" aria-label="See-through"> <a name=x>Anchor only</a>
 <ul><li role=menuitem style="width:200px;padding:6px"><a href=/a>Inner entry</a></ul>
 <p style="width:90px"><a href=/b>A link that goes over several lines</a>
@@ -259,8 +270,10 @@ def test_labels_are_what_can_be_pointed_at(tmp_path: Path) -> None:
         found = look(world, [], left_out)
     assert found is not None
     names = {row["name"]: row for row in found.labels["elements"]}
-    assert set(names) == {"Apply now", "Start over", "Settings", "Width", "Inner entry", "Details here"}
+    assert set(names) == {"Apply now", "Start over", "Settings", "Width", "Our logo", "Inner entry", "Details here"}
     assert names["Settings"]["icon"] == "Settings" and "icon" not in names["Apply now"]
+    left, top, right, bottom = names["Our logo"]["box"]
+    assert (right - left, bottom - top) == (120, 60) and names["Our logo"]["icon"] == "Our logo"
     assert names["Inner entry"]["href"].endswith("/a") and names["Inner entry"]["kind"] == "link"
     assert {OTHERWISE, UNNAMED, SIZE, FLAT, TWICE, "covered", "outside"} <= {name for name, n in left_out.items() if n}
 

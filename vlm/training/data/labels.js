@@ -41,11 +41,16 @@
     if (tag === "SELECT") return { value: clean(e.selectedOptions[0]?.innerText), options: [...e.options].map((o) => clean(o.innerText)) };
     return tag === "TEXTAREA" || (tag === "INPUT" && (live || !["button", "submit"].includes(type))) ? { value: clean(e.value) } : {};
   };
+  // A link around a picture is as large as the picture, whatever its line says.
+  const placeOf = (e) => {
+    const r = e.getBoundingClientRect(), p = live && !clean(e.innerText) && e.querySelector("img,svg")?.getBoundingClientRect();
+    return p && p.width * p.height > r.width * r.height ? p : r;
+  };
   const boxOf = (r) => [r.left, r.top, r.right, r.bottom].map((v) => Math.round(v * scale));
   const elements = [], hidden = { outside: 0, covered: 0 };
   for (const e of document.querySelectorAll("a,button,input,select,textarea,[role]" + (live ? ",summary" : ""))) {
     if (live && ((e.tagName === "A" && !e.href && !e.hasAttribute("role")) || !e.checkVisibility({ opacityProperty: true, visibilityProperty: true }))) continue;
-    const r = e.getBoundingClientRect();
+    const r = placeOf(e);
     const label = e.labels?.[0] || (e.getAttribute("aria-labelledby") && document.getElementById(e.getAttribute("aria-labelledby")));
     if (!shown(e, r) || (strict && !free(e, r))) {
       if (r.width && r.height) hidden[r.right > W || r.bottom > H || r.left < 0 || r.top < 0 ? "outside" : "covered"]++;

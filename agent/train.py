@@ -75,7 +75,7 @@ def train(
     from vlm.training.recipe import Further, Minutes, further, make, quiz
     from vlm.training.run import FULL, SMOKE
 
-    begin = folder_of(begin) if str(begin) == "bundled" else begin
+    begin = folder_of() if str(begin) == "bundled" else begin
     minutes = Minutes(vision_minutes, teach_minutes, refine_minutes, prefer_minutes)
     amounts = SMOKE if smoke else FULL
     console.print(f"training in {workers} processes; follow {out}/*.log.jsonl")

@@ -1,17 +1,21 @@
-"""The loop breaker: the same action on the same screen may be tried twice, not three times.
+"""The loop breaker: the same action on the same screen may be tried twice, not three times, and not everything else.
 
-Told in words only, a model that is stuck stays stuck; so the third try is not carried out.
+Told in words only, a model that is stuck stays stuck; so the third try is not carried out. One that always finds
+another place to click would go on until it meets what nobody wanted.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
 
 from PIL import Image, ImageChops
 
-from action_space.actions import Action, points_of
+from action_space.actions import Action, Wait, points_of
 from action_space.geometry import Frame
 from agent.trajectory import Step
 
 ALLOWED_TRIES = 2
+MOST_IN_VAIN = 12
+"""Steps in a row that change nothing; then the run ends."""
 _NEARLY = 5
 """Device units: a click this close to the last one is the same click."""
 _CARET = (4, 40)
@@ -31,6 +35,14 @@ def tries_so_far(
         ):
             count += 1
     return count
+
+
+def in_vain(steps: Sequence[Step], screen: Image.Image, load_image: Callable[[str], Image.Image]) -> int:
+    """How many of the newest steps in a row changed nothing or were refused, those that only waited not counted; 0 if
+    the screen is another one all the same, because a person has been there."""
+    acted = (step for step in reversed(steps) if not isinstance(step.action, Wait))
+    vain = sum(1 for _ in takewhile(lambda step: step.effect == "none" or step.error is not None, acted))
+    return vain if vain and same_screen(load_image(steps[-1].image), screen) else 0
 
 
 def same_action(one: Action, other: Action, scale: float = 1.0) -> bool:

@@ -93,7 +93,8 @@ def _moved(turn: Turn, dialect: Dialect, offset: tuple[int, int]) -> _Look | Non
         return None
     canvas = Image.new("RGB", (size.width, size.height), image.convert("RGB").getpixel((0, image.height - 1)))
     canvas.paste(image, offset)
-    return _Look(replace(turn, screenshot=canvas, frame=Frame(size, size)), offset, scale)
+    spent = tuple(_moved_there(point, offset, scale) for point in turn.spent)
+    return _Look(replace(turn, screenshot=canvas, frame=Frame(size, size), spent=spent), offset, scale)
 
 
 def _shrunk(turn: Turn) -> tuple[Image.Image, tuple[float, float]]:
@@ -109,15 +110,15 @@ def _read(look: _Look, reply: Reply, turn: Turn, dialect: Dialect, pointer: Poin
     try:
         if look.offset is None:
             return Placed(reply, (), dialect.parse(reply.text, turn.frame, pointer))
-        before = _moved_there(pointer, look) if pointer else None
+        before = _moved_there(pointer, look.offset, look.scale) if pointer else None
         action = dialect.parse(reply.text, look.turn.frame, before)
         return Placed(reply, (), _moved_back(action, look, turn.frame.screen))
     except InvalidAction as mistake:
         return Placed(reply, (), mistake=mistake)
 
 
-def _moved_there(point: Point, look: _Look) -> Point:
-    (dx, dy), (across, down) = look.offset or (0, 0), look.scale
+def _moved_there(point: Point, offset: tuple[int, int], scale: tuple[float, float]) -> Point:
+    (dx, dy), (across, down) = offset, scale
     return Point(int(point.x / across) + dx, int(point.y / down) + dy)
 
 

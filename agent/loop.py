@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from action_space.actions import Action, Ask, Finish, points_of
 from action_space.errors import DeviceError, ModelError, ModelMistake, Paused, PolicyRefusal, UnsupportedAction
-from agent.breaker import ALLOWED_TRIES, tries_so_far
+from agent.breaker import ALLOWED_TRIES, MOST_IN_VAIN, in_vain, tries_so_far
 from agent.describe import describe
 from agent.draft import Draft
 from agent.halt import Halt
@@ -108,19 +108,25 @@ def take_step(e: Episode, draft: Draft) -> Observation | None:
 
 
 def _break_loops(e: Episode, draft: Draft, action: Action) -> None:
-    """The third try of an action on a screen is refused, the fourth is put to the person, the next ends the run."""
+    """The third try of an action on a screen is refused, the fourth is put to the person, the next ends the run. So is
+    every twelfth step in a row that changed nothing, whatever it was."""
     steps, seen = e.recorder.trajectory.steps, draft.seen
-    tries = tries_so_far(steps, action, seen.image, seen.frame, e.recorder.load_image)
-    if tries < ALLOWED_TRIES or isinstance(action, Finish):
+    tries, vain = (
+        tries_so_far(steps, action, seen.image, seen.frame, e.recorder.load_image),
+        in_vain(steps, seen.image, e.recorder.load_image),
+    )
+    lost = vain > 0 and vain % MOST_IN_VAIN == 0
+    if isinstance(action, Finish) or (tries < ALLOWED_TRIES and not lost):
         return
     tried = f"{describe(action)} was tried {ALLOWED_TRIES} times on this very screen"
-    if tries == ALLOWED_TRIES:
+    if tries == ALLOWED_TRIES and not lost:
         raise PolicyRefusal(f"{tried} and led nowhere: it is not done again, do something else")
-    if tries == ALLOWED_TRIES + 1 and e.person is not None:
-        answer = e.person(f"The model is stuck: {tried}. What should it do? (empty: stop)").strip()
+    stuck = f"the last {vain} steps changed nothing" if lost else tried
+    if (lost or tries == ALLOWED_TRIES + 1) and e.person is not None:
+        answer = e.person(f"The model is stuck: {stuck}. What should it do? (empty: stop)").strip()
         if answer:
-            raise PolicyRefusal(f"{tried}: it is not done again. A person says: {answer}")
-    raise Halt("loop", f"{tried}, and the model wants nothing else")
+            raise PolicyRefusal(f"{stuck}: it is not done again. A person says: {answer}")
+    raise Halt("loop", f"{stuck}, and the model wants nothing else")
 
 
 def _ask(e: Episode, question: Ask) -> str:

@@ -10,7 +10,7 @@ from functools import reduce
 
 from PIL import Image
 
-from action_space.actions import Action, points_of
+from action_space.actions import Action, Click, points_of
 from action_space.dialects.base import Dialect, PastStep, Turn
 from action_space.errors import DeviceError, InvalidAction
 from action_space.geometry import Frame, Point, smart_resize
@@ -108,7 +108,7 @@ class Planner:
         """The action that a plan means on the screen, or without a plan the next one."""
 
         def ask(look: Turn) -> Reply:
-            grammar = self.dialect.grammar(look.frame) if self.constrained else None
+            grammar = self.dialect.grammar(look.frame, look.spent) if self.constrained else None
             return self._ask(self.dialect.prompt(look, proposal.plan), self.action_tokens, attempt, grammar)
 
         placed = place(ask, turn, self.dialect, looks=self.looks, attempt=attempt, pointer=pointer)
@@ -152,6 +152,18 @@ def missed(steps: Sequence[Step], plan: str) -> int:
     return count
 
 
+def spent_places(steps: Sequence[Step]) -> tuple[Point, ...]:
+    """Where clicks of the newest steps in a row changed nothing: the screen has been the same since, and whatever is
+    wanted now, it is not there."""
+    found: list[Point] = []
+    for step in reversed(steps):
+        if step.effect != "none" and step.error is None:
+            break
+        if isinstance(step.action, Click) and step.effect == "none":
+            found.append(step.action.point)
+    return tuple(found)
+
+
 def model_frame(frame: Frame, dialect: Dialect) -> Frame:
     """The frame with the size at which a model of this dialect sees the screen. Raises DeviceError if it has none."""
     try:
@@ -169,7 +181,7 @@ def build_turn(
     history = tuple(
         past_step(step, load_image(step.image) if index >= first_pictured else None) for index, step in enumerate(steps)
     )
-    return Turn(task, seen.image, frame, history, seen.context)
+    return Turn(task, seen.image, frame, history, seen.context, spent_places(steps))
 
 
 def pointer_after(steps: Sequence[Step]) -> Point | None:

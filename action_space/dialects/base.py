@@ -1,5 +1,6 @@
 """The protocol between the planner and one model family."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,13 +29,15 @@ class PastStep:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """All that a prompt is made of. context: lines about the device (URL, a dialog that was answered)."""
+    """All that a prompt is made of. context: lines about the device (URL, a dialog that was answered). spent: where
+    clicks changed nothing while the screen was as it is now, in screenshot pixels."""
 
     task: str
     screenshot: Image.Image
     frame: Frame
     history: tuple[PastStep, ...] = ()
     context: tuple[str, ...] = ()
+    spent: tuple[Point, ...] = ()
 
 
 class Dialect(Protocol):
@@ -71,9 +74,12 @@ class Dialect(Protocol):
         The newest screenshot comes last, but for families that were trained with it before the question.
         """
 
-    def grammar(self, frame: Frame) -> str | None:
+    def grammar(self, frame: Frame, spent: Sequence[Point] = ()) -> str | None:
         """The grammar (see `action_space.dialects.grammar`) of replies to `prompt` that are one action inside the
-        screen, or None if the family's replies hold free text that no grammar should cut."""
+        screen, or None if the family's replies hold free text that no grammar should cut.
+
+        spent: as in `Turn`; no click is to be near them, where the grammar can say so.
+        """
 
     def parse(self, reply: str, frame: Frame, pointer: Point | None = None) -> Action:
         """The first action in a reply, in screenshot pixels. Raises InvalidAction and nothing else, on any text.

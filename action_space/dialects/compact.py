@@ -15,12 +15,13 @@ Coordinates are model pixels. The model is trained on these exact prompts and ca
 
 import json
 import re
+from collections.abc import Sequence
 from typing import assert_never
 
 from action_space.actions import Action, Ask, Click, Drag, Finish, LongPress, Move, Open, Press, Scroll, Type, Wait
 from action_space.dialects.base import PastStep, Turn
 from action_space.dialects.compact_plans import plan_grammar
-from action_space.dialects.grammar import keys, numbers, pixels, strings
+from action_space.dialects.grammar import keys, numbers, pixels, places, strings
 from action_space.dialects.lenient import NotAValue, Reader, Value
 from action_space.dialects.retell import one_line
 from action_space.dialects.tool_call import build, read_point, shown
@@ -65,7 +66,7 @@ _FIELDS = {
 }
 _GRAMMAR = (
     """start: call ")"
-call: "click(" x ", " y (", " button)? (", " count)? (", " modifier)*
+call: "click(" place (", " button)? (", " count)? (", " modifier)*
   | "move(" x ", " y
   | "drag(" x ", " y ", " x ", " y (", " seconds)?
   | "scroll(" x ", " y ", " direction (", " amount)?
@@ -125,8 +126,8 @@ class Compact:
         """The instruction (without a plan: the task), then the screenshot."""
         return [Message("system", (_SYSTEM,)), Message("user", (plan or turn.task, turn.screenshot))]
 
-    def grammar(self, frame: Frame) -> str | None:
-        return _GRAMMAR + pixels(frame.model)
+    def grammar(self, frame: Frame, spent: Sequence[Point] = ()) -> str | None:
+        return _GRAMMAR + pixels(frame.model) + places(frame.model, [frame.to_model(point) for point in spent])
 
     def parse(self, reply: str, frame: Frame, pointer: Point | None = None) -> Action:  # noqa: ARG002 (never needed)
         name, values = _first_call(reply)

@@ -2,12 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
-from action_space.geometry import Size
+from action_space.geometry import Point, Size
 from action_space.keys import KEYS
 
 _WORD = re.compile(r"""\w+(?:[^\w\s"'`“”«»]+\w+)*|\W""")
+_NEAR = 28, 10
+"""Pixels across and down; so near a point that led nowhere another one does too. Rows may be close together."""
 _ROOM = "11111", "22222"
 """Stand for x and y in a reply that is taken apart."""
 
@@ -15,6 +18,34 @@ _ROOM = "11111", "22222"
 def pixels(size: Size) -> str:
     """The rules `x` and `y`: whole numbers inside a picture of this size."""
     return f"x: {_integers(0, size.width - 1)}\ny: {_integers(0, size.height - 1)}\n"
+
+
+def places(size: Size, spent: Sequence[Point] = ()) -> str:
+    """The rule `place`: `x, y` inside a picture of this size, but not near one of the spent points, which stand for
+    all of a control's middle. If these leave nothing, any."""
+    edges = (edge for point in spent for edge in (point.x - _NEAR[0], point.x + _NEAR[0] + 1))
+    columns = sorted({0, size.width, *(edge for edge in edges if 0 < edge < size.width)})
+    parts = [
+        (left, right, top, bottom)
+        for left, right in pairwise(columns)
+        for top, bottom in _free_rows([point.y for point in spent if abs(point.x - left) <= _NEAR[0]], size.height)
+    ] or [(0, size.width, 0, size.height)]
+    rules = [f"place: {' | '.join(f'place_{number}' for number in range(len(parts)))}\n"]
+    for number, (left, right, top, bottom) in enumerate(parts):
+        rules.append(f'place_{number}: x_{number} ", " y_{number}\n')
+        rules.append(f"x_{number}: {_integers(left, right - 1)}\ny_{number}: {_integers(top, bottom - 1)}\n")
+    return "".join(rules)
+
+
+def _free_rows(spent: Iterable[int], height: int) -> Iterator[tuple[int, int]]:
+    """The rows from 0 to height that are not near the spent ones, as first and end."""
+    start = 0
+    for y in sorted(spent):
+        if y - _NEAR[1] > start:
+            yield start, y - _NEAR[1]
+        start = max(start, y + _NEAR[1] + 1)
+    if start < height:
+        yield start, height
 
 
 def strings() -> str:

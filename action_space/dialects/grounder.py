@@ -5,7 +5,7 @@ is not told what was done before: it was trained on single questions.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from action_space.actions import Action, Click
@@ -59,7 +59,7 @@ class Grounder:
         system = [Message("system", (self.system(size),))] if self.system else []
         return [*system, Message("user", content)]
 
-    def grammar(self, frame: Frame) -> str | None:
+    def grammar(self, frame: Frame, spent: Sequence[Point] = ()) -> str | None:  # noqa: ARG002
         return around(self.write(Point(11111, 22222)), frame.model)
 
     def parse(self, reply: str, frame: Frame, pointer: Point | None = None) -> Action:  # noqa: ARG002 (never needed)

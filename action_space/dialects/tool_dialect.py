@@ -98,7 +98,7 @@ class ToolDialect:
         text = "\n".join([text, *filter(None, map(one_line, (*ending, self.manner)))])
         return [*messages, Message("user", (text, turn.screenshot))]
 
-    def grammar(self, frame: Frame) -> str | None:
+    def grammar(self, frame: Frame, spent: Sequence[Point] = ()) -> str | None:  # noqa: ARG002
         if self.manner:
             return None  # it thinks aloud first
         taught = [word for word in self.words.values() if word.taught]

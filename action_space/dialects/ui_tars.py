@@ -16,6 +16,7 @@ asks the person.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -169,7 +170,7 @@ class UiTars:
         text = "\n".join(filter(None, told))
         return [*messages, Message("user", (text, turn.screenshot) if text else (turn.screenshot,))]
 
-    def grammar(self, frame: Frame) -> str | None:  # noqa: ARG002
+    def grammar(self, frame: Frame, spent: Sequence[Point] = ()) -> str | None:  # noqa: ARG002
         return None  # it thinks aloud first
 
     def parse(self, reply: str, frame: Frame, pointer: Point | None = None) -> Action:

@@ -15,6 +15,7 @@ Wait(): it is 1 second.
 """
 
 import re
+from collections.abc import Sequence
 from typing import assert_never
 
 from action_space.actions import (
@@ -175,7 +176,7 @@ class UiVenusNavi:
         )
         return [Message("user", (text, turn.screenshot))]
 
-    def grammar(self, frame: Frame) -> str | None:  # noqa: ARG002
+    def grammar(self, frame: Frame, spent: Sequence[Point] = ()) -> str | None:  # noqa: ARG002
         return None  # it thinks aloud first
 
     def parse(self, reply: str, frame: Frame, pointer: Point | None = None) -> Action:

@@ -12,7 +12,7 @@ from random import Random
 from string import Template
 from typing import Literal
 
-from evals.online.looks import Look, draw_look
+from evals.online.styles import Style, draw_style
 from evals.online.topics import TOPICS, Topic
 
 TEXT_PHRASES = (
@@ -51,7 +51,7 @@ class Form:
     buttons: tuple[str, ...]
     deeds: tuple[Deed, ...]
     task: str
-    look: Look
+    style: Style
 
     def wanted(self) -> dict[str, object]:
         """The state in which the page says that the task was done."""
@@ -92,7 +92,7 @@ def draw_form(seed: int) -> Form:
         buttons=tuple(buttons),
         deeds=tuple(deeds),
         task=_in_words(rng, deeds),
-        look=draw_look(rng),
+        style=draw_style(rng),
     )
 
 
@@ -140,8 +140,8 @@ def render(form: Form) -> str:
         site=escape(form.topic.site),
         title=escape(form.topic.title),
         lead=escape(form.topic.lead),
-        classes=form.look.classes,
-        style=form.look.style,
+        classes=form.style.classes,
+        style=form.style.style,
         fields="\n".join(_field(label, number) for number, label in enumerate(form.fields)),
         options="\n".join([_ticks(form.ticks), *(_choice(form, label) for label in form.choices)]),
         buttons="\n".join(_button(form, label) for label in form.buttons),

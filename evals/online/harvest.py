@@ -16,7 +16,7 @@ from action_space.actions import Click
 from action_space.dialects.retell import one_line
 from agent.trajectory import Step, Trajectory
 from evals.online.practice import Practice
-from evals.online.practice_world import Look
+from evals.online.practice_world import Shown
 from vlm.training.data.render import Element, element_of
 from vlm.training.judging import Answers, Behind, plan_record, point_record, why_wrong
 from vlm.training.sampled import Judged, SeenScreen, Unit, keep_picture
@@ -30,7 +30,7 @@ class Run:
     """A run, and what its page was like at each of its steps. end: what it was like afterwards."""
 
     trajectory: Trajectory
-    looks: tuple[Look, ...]
+    looks: tuple[Shown, ...]
     end: str
 
 
@@ -42,7 +42,7 @@ class Harvest:
     folder: Path
     plans: dict[Behind, tuple[str, Answers]] = field(default_factory=dict)
     points: dict[tuple[str, str], tuple[Element, Answers]] = field(default_factory=dict)
-    screens: dict[str, Look] = field(default_factory=dict)
+    screens: dict[str, Shown] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
     tried: int = 0
     done: int = 0
@@ -77,7 +77,7 @@ class Harvest:
             answers.right += 1
         return not why
 
-    def _judge_point(self, step: Step, click: Click, look: Look, picture_of: Callable[[Step], Image.Image]) -> None:
+    def _judge_point(self, step: Step, click: Click, look: Shown, picture_of: Callable[[Step], Image.Image]) -> None:
         number = meant(look, step.plan)
         if number is None:
             self.dropped["a control that is not to be seen"] += 1
@@ -132,7 +132,7 @@ def due_plans(practice: Practice, run: Run) -> Iterator[str | None]:
         yield _due(practice, look, before, old)
 
 
-def _due(practice: Practice, look: Look, before: Step | None, old: Look | None) -> str | None:
+def _due(practice: Practice, look: Shown, before: Step | None, old: Shown | None) -> str | None:
     if look.state not in practice.states:
         return None
     number = practice.states.index(look.state)
@@ -147,14 +147,14 @@ def _due(practice: Practice, look: Look, before: Step | None, old: Look | None) 
     return rest[0] if rest and _hits(old, before) else None
 
 
-def _hits(look: Look, step: Step) -> bool:
+def _hits(look: Shown, step: Step) -> bool:
     number = meant(look, step.plan)
     if number is None or not isinstance(step.action, Click):
         return False
     return element_of(look.elements[number]).hit_by(step.action.point.x, step.action.point.y)
 
 
-def meant(look: Look, plan: str) -> int | None:
+def meant(look: Shown, plan: str) -> int | None:
     """The number of the one control on the screen that a plan names, None if there is none or several."""
     name = plan.partition('"')[2].rpartition('"')[0].lower()
     elements: list[Element] = [element_of(row) for row in look.elements]

@@ -22,7 +22,7 @@ _SETTLE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Shown:
     """What the page was like when a screenshot was taken. elements, chars: as `labels.js` gives them, and the entries
     of an open list, which count as radio buttons."""
 
@@ -39,7 +39,7 @@ class PracticeWorld:
 
     def __init__(self, practice: Practice, file: Path, browser: Browser) -> None:
         file.write_text(practice.html, encoding="utf-8")
-        self.looks: dict[bytes, Look] = {}
+        self.looks: dict[bytes, Shown] = {}
         self._browser = BrowserEnvironment(
             file.resolve().as_uri(), viewport=practice.size, settle_s=_SETTLE_S, browser=browser
         )
@@ -55,7 +55,7 @@ class PracticeWorld:
         page = self._browser.page
         labels = _told(lambda: read_labels(page))
         options = _told(lambda: page.evaluate("() => practice.options()"))
-        self.looks[pixels_of(seen.image)] = Look(self.state(), (*labels["elements"], *options), tuple(labels["chars"]))
+        self.looks[pixels_of(seen.image)] = Shown(self.state(), (*labels["elements"], *options), tuple(labels["chars"]))
         return replace(seen, context=())
 
     def state(self) -> str:

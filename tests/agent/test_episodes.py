@@ -109,6 +109,18 @@ def test_a_stuck_model_is_helped_by_a_person(play: Callable[..., Trajectory], fo
     assert play(stuck, person=lambda _: "", out=done.folder.with_name("c")).reason == "loop"
 
 
+def test_a_run_in_which_nothing_helps_ends_too(play: Callable[..., Trajectory], form: ModuleType) -> None:
+    env, other = form.FormEnvironment(), [Press(keys=(f"f{number}",)) for number in range(1, 13)]
+    waits = [Wait(seconds=0.1), Wait(seconds=0.2)]
+    done = play([*other[:6], *waits, *other[6:], Press(keys=("home",))], env, max_steps=40)
+    assert (done.reason, len(env.done)) == ("loop", 14), "waiting is not expected to change anything"
+    assert done.outcome is not None and "the last 12 steps changed nothing" in done.outcome.text
+    helped = [*other, Click(point=form.NAME.center), *other, Finish(status="success")]
+    answers = iter(["click the name", "try on", ""])
+    done = play(helped, person=lambda _: next(answers), out=done.folder.with_name("b"), max_steps=40)
+    assert done.reason == "success"
+
+
 @pytest.mark.parametrize(
     ("options", "reason", "steps"),
     [

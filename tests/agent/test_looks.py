@@ -1,6 +1,7 @@
 """Looking again at a screen, moved a little, while the model is not sure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -109,3 +110,10 @@ def test_a_model_that_does_not_say_how_sure_it_is_is_asked_once() -> None:
     found = placed(turn_of(1280, 720), [("click(100, 50)", None)])
     assert found.action == Click(point=Point(100, 50))
     assert len(asked) == 1
+
+
+def test_spent_places_move_with_the_screen() -> None:
+    turn = replace(turn_of(1280, 720), spent=(Point(100, 50),))
+    placed(turn, [("click(100, 50)", 0.1)] * 4)
+    assert [red(look) for look in asked] == [look.spent[0] for look in asked]
+    assert len({look.spent for look in asked}) == 4

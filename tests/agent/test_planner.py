@@ -1,6 +1,6 @@
 """The prompt is a pure function of the trajectory; every reply becomes an action or a mistake."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -12,7 +12,7 @@ from action_space.dialects.base import PastStep, Turn
 from action_space.errors import DeviceError, InvalidAction
 from action_space.geometry import Frame, Point, Size
 from action_space.messages import Message
-from agent.planner import Planner, build_turn, model_frame, pointer_after
+from agent.planner import Planner, build_turn, model_frame, pointer_after, spent_places
 from agent.trajectory import Step, StepError
 from environments.base import Observation
 from vlm.backends.scripted import ScriptedModel, ScriptLine
@@ -71,8 +71,8 @@ class TwoStages:
     def parse(self, reply: str, frame: Frame, pointer: Point | None = None) -> Action:
         return load_dialect("computer_use").parse(reply, frame, pointer)
 
-    def grammar(self, frame: Frame) -> str:
-        return f"start: {frame.model}"
+    def grammar(self, frame: Frame, spent: Sequence[Point] = ()) -> str:
+        return f"start: {frame.model}" + "".join(f" not at {point.x}" for point in spent)
 
     def render(self, action: Action, frame: Frame) -> str:
         return load_dialect("computer_use").render(action, frame)
@@ -181,6 +181,23 @@ def test_what_led_nowhere_is_asked_again_for_another_answer() -> None:
     for _ in range(2):
         planner.propose(TASK, [step(1), vain, refused], seen(), picture)
     assert model.attempts == [0, 2, 0, 0]
+
+
+def test_the_places_that_changed_nothing_on_this_screen() -> None:
+    def click(number: int, x: int, effect: str | None) -> Step:
+        return step(number, Click(point=Point(x, 9))).model_copy(update={"effect": effect})
+
+    refused = step(5, Click(point=Point(30, 9)), error=StepError(kind="PolicyRefusal", text="no"))
+    assert spent_places([]) == ()
+    vain = [click(2, 20, "none"), click(3, 30, "none"), step(4, Type(text="x")), refused]
+    assert spent_places([click(1, 10, "near"), *vain]) == (), "typing was not seen to change nothing"
+    typed = step(4, Type(text="x")).model_copy(update={"effect": "none"})
+    steps = [click(1, 10, "near"), *vain[:2], typed, refused]
+    assert spent_places(steps) == (Point(30, 9), Point(20, 9))
+    assert spent_places([*steps, click(6, 50, "elsewhere")]) == ()
+    model = ScriptedModel(["over there", load_dialect("computer_use").render(Click(point=Point(3, 4)), steps[0].frame)])
+    Planner(model, TwoStages(), constrained=True).propose(TASK, steps, seen(), picture)
+    assert (model.constraints[1] or "").endswith(" not at 30 not at 20")
 
 
 def test_only_a_constrained_planner_holds_the_model_to_the_grammar() -> None:

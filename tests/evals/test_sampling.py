@@ -20,7 +20,7 @@ from evals.journal import start
 from evals.online import sampling
 from evals.online.harvest import Run, due_plans, meant
 from evals.online.practice import FIRST_SEED, Practice, draw_practice
-from evals.online.practice_world import Look, PracticeWorld
+from evals.online.practice_world import PracticeWorld, Shown
 from evals.online.sampling import Drawn, Sampling, main, units, work_on
 from vlm.backends.base import Reply
 from vlm.training.data.render import element_of
@@ -235,7 +235,7 @@ def due(*steps: tuple[str, str, Point | None, Effect]) -> list[str | None]:
         versions=Versions(clickwright="1", model="m", dialect="compact", env="browser"),
         settings=Settings(),
     )
-    looks = tuple(Look(state, ROWS, ()) for state, *_ in steps)
+    looks = tuple(Shown(state, ROWS, ()) for state, *_ in steps)
     return list(due_plans(FORM, Run(Trajectory(Path(), header, recorded), looks, steps[-1][0])))
 
 
@@ -260,6 +260,6 @@ def test_a_plan_means_the_one_control_of_its_name() -> None:
         {"kind": "button", "name": "Save", "box": [0, 0, 9, 9]},
         {"kind": "tab", "name": "B", "box": [9, 9, 19, 19]},
     )
-    look = Look("", (*rows, {**rows[1], "name": "b"}), ())
+    look = Shown("", (*rows, {**rows[1], "name": "b"}), ())
     assert meant(look, 'click "save" button') == 0
     assert meant(look, 'click "B"') is None and meant(look, 'type "Save"') is None and meant(look, "done") is None

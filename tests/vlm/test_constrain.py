@@ -13,11 +13,11 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from action_space.actions import points_of
+from action_space.actions import Click, points_of
 from action_space.dialects import DIALECTS, load_dialect
 from action_space.dialects.base import PastStep, Turn
 from action_space.errors import ModelError
-from action_space.geometry import Frame, Size
+from action_space.geometry import Frame, Point, Size
 from vlm.constrain import Guides, grammar_of_regex, grammar_of_schema
 from vlm.training.tokenizer import byte_tokenizer
 
@@ -190,3 +190,27 @@ def test_a_schema_that_nothing_fits_is_said(schema: dict[str, object]) -> None:
 def test_a_pattern_that_is_too_large_is_said() -> None:
     with pytest.raises(ModelError, match="too many"):
         GUIDES.guide(grammar_of_regex("((a{1000}){1000}){1000}")).forced()
+
+
+def test_no_click_is_near_a_place_that_led_nowhere() -> None:
+    rng, size = random.Random(4), Size(120, 60)
+    frame = Frame(size, size)
+    spent = [Point(30, 12), Point(34, 40), Point(119, 0), Point(0, 59)]
+    grammar = load_dialect("compact").grammar(frame, spent)
+    assert grammar
+    places = set()
+    for _ in range(300):
+        action = load_dialect("compact").parse(said(grammar, rng), frame)
+        if isinstance(action, Click):
+            places.add(action.point)
+            assert all(abs(action.point.x - p.x) > 28 or abs(action.point.y - p.y) > 10 for p in spent), action
+    assert len(places) > 20
+    assert any(point.x in range(2, 59) for point in places), "between the spent rows there is room"
+
+
+def test_where_every_place_led_nowhere_any_may_be_tried_again() -> None:
+    size = Size(40, 20)
+    grammar = load_dialect("compact").grammar(Frame(size, size), [Point(20, 10)])
+    assert grammar
+    kinds = {type(load_dialect("compact").parse(said(grammar, random.Random(seed)), FRAME)) for seed in range(60)}
+    assert Click in kinds

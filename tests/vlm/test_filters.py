@@ -108,6 +108,7 @@ def button(answer: str = "Save") -> Image.Image:
         (point(answer="click(20"), "cut off"),
         (point(words=" "), "nothing is asked"),
         (point(words='click "Cancel"'), "another control"),
+        (point().model_copy(update={"truth": Truth(boxes=(BOX,), texts=("",))}), "a name without a letter"),
         (record("grounding", "click x", "click(1, 1)"), "a point of what is not there"),
         (point().model_copy(update={"truth": Truth(boxes=(Box(10, 10, 13, 40),))}), "a point beside"),
         (point(answer="click(11, 20)").model_copy(update={"truth": Truth(boxes=(Box(10, 10, 13, 40),))}), "too small"),
@@ -132,6 +133,11 @@ def button(answer: str = "Save") -> Image.Image:
 def test_bad_records_go_and_the_reason_is_said(found: Record, why: str) -> None:
     picture = button() if found.images else None
     assert why in first_reason(Case(found, classify(found).domain, picture))
+
+
+def test_a_key_of_a_calculator_stays() -> None:
+    key = point(words='click "7" button').model_copy(update={"truth": Truth(boxes=(BOX,), texts=("7",))})
+    assert first_reason(Case(key, classify(key).domain, button("7"))) == ""
 
 
 def test_a_control_that_cannot_be_seen_goes() -> None:

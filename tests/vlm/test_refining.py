@@ -17,9 +17,11 @@ from tests.vlm.tiny_trainer import draw_screens, judged_plans, judged_point, sam
 from vlm.chat import encode
 from vlm.training.answered import Questions, said_example
 from vlm.training.data.render import Screen
+from vlm.training.dense import CELL
 from vlm.training.multimodal import FIRST_X, FIRST_Y, TOKENS
 from vlm.training.optim import MuonAdamW
 from vlm.training.prefer import pairs, prefer, preference_loss, preferring
+from vlm.training.pretrain import View, as_model_sees, draw_view
 from vlm.training.refine import refine
 from vlm.training.run import SMOKE
 from vlm.training.sampled import Sampled
@@ -56,18 +58,40 @@ def test_a_sampled_plan_is_the_prompt_of_the_dialect() -> None:
         assert [example.ids[at + 1] for at in example.asks.tolist()] == example.answer.tolist()
 
 
-def test_a_sampled_point_is_the_whole_screen_and_lies_in_the_control(drawn: tuple[Path, list[Screen]]) -> None:
-    screen = drawn[1][0]
+@pytest.mark.parametrize("view", [View(Size(280, 168)), View(Size(308, 196), offset=(9, 20))])
+def test_a_sampled_point_is_the_whole_screen_and_lies_in_the_control(
+    drawn: tuple[Path, list[Screen]], view: View, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vlm.training.answered.draw_view", lambda *_: view)
+    screen, (dx, dy) = drawn[1][0], view.offset
     one = judged_point(screen, screen.elements[3])
     questions = questions_of(Sampled((one,), {screen.image.name: screen}))
     example = questions.point(one)
-    assert example is not None and example.region is not None and example.region.screen == (6, 10)
+    assert example is not None and example.region is not None
+    assert example.region.screen == (view.size.height // CELL, view.size.width // CELL)
     x, y = ((int(example.answer[axis]) - first) * GRID for axis, first in ((0, FIRST_X), (1, FIRST_Y)))
-    assert screen.elements[3].hit_by(x, y)
-    wrong = questions.answered(one, "click(22, 148)")
+    assert screen.elements[3].hit_by(x - dx, y - dy)
+    wrong = questions.answered(one, f"click({21 - dx}, {147 - dy})")
     assert wrong is not None and wrong.answer.tolist()[:2] == [FIRST_X + 3, FIRST_Y + 21]
     assert wrong.ids[: -len(wrong.answer)] == example.ids[: -len(example.answer)]
     assert questions.answered(one, "I do not know") is None
+
+
+def test_screens_are_shown_as_they_are_looked_at(drawn: tuple[Path, list[Screen]]) -> None:
+    rng, screen = random.Random(3), drawn[1][0]
+    with Image.open(screen.image) as image:
+        picture = image.convert("RGB")
+    views = [draw_view(rng, *picture.size) for _ in range(40)]
+    assert {view.offset[0] for view in views} - {0} and all(max(view.offset) < CELL for view in views)
+    for view in views:
+        shown, moved = as_model_sees(picture, screen, view)
+        assert shown.size == (view.size.width, view.size.height) and not shown.width % CELL and not shown.height % CELL
+        for before, after in zip(screen.elements, moved.elements, strict=True):
+            assert (after.box.left, after.box.top) == view.of(before.box.left, before.box.top)
+            if view.scale == (1.0, 1.0):
+                part = (after.box.left, after.box.top, after.box.right, after.box.bottom)
+                old = (before.box.left, before.box.top, before.box.right, before.box.bottom)
+                assert shown.crop(part).tobytes() == picture.crop(old).tobytes()
 
 
 def test_what_cannot_be_asked_is_counted(drawn: tuple[Path, list[Screen]]) -> None:

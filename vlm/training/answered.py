@@ -25,7 +25,7 @@ from vlm.training.multimodal import (
     padded,
 )
 from vlm.training.pool import MOST_CELLS, MOST_OF_ANY, WHOLE, Control, EncodedScreen, encode_screen, part_of
-from vlm.training.pretrain import as_model_sees
+from vlm.training.pretrain import View, as_model_sees, draw_view
 from vlm.training.sampled import Judged, Sampled
 from vlm.training.tokenizer import GRID
 from vlm.vision import VisionTower
@@ -48,11 +48,10 @@ def said_example(prompt: str, answer: str) -> Example:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """An encoded screen. scale: from pixels of the stored picture to those that the model sees, across and down.
-    controls: by name."""
+    """An encoded screen. view: how the stored picture is shown. controls: by name."""
 
     encoded: EncodedScreen
-    scale: tuple[float, float]
+    view: View
     controls: dict[str, Control]
 
 
@@ -111,10 +110,9 @@ class Questions:
         place, found = _CLICK.fullmatch(answer), self._find(one.record)
         if place is None or found is None or self._is_large(one.record.images[0]):
             return None
-        sx, sy = found[0].scale
         example = self.point(one)
         assert example is not None
-        x, y = round(int(place[1]) * sx / GRID), round(int(place[2]) * sy / GRID)
+        x, y = (round(pixel / GRID) for pixel in found[0].view.of(int(place[1]), int(place[2])))
         answered = torch.tensor([FIRST_X + x, FIRST_Y + y, IM_END])
         ids = [*example.ids[: -len(answered)], *answered.tolist()]
         return Example(ids, example.positions, example.asks, answered, example.looks, example.region)
@@ -148,12 +146,13 @@ class Questions:
     def _encode(self, stored: Screen) -> _Shown | None:
         with Image.open(stored.image) as image:
             picture = image.convert("RGB")
-        seen, screen = as_model_sees(picture, stored)
+        view = draw_view(self.rng, *picture.size)
+        seen, screen = as_model_sees(picture, stored, view)
         encoded = encode_screen(self.tower, np.asarray(seen), screen, MOST_OF_ANY)
         if encoded is None:
             return None
         controls = {control.element.name: control for control in encoded.controls}
-        return _Shown(encoded, (seen.width / picture.width, seen.height / picture.height), controls)
+        return _Shown(encoded, view, controls)
 
 
 def _words(record: Record) -> str:

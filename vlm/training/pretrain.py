@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from vlm.images import normalised, patches_of
 from vlm.rope import Grid
 from vlm.training.data.render import Screen, read_screens
 from vlm.training.dense import (
+    CELL,
     CountingHead,
     DenseHeads,
     DenseTargets,
@@ -32,23 +33,50 @@ from vlm.vision import VisionTower
 
 KEPT = 1200
 """Screens in memory, 2 to 3 MB each."""
+RESIZED = 0.25
+"""How often a screen is shown as the processor resizes it, for those who ask without moving it."""
 SOURCES = (0.45, 0.55)
 """How often a step's crops come from screens and from specimens: these hold several times as many letters."""
 
 
-def as_model_sees(picture: Image.Image, screen: Screen) -> tuple[Image.Image, Screen]:
-    """A screen after `smart_resize`: 1280 x 720 becomes 1288 x 728, which blurs text a little."""
-    size = smart_resize(Size(*picture.size))
-    sx, sy = size.width / picture.width, size.height / picture.height
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a screen is put before the model. scale: of its pixels, across and down; then it is moved by offset."""
 
-    def scaled(box: Box) -> Box:
-        return Box(round(box.left * sx), round(box.top * sy), round(box.right * sx), round(box.bottom * sy))
+    size: Size
+    scale: tuple[float, float] = (1.0, 1.0)
+    offset: tuple[int, int] = (0, 0)
 
-    elements = tuple(replace(e, box=scaled(e.box), label=scaled(e.label) if e.label else None) for e in screen.elements)
-    chars = tuple(
-        (min(round(x * sx), size.width - 1), min(round(y * sy), size.height - 1), char) for x, y, char in screen.chars
-    )
-    return picture.resize((size.width, size.height), Image.Resampling.BICUBIC), Screen(screen.image, elements, chars)
+    def of(self, x: float, y: float) -> tuple[int, int]:
+        """Where a place of the screen is then."""
+        return round(x * self.scale[0]) + self.offset[0], round(y * self.scale[1]) + self.offset[1]
+
+
+def draw_view(rng: random.Random, width: int, height: int) -> View:
+    """As it is looked at (`agent/looks.py`): on whole cells, moved by anything within one; or now and then after
+    `smart_resize`, which makes 1288 x 728 of 1280 x 720 and blurs text a little."""
+    if rng.random() < RESIZED:
+        size = smart_resize(Size(width, height))
+        return View(size, (size.width / width, size.height / height))
+    dx, dy = rng.randrange(CELL), rng.randrange(CELL)
+    return View(Size(-(-(width + dx) // CELL) * CELL, -(-(height + dy) // CELL) * CELL), offset=(dx, dy))
+
+
+def as_model_sees(picture: Image.Image, screen: Screen, view: View) -> tuple[Image.Image, Screen]:
+    """A screen and its labels in a view."""
+
+    def moved(box: Box) -> Box:
+        return Box(*view.of(box.left, box.top), *view.of(box.right, box.bottom))
+
+    elements = tuple(replace(e, box=moved(e.box), label=moved(e.label) if e.label else None) for e in screen.elements)
+    chars = tuple((*view.of(x, y), char) for x, y, char in screen.chars)
+    inside = tuple((min(x, view.size.width - 1), min(y, view.size.height - 1), char) for x, y, char in chars)
+    if view.scale != (1.0, 1.0):
+        shown = picture.resize((view.size.width, view.size.height), Image.Resampling.BICUBIC)
+    else:
+        shown = Image.new("RGB", (view.size.width, view.size.height), picture.getpixel((0, picture.height - 1)))
+        shown.paste(picture, view.offset)
+    return shown, Screen(screen.image, elements, inside)
 
 
 Batch = tuple[Tensor, list[Grid], DenseTargets]
@@ -75,8 +103,7 @@ class Crops:
             screen = self.screens[number]
             with Image.open(screen.image) as image:
                 picture = image.convert("RGB")
-            if number % 3:
-                picture, screen = as_model_sees(picture, screen)
+            picture, screen = as_model_sees(picture, screen, draw_view(self.rng, *picture.size))
             self.seen_screens[number] = screen
             self._decoded[number] = np.asarray(picture), labels_of(screen)
         return self._decoded[number]

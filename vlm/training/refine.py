@@ -20,7 +20,7 @@ from vlm.training.workers import rank
 
 USUAL = 0.5
 """The share of a step's tokens that is of the usual examples: points on drawn screens, and plans of drawn tasks."""
-TEXT_TOKENS = 1500
+TEXT_TOKENS = 2400
 """Of planning prompts in a step, for each 3,000 of points."""
 
 

@@ -24,6 +24,8 @@ from vlm.training.data.render import Screen, read_screens, screen_of
 from vlm.training.data.shards import read_shards
 
 RESULTS, SCREENS = "results.jsonl", "screens"
+UNASKED = 0.5
+"""The share of right answers to a record of a shard: no model was asked yet, so it is taken to be half hard."""
 
 By = Literal["model", "truth"]
 """Who gave an answer: the model, and the truth confirmed it; or the truth, where no answer of the model was right."""
@@ -130,7 +132,7 @@ def _of_units(folder: Path) -> Iterator[Sampled]:
 def _of_shards(folder: Path) -> Iterator[Sampled]:
     for shard in read_shards(folder)[0]:
         screens = {screen.image.name: screen for screen in read_screens(shard.folder)}
-        yield Sampled(tuple(Judged(record=record) for record in shard.records()), screens)
+        yield Sampled(tuple(Judged(record=record, share=UNASKED) for record in shard.records()), screens)
 
 
 def keep_picture(folder: Path, picture: Image.Image) -> str:

@@ -108,14 +108,14 @@ def click_tab_2(eyes: Eyes) -> Iterator[Deed]:
 
 
 def click_collapsible(eyes: Eyes) -> Iterator[Deed]:
-    yield eyes.click(only("#area h3"))
+    yield eyes.click(only("#area h3"), "section")
     yield from eyes.reach(only("#subbtn"))
 
 
 def click_collapsible_2(eyes: Eyes) -> Iterator[Deed]:
     link = alink(eyes)
     if not eyes.read(f"{link}.offsetParent !== null"):
-        yield from eyes.reach(f"{link}.closest('.ui-accordion-content').previousElementSibling")
+        yield from eyes.reach(f"{link}.closest('.ui-accordion-content').previousElementSibling", "sections")
     yield from eyes.reach(link)
 
 
@@ -157,7 +157,7 @@ def click_shades(eyes: Eyes) -> Iterator[Deed]:
 
 
 def click_pie(eyes: Eyes) -> Iterator[Deed]:
-    yield eyes.click(only("#divWheel"), "+")
+    yield eyes.click(only("#divWheel"), "pie menu")
     item = with_text("#divWheel text", quoted(eyes.task))
     yield from eyes.until_shown(item)
     yield eyes.click(item, quoted(eyes.task))

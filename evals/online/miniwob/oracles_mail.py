@@ -45,7 +45,7 @@ def email(eyes: Eyes) -> Iterator[Deed]:
         case "reply":
             yield from eyes.reach(f"{thread}.querySelector('.email-sender')")
             yield from eyes.reach(only("#email .email-reply"))
-            yield from fill(eyes, "#reply-text", wish.text)
+            yield from fill(eyes, "#reply-text", wish.text, "text")
             yield eyes.click(only("#send-reply"), "send icon")
         case _:
             yield from eyes.reach(f"{thread}.querySelector('.email-sender')")

@@ -30,7 +30,7 @@ def enter_text_2(eyes: Eyes) -> Iterator[Deed]:
 
 def enter_password(eyes: Eyes) -> Iterator[Deed]:
     yield from fill(eyes, "#password", quoted(eyes.task), "Password")
-    yield from fill(eyes, "#verify", quoted(eyes.task), "Verify password")
+    yield from fill(eyes, "#verify", quoted(eyes.task), "both text fields")
     yield submit(eyes)
 
 

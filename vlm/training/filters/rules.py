@@ -138,8 +138,8 @@ def _unnamed(case: Case) -> str:
     plain = record.form in ("button", "link", "field", "select", "checkbox", "switch", "radio", "tab", "text", "label")
     if not plain or not names:
         return ""
-    if any(len(name) < 2 for name in names):
-        return "low quality: a name of one letter"
+    if not all(names):  # one sign is enough: the keys of a calculator have no more
+        return "low quality: a name without a letter"
     said = words_of(record).lower()
     return "" if any(name in said for name in names) else "irrelevant: another control than the one that is asked for"
 

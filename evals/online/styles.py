@@ -1,4 +1,4 @@
-"""How a form looks: fonts, colours, layout. Every look fits 1280x720 without scrolling."""
+"""How a form looks: fonts, colours, layout. Every style fits 1280x720 without scrolling."""
 
 from dataclasses import dataclass
 from random import Random
@@ -18,14 +18,14 @@ DARK_ACCENTS = ("#3b82f6", "#14a394", "#e0693f", "#8b5cf6", "#22a05a")
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Style:
     """Classes and style attribute of the page's body."""
 
     classes: str
     style: str
 
 
-def draw_look(rng: Random) -> Look:
+def draw_style(rng: Random) -> Style:
     dark = rng.random() < 0.3
     ground, card = rng.choice(DARK if dark else LIGHT)
     variables = {
@@ -54,4 +54,4 @@ def draw_look(rng: Random) -> Look:
     # Labels to the left in two columns leave no room for what is typed.
     if classes[1:3] == ["labels-left", "two-columns"]:
         variables["width"] = "900px"
-    return Look(" ".join(classes), "; ".join(f"--{name}: {value}" for name, value in variables.items()))
+    return Style(" ".join(classes), "; ".join(f"--{name}: {value}" for name, value in variables.items()))

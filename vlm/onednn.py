@@ -46,7 +46,8 @@ def block_weights(model: Qwen25VL) -> bool:
     if weight.dtype != torch.bfloat16 or weight.device.type != "cpu" or not _works():
         return False
     left_out = model.lm_head if _is_costly_copy(model) else None
-    for module in list(model.modules()):
+    # No list holds the old layers: each is let go of when its place is taken.
+    for module in [module for module in model.modules() if not isinstance(module, nn.Linear)]:
         for name in [name for name, _ in module.named_children()]:
             layer = getattr(module, name)
             if isinstance(layer, nn.Linear) and layer is not left_out:

@@ -42,17 +42,20 @@ def block_weights(model: Qwen25VL) -> bool:
 
     One layer at a time, and the old weight goes when the new one is there: no memory for a second network is needed.
     """
-    weight = model.lm_head.weight
-    if weight.dtype != torch.bfloat16 or weight.device.type != "cpu" or not _works():
+    if not _is_for(model.lm_head.weight) or not _works():
         return False
     left_out = model.lm_head if _is_costly_copy(model) else None
-    # No list holds the old layers: each is let go of when its place is taken.
+    # Nothing here holds an old weight when its place is taken: a list of all layers would.
     for module in [module for module in model.modules() if not isinstance(module, nn.Linear)]:
         for name in [name for name, _ in module.named_children()]:
             layer = getattr(module, name)
             if isinstance(layer, nn.Linear) and layer is not left_out:
                 setattr(module, name, BlockedLinear(layer))
     return True
+
+
+def _is_for(weight: Tensor) -> bool:
+    return weight.dtype == torch.bfloat16 and weight.device.type == "cpu"
 
 
 def _is_costly_copy(model: Qwen25VL) -> bool:

@@ -77,14 +77,14 @@ def _works() -> bool:
 
 def _in_blocks(weight: Tensor) -> Tensor:
     """`[out, in]` in the layout that oneDNN wants for one vector; it takes more vectors as well."""
-    blocked: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, 1)
+    blocked: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, 1)  # noqa: SLF001
     return blocked
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    out: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+    out: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")  # noqa: SLF001
     return out
 
 
-def _as_it_was(layer: nn.Module, state: dict[str, Any], prefix: str, _local: Mapping[str, Any]) -> None:
+def _as_it_was(_layer: nn.Module, state: dict[str, Any], prefix: str, _local: Mapping[str, Any]) -> None:
     state[f"{prefix}weight"] = state[f"{prefix}weight"].to_dense()

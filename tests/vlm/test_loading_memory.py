@@ -1,4 +1,4 @@
-"""How much memory loading takes as the engine does it, measured from outside: the highest resident size of a process."""
+"""How much memory the engine's loading takes, measured from outside: the highest resident size of a process."""
 
 import json
 import os

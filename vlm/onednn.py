@@ -30,7 +30,7 @@ class BlockedLinear(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(_in_blocks(layer.weight.detach()), requires_grad=False)
         self.bias = layer.bias
-        self.register_state_dict_post_hook(_as_it_was)
+        self.register_state_dict_post_hook(_as_it_was)  # type: ignore[no-untyped-call]
 
     def forward(self, x: Tensor) -> Tensor:
         """`[..., in]` to `[..., out]`."""

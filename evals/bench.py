@@ -1,4 +1,6 @@
-"""`agent bench`: our engine against transformers, or against any OpenAI-compatible server, in one run on one machine.
+"""`agent bench`: our engine against transformers, or any OpenAI-compatible server, in one run on one machine.
+
+Or against itself with its weights as they lie on disk (`--against plain`): what `vlm.onednn` is worth.
 
 Both get the same weights, dtype, threads, prompts and output length (a server ends its replies where it likes: how many
 tokens were said stands beside the table). Their turns alternate, and the table gives the
@@ -31,7 +33,7 @@ from action_space.dialects.base import Dialect, PastStep, Turn
 from action_space.errors import ConfigError
 from action_space.geometry import Frame, Point, Size
 from action_space.messages import Message
-from agent.models import SpokenModel, load_model
+from agent.models import SpokenModel, forget, load_model
 from agent.planner import model_frame
 from evals.scale import scoring
 from vlm.backends.engine import Engine
@@ -43,6 +45,7 @@ from vlm.speed import (
     Pair,
     alternate,
     limits,
+    load_ours,
     load_pair,
     measure_forcing,
     measure_parts,
@@ -122,22 +125,20 @@ def lengths_of(ours: Engine, asked: Sequence[Asked], dialect: Dialect) -> list[i
 def measure_steps(ours: Engine, theirs: SpokenModel | None, pairs: int) -> tuple[Pair, dict[str, int]]:
     """Whole steps, screenshot in and action out, over an episode; each begins without what an earlier one left.
 
-    Ours is held to the grammar as in `agent run`; theirs says as many tokens, freely. Beside it the tokens that each
-    said.
+    An engine of ours is held to the grammar as in `agent run`; any other says as many tokens, freely. Beside it the
+    tokens that each said.
     """
     dialect = load_dialect(ours.dialect)
     asked = episode(dialect, screens(STEPS), constrained=ours.constrained)
     lengths = lengths_of(ours, asked, dialect)
     said = {"ours": 0, "theirs": 0}
 
-    def mine() -> None:
-        ours.forget()
-        said["ours"] = play(ours, asked, lengths, dialect, held=True)
+    def episodes(whose: str, model: SpokenModel) -> None:
+        forget(model)
+        said[whose] = play(model, asked, lengths, dialect, held=isinstance(model, Engine))
 
-    def other(model: SpokenModel) -> None:
-        said["theirs"] = play(model, asked, lengths, dialect, held=False)
-
-    my_s, their_s = alternate(pairs, mine, partial(other, theirs) if theirs else None)
+    other = partial(episodes, "theirs", theirs) if theirs else None
+    my_s, their_s = alternate(pairs, partial(episodes, "ours", ours), other)
     return Pair("whole step", my_s / STEPS, their_s / STEPS if their_s else None), said
 
 
@@ -149,7 +150,7 @@ def measure_grammar(ours: Engine, pairs: int) -> Forcing | None:
 
 
 def peak_memory(folder: Path, kind: str, dtype: str, threads: int) -> int:
-    """Bytes of memory that one step takes in a process of its own. kind: ours or theirs."""
+    """Bytes of memory that one step takes in a process of its own. kind: ours, plain or transformers."""
     command = [sys.executable, "-m", "evals.bench", kind, str(folder), dtype, str(threads)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return int(said.strip().splitlines()[-1])
@@ -158,7 +159,9 @@ def peak_memory(folder: Path, kind: str, dtype: str, threads: int) -> int:
 def _one_step(kind: str, folder: Path, dtype: str, threads: int) -> int:
     use_threads(threads)
     model: SpokenModel = (
-        Engine(folder, dtype=dtype, device="cpu") if kind == "ours" else TransformersModel(folder, dtype=dtype)
+        TransformersModel(folder, dtype=dtype)
+        if kind == "transformers"
+        else load_ours(folder, dtype, blocks=kind == "ours")
     )
     dialect = load_dialect(model.dialect)
     asked = episode(dialect, screens(1))
@@ -195,7 +198,11 @@ def bench(
     context: typer.Context,
     model: Annotated[str, typer.Option("--model", metavar="SPEC", help="bundled, or a checkpoint folder.")] = "bundled",
     against: Annotated[
-        str, typer.Option(metavar="transformers|SPEC|none", help="Whom to compare with, as openai:NAME@URL.")
+        str,
+        typer.Option(
+            metavar="transformers|plain|SPEC|none",
+            help="Whom to compare with, as openai:NAME@URL. plain: ours, weights not laid out for speed.",
+        ),
     ] = "transformers",
     shape: Annotated[
         str, typer.Option(metavar="3b|7b", help="Random weights of this shape, in place of --model.")
@@ -216,11 +223,11 @@ def bench(
         console.print(f"[dim]measuring {name} ...[/]")
 
     with _folder_of(model, shape, layers) as folder:
-        ours, library = load_pair(folder, dtype, library=against == "transformers")
-        theirs = library or (None if against in ("none", "transformers") else load_model(against))
+        ours, beside = load_pair(folder, dtype, against)
+        theirs = beside or (None if against == "none" else load_model(against))
         found, machine = [], None
-        if theirs is None or library:
-            found = measure_parts(ours, library, screens(1)[0], pairs, tell)
+        if theirs is None or beside:
+            found = measure_parts(ours, beside, screens(1)[0], pairs, tell)
             machine = limits(ours, found)
         tell("whole steps")
         step, said = measure_steps(ours, theirs, pairs)
@@ -228,9 +235,11 @@ def bench(
         tell("grammar")
         forcing = measure_grammar(ours, pairs)
         tell("memory")
-        kinds = ["ours", "theirs"] if library else ["ours"]
-        memory = {kind: peak_memory(folder, kind, dtype, count) for kind in kinds}
+        kinds = {"ours": "ours", "theirs": against} if beside else {"ours": "ours"}
+        memory = {whose: peak_memory(folder, kind, dtype, count) for whose, kind in kinds.items()}
     _show(console, found, machine, memory)
+    if ours.blocks:
+        console.print("our weights lie in blocks, as oneDNN multiplies them")
     console.print(f"an episode of {STEPS} steps: ours said {said['ours']} tokens, theirs {said['theirs']}")
     if forcing:
         console.print(
@@ -243,6 +252,7 @@ def bench(
             "layers": layers,
             "against": against,
             "dtype": ours.dtype,
+            "blocks": ours.blocks,
             "threads": count,
             "pairs": pairs,
             "seconds": [asdict(pair) | {"ratio": pair.ratio} for pair in found],

@@ -10,15 +10,19 @@ from statistics import median
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from torch import Tensor
 
 from action_space.messages import Message
 from vlm.backends.engine import Engine
 from vlm.backends.transformers import TransformersModel
 from vlm.language import KVCache
+from vlm.rope import Grid
 
 PREFILL_TOKENS, DECODED = 1024, 32
 
 Timed = Callable[[], object]
+Measured = Engine | TransformersModel
+"""What can be asked for its parts; a server can only be asked questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,50 +65,50 @@ def alternate(pairs: int, ours: Timed, theirs: Timed | None) -> tuple[float, flo
 
 @torch.inference_mode()
 def measure_parts(
-    ours: Engine, library: TransformersModel | None, picture: Image.Image, pairs: int, tell: Callable[[str], None]
+    ours: Engine, theirs: Measured | None, picture: Image.Image, pairs: int, tell: Callable[[str], None]
 ) -> list[Pair]:
     """Vision, prefill and decoding, each as the two networks do it on the same input."""
-    found = []
-    for name, (mine, other) in _parts(ours, library, picture).items():
-        tell(name)
-        found.append(Pair(name, *alternate(pairs, mine, other)))
-    tell("decode a token")
-    return [*found, _decode_a_token(ours, library, pairs)]
-
-
-def _parts(
-    ours: Engine, library: TransformersModel | None, picture: Image.Image
-) -> dict[str, tuple[Timed, Timed | None]]:
     ids = torch.randint(0, 200, (1, PREFILL_TOKENS))
     shown = ours.shown(picture, ours.min_pixels, ours.max_pixels)
-    pixels, grid = ours.patches(shown), torch.tensor([shown.grid])
-    model = library.model if library else None
+    pixels = ours.patches(shown)
+    mine = _parts(ours, ids, pixels, shown.grid)
+    others = _parts(theirs, ids, pixels, shown.grid) if theirs else {}
+    found = []
+    for name, part in mine.items():
+        tell(name)
+        found.append(Pair(name, *alternate(pairs, part, others.get(name))))
+    tell("decode a token")
+    return [*found, _decode_a_token(ours, theirs, pairs)]
+
+
+def _parts(of: Measured, ids: Tensor, pixels: Tensor, grid: Grid) -> dict[str, Timed]:
+    if isinstance(of, Engine):
+        ours = of.model
+        return {
+            "vision encode": lambda: ours.visual(pixels, [grid]),
+            "prefill": lambda: ours(ids, cache=KVCache(), last_only=True),
+        }
+    model, grids = of.model, torch.tensor([grid])
     return {
-        "vision encode": (
-            lambda: ours.model.visual(pixels, [shown.grid]),
-            (lambda: model.model.visual(pixels, grid_thw=grid)) if model else None,
-        ),
-        "prefill": (
-            lambda: ours.model(ids, cache=KVCache(), last_only=True),
-            (lambda: model(input_ids=ids, logits_to_keep=1, use_cache=True)) if model else None,
-        ),
+        "vision encode": lambda: model.model.visual(pixels, grid_thw=grids),
+        "prefill": lambda: model(input_ids=ids, logits_to_keep=1, use_cache=True),
     }
 
 
-def _decode_a_token(ours: Engine, library: TransformersModel | None, pairs: int) -> Pair:
+def _decode_a_token(ours: Engine, theirs: Measured | None, pairs: int) -> Pair:
     """By the difference of a long reply and one of a token: what comes before the first one is not decoding, and we
-    keep it between questions while theirs does not."""
+    keep it between questions while transformers does not."""
     text = [Message("user", ("x" * 100,))]
     long, short = (
         alternate(
             pairs,
             partial(ours.generate, text, max_new_tokens=tokens),
-            partial(library.generate, text, max_new_tokens=tokens) if library else None,
+            partial(theirs.generate, text, max_new_tokens=tokens) if theirs else None,
         )
         for tokens in (1 + DECODED, 1)
     )
-    theirs = (long[1] - short[1]) / DECODED if long[1] and short[1] else None
-    return Pair("decode a token", (long[0] - short[0]) / DECODED, theirs)
+    other_s = (long[1] - short[1]) / DECODED if long[1] and short[1] else None
+    return Pair("decode a token", (long[0] - short[0]) / DECODED, other_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +142,28 @@ def use_threads(count: int | None) -> int:
     return torch.get_num_threads()
 
 
-def load_pair(folder: Path, dtype: str, *, library: bool) -> tuple[Engine, TransformersModel | None]:
-    """The engine, and transformers on the same checkpoint; neither ends a reply before its length is reached."""
-    ours = Engine(folder, dtype=dtype, device="cpu")
-    ours.stop_ids = frozenset()
-    if not library:
+def load_pair(folder: Path, dtype: str, against: str) -> tuple[Engine, Measured | None]:
+    """The engine and, on the same checkpoint, what it is compared with in parts; neither ends a reply before its length
+    is reached.
+
+    against: "transformers"; "plain", the engine with its weights as they lie on disk; None is there for anything else.
+    """
+    ours = load_ours(folder, dtype)
+    if against == "plain":
+        return ours, load_ours(folder, dtype, blocks=False)
+    if against != "transformers":
         return ours, None
     theirs = TransformersModel(folder, dtype=dtype)
     theirs.stop_ids = frozenset()
     theirs.model.generation_config.eos_token_id = None
     return ours, theirs
+
+
+def load_ours(folder: Path, dtype: str, *, blocks: bool = True) -> Engine:
+    """Our engine alone. blocks: as for `Engine`."""
+    engine = Engine(folder, dtype=dtype, device="cpu", blocks=blocks)
+    engine.stop_ids = frozenset()
+    return engine
 
 
 @torch.inference_mode()

@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from action_space.dialects import load_dialect
 from action_space.errors import ConfigError
 from evals import bench
 from vlm import speed
+from vlm.backends.engine import Engine
 from vlm.config import Config, TextConfig, VisionConfig
 from vlm.shapes import SHAPES, write_random
 
@@ -86,8 +88,23 @@ def test_ours_and_transformers_are_measured_on_the_same(checkpoint: Path, tmp_pa
     assert found["peak_bytes"]["ours"] > 50e6 and found["dtype"] == "float32"
 
 
+def test_ours_is_measured_against_itself_with_weights_as_they_lie_on_disk(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, plain = speed.load_pair(checkpoint, "bfloat16", "plain")
+    assert isinstance(plain, Engine) and not plain.blocks
+    told: list[str] = []
+    found = speed.measure_parts(ours, plain, Image.new("RGB", (112, 84), "white"), 1, told.append)
+    assert [pair.name for pair in found] == told == ["vision encode", "prefill", "decode a token"]
+    assert all(pair.ours_s > 0 and pair.theirs_s for pair in found[:2])
+    # Bytes and operations of a token are counted alike, wherever the weights lie.
+    monkeypatch.setattr(speed, "_product_rate", lambda _dtype: 1e12)
+    monkeypatch.setattr(speed, "_reading_rate", lambda: 1e10)
+    assert speed.limits(ours, found) == speed.limits(plain, found)
+
+
 def test_every_reply_is_as_long_and_every_episode_begins_anew(checkpoint: Path) -> None:
-    ours, _ = speed.load_pair(checkpoint, "float32", library=False)
+    ours, _ = speed.load_pair(checkpoint, "float32", "none")
     dialect = load_dialect(ours.dialect)
     prompt = bench.episode(dialect, bench.screens(1))[0].messages
     first = ours.generate(prompt, max_new_tokens=7)

@@ -1,4 +1,4 @@
-"""How much memory loading takes, measured from outside: the highest resident size of a process that does it."""
+"""How much memory the engine's loading takes, measured from outside: the highest resident size of a process."""
 
 import json
 import os
@@ -33,16 +33,19 @@ import sys
 from pathlib import Path
 import torch
 from vlm.checkpoint import load_checkpoint
+from vlm.onednn import block_weights
 
 def megabytes(key):
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return int(status[key].split()[0]) / 1024
 
-load_checkpoint(Path(sys.argv[1]), dtype=torch.float32)
+for dtype in (torch.float32, torch.bfloat16):
+    block_weights(load_checkpoint(Path(sys.argv[1]), dtype=dtype))
 for folder, dtype in (case.split(":") for case in sys.argv[2:]):
     Path("/proc/self/clear_refs").write_text("5")
     before = megabytes("VmRSS")
     model = load_checkpoint(Path(folder), dtype=getattr(torch, dtype))
+    block_weights(model)
     print(megabytes("VmHWM") - before, sum(p.nbytes for p in model.parameters()) / 2**20)
     del model
 """
@@ -59,7 +62,7 @@ def write(folder: Path, config: Config, dtype: torch.dtype) -> Path:
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads Linux's accounts of memory")
-def test_loading_takes_the_memory_of_the_weights(tmp_path: Path, repository: Path) -> None:
+def test_loading_takes_the_memory_of_the_weights_in_blocks_or_not(tmp_path: Path, repository: Path) -> None:
     small = replace(CONFIG, text=replace(TEXT, vocab_size=64, intermediate_size=64, num_hidden_layers=1))
     warm = write(tmp_path / "small", small, torch.float32)
     half, full = (write(tmp_path / str(dtype), CONFIG, dtype) for dtype in (torch.bfloat16, torch.float32))

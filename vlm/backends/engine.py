@@ -26,6 +26,7 @@ from vlm.chat import load_tokenizer, visuals
 from vlm.checkpoint import load_checkpoint
 from vlm.graphs import DecodeSteps, cuda_graph
 from vlm.images import frame_patches, image_grid, rgb
+from vlm.onednn import block_weights
 from vlm.rope import Grid
 from vlm.video import clip_grid
 from vlm.vision import Glance
@@ -46,13 +47,17 @@ class Engine:
 
     dtype: "float32", "bfloat16", "float16", or "auto": bfloat16 where the device multiplies it natively, else float32.
     device: as PyTorch names it ("cpu", "cuda", "cuda:1"), or "auto": a GPU if there is one.
-    temperature: of answers that are drawn, which are those from attempt 1 on. Raises ModelError.
+    temperature: of answers that are drawn, which are those from attempt 1 on. blocks: whether weights are laid out for
+    speed where that can be done (`vlm.onednn`); the attribute tells whether they were. Raises ModelError.
     """
 
-    def __init__(self, folder: Path, *, dtype: str = "auto", device: str = "auto", temperature: float = 1.0) -> None:
+    def __init__(
+        self, folder: Path, *, dtype: str = "auto", device: str = "auto", temperature: float = 1.0, blocks: bool = True
+    ) -> None:
         self.device, self.temperature = named_device(device), temperature
         self.name = folder.name
         self.model = load_checkpoint(folder, dtype=named_dtype(dtype, self.device), device=self.device)
+        self.blocks = blocks and block_weights(self.model)
         self.tokenizer = load_tokenizer(folder)
         self.dialect = dialect_for(str(folder.resolve()), read_json(folder, "config.json")) or "computer_use"
         # Large models think aloud and spell well; a small one that quotes a task drops letters unless it is held to it.

@@ -225,13 +225,21 @@ def bench(
     with _folder_of(model, shape, layers) as folder:
         ours, beside = load_pair(folder, dtype, against)
         theirs = beside or (None if against == "none" else load_model(against))
-        found, machine = [], None
+        found: list[Pair] = []
+        machine = None
+
+        def note(pair: Pair) -> None:
+            """A large model takes its time: who does not wait for the table has seen what was measured."""
+            found.append(pair)
+            console.print(f"{pair.name}: {' and '.join(_milliseconds(pair))}")
+
         if theirs is None or beside:
-            found = measure_parts(ours, beside, screens(1)[0], pairs, tell)
+            for pair in measure_parts(ours, beside, screens(1)[0], pairs, tell):
+                note(pair)
             machine = limits(ours, found)
         tell("whole steps")
         step, said = measure_steps(ours, theirs, pairs)
-        found.append(step)
+        note(step)
         tell("grammar")
         forcing = measure_grammar(ours, pairs)
         tell("memory")
@@ -264,11 +272,15 @@ def bench(
         json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
+def _milliseconds(pair: Pair) -> list[str]:
+    return [f"{seconds * 1000:.1f} ms" for seconds in (pair.ours_s, pair.theirs_s) if seconds]
+
+
 def _show(console: Console, found: Sequence[Pair], machine: Limits | None, memory: dict[str, int]) -> None:
     table = Table("", "ours", "theirs", "times as fast")
     for pair in found:
-        theirs = f"{pair.theirs_s * 1000:.1f} ms" if pair.theirs_s else ""
-        table.add_row(pair.name, f"{pair.ours_s * 1000:.1f} ms", theirs, f"{pair.ratio:.1f}" if pair.ratio else "")
+        ours, theirs = [*_milliseconds(pair), ""][:2]
+        table.add_row(pair.name, ours, theirs, f"{pair.ratio:.1f}" if pair.ratio else "")
     shown = [f"{memory[kind] / 1e6:.0f} MB" if kind in memory else "" for kind in ("ours", "theirs")]
     table.add_row("peak memory of a step", *shown, "")
     console.print(table)

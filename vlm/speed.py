@@ -1,7 +1,7 @@
 """How fast the network is, part by part, and how much of the machine it uses: for `agent bench`."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -66,19 +66,18 @@ def alternate(pairs: int, ours: Timed, theirs: Timed | None) -> tuple[float, flo
 @torch.inference_mode()
 def measure_parts(
     ours: Engine, theirs: Measured | None, picture: Image.Image, pairs: int, tell: Callable[[str], None]
-) -> list[Pair]:
-    """Vision, prefill and decoding, each as the two networks do it on the same input."""
+) -> Iterator[Pair]:
+    """Vision, prefill and decoding, each as the two networks do it on the same input, as soon as it is known."""
     ids = torch.randint(0, 200, (1, PREFILL_TOKENS))
     shown = ours.shown(picture, ours.min_pixels, ours.max_pixels)
     pixels = ours.patches(shown)
     mine = _parts(ours, ids, pixels, shown.grid)
     others = _parts(theirs, ids, pixels, shown.grid) if theirs else {}
-    found = []
     for name, part in mine.items():
         tell(name)
-        found.append(Pair(name, *alternate(pairs, part, others.get(name))))
+        yield Pair(name, *alternate(pairs, part, others.get(name)))
     tell("decode a token")
-    return [*found, _decode_a_token(ours, theirs, pairs)]
+    yield _decode_a_token(ours, theirs, pairs)
 
 
 def _parts(of: Measured, ids: Tensor, pixels: Tensor, grid: Grid) -> dict[str, Timed]:

@@ -94,7 +94,7 @@ def test_ours_is_measured_against_itself_with_weights_as_they_lie_on_disk(
     ours, plain = speed.load_pair(checkpoint, "bfloat16", "plain")
     assert isinstance(plain, Engine) and not plain.blocks
     told: list[str] = []
-    found = speed.measure_parts(ours, plain, Image.new("RGB", (112, 84), "white"), 1, told.append)
+    found = list(speed.measure_parts(ours, plain, Image.new("RGB", (112, 84), "white"), 1, told.append))
     assert [pair.name for pair in found] == told == ["vision encode", "prefill", "decode a token"]
     assert all(pair.ours_s > 0 and pair.theirs_s for pair in found[:2])
     # Bytes and operations of a token are counted alike, wherever the weights lie.

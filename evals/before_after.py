@@ -1,6 +1,7 @@
 """What training on an application was worth: one or two models asked for the same controls of its test screens.
 
-    python -m evals.before_after --data DIR/test --model SPEC [--model SPEC] --out DIR [--workers N] [--json]
+    python -m evals.before_after --data DIR/test --model SPEC [--model SPEC] --out DIR [--limit N] [--workers N]
+                                 [--json]
 
 Asked as `agent ground` asks, scored as `agent eval generated` scores. The answers of each model stay in a folder of its
 own below --out: the same command goes on where it stopped, and a second model can be added later. Exit status: 0 if
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if len(options.model) > 2:
                 raise ConfigError("give one --model, or two to compare")
             crew = Crew(workers=options.workers)
-            asked = [ask(model, options.data, options.out, crew) for model in options.model]
+            asked = [ask(model, options.data, options.out, crew, options.limit) for model in options.model]
             results_console(stderr=options.json).print(table_of(asked))
             if options.json:
                 give(as_json(asked))
@@ -78,14 +79,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED_EXIT
 
 
-def ask(model: str, data: Path, out: Path, crew: Crew) -> Asked:
-    """Ask a model what it was not asked yet. Raises ClickwrightError, KeyboardInterrupt."""
-    mark = hashlib.sha256(f"{model} {data.absolute()}".encode()).hexdigest()[:6]
+def ask(model: str, data: Path, out: Path, crew: Crew, limit: int | None = None) -> Asked:
+    """Ask a model what it was not asked yet. limit: so many questions, drawn evenly. Raises ClickwrightError,
+    KeyboardInterrupt."""
+    mark = hashlib.sha256(f"{model} {data.absolute()} {limit or ''}".encode()).hexdigest()[:6]
     folder = out / f"{Path(model).name}-{mark}"
     if (folder / journal.PLAN).is_file():
         wish = measuring.Wish(None, "", None, None, folder)
     else:
-        wish = measuring.Wish(data, model, None, folder, None)
+        wish = measuring.Wish(data, model, limit, folder, None)
     exam, folder = measuring.begin(BENCHMARK, wish)
     if not measuring.ask_all(exam, folder, crew):
         raise KeyboardInterrupt
@@ -155,9 +157,16 @@ def _parser() -> argparse.ArgumentParser:
         "--model", action="append", required=True, metavar="SPEC", help="as in `agent run`; twice to compare"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the answers go")
+    parser.add_argument("--limit", type=_count, metavar="N", help="ask so many of the questions (default: all)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that ask at once (default 1)")
     parser.add_argument("--json", action="store_true", help="print the numbers as one JSON object on stdout")
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no count; valid: 1, 2, 3 and so on")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -70,6 +70,15 @@ def test_before_and_after(data: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert [model["right"] for model in found["name: new"]["models"]] == [0, 1]
 
 
+def test_fewer_questions_can_be_asked(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = script(tmp_path / "m.jsonl", [Point(139, 130)] * 2)
+    command = ["--data", str(data), "--out", str(tmp_path / "out"), "--workers", "0", "--model", model, "--limit", "2"]
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["groups"]["all"]["models"][0]["of"] == 2
+    with pytest.raises(SystemExit, match="2"):
+        main([*command[:-1], "0"])
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

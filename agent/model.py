@@ -16,7 +16,7 @@ from agent.models import BUNDLED, MODELS
 from agent.results import results_only
 from vlm import BUNDLED as BUNDLED_FOLDER
 from vlm.config import config_data, quantization
-from vlm.convert import SHARD_BYTES, convert, quantize_checkpoint
+from vlm.convert import SHARD_BYTES, average, convert, quantize_checkpoint
 from vlm.llama_cpp import write_gguf
 from vlm.survey import Survey, survey
 
@@ -158,6 +158,24 @@ def convert_model(
 
 def _names(naming: Naming) -> Literal["legacy", "new"]:
     return "new" if naming is Naming.NEW else "legacy"
+
+
+@app.command("average")
+def average_models(
+    out: Annotated[Path, typer.Argument(help="A new folder, for --model.")],
+    folders: Annotated[list[str], typer.Argument(metavar="DIR DIR...", help="Checkpoints of one shape.")],
+    shard_size: ShardSize = "",
+    as_json: Json = False,
+) -> None:
+    """Write the mean of checkpoints that were fine-tuned from one beginning: often better than each of them."""
+    with results_only(as_json) as give:
+        if len(folders) < 2:
+            raise ConfigError("give at least two checkpoints to average")
+        size = average([_folder(folder) for folder in folders], out, shard_bytes=_bytes(shard_size))
+        if as_json:
+            give({"out": str(out), "of": folders, "bytes": size, "exit_code": 0})
+        else:
+            typer.echo(f"{out}: {_size(size)}, the mean of {len(folders)}")
 
 
 @app.command("quantize")

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,35 @@ def _converted(source: Source, dtype: str, names: Names) -> Iterator[tuple[str, 
         if wanted is torch.float16 and floats and not tensor.isfinite().all():
             raise ModelError(f"the tensor {stored.key} does not fit float16: take bfloat16 or float32")
         yield published_name(name, names), tensor
+
+
+def average(folders: Sequence[Path], out: Path, *, shard_bytes: int = SHARD_BYTES) -> int:
+    """Write the mean of several checkpoints' weights, fine-tuned from one beginning, to the new folder `out`; returns
+    bytes of weights. Config and other files are the first one's.
+
+    Averaging Weights Leads to Wider Optima and Better Generalization, arXiv 1803.05407; Model soups, arXiv 2203.05482.
+    Raises ModelError for a checkpoint that is not whole, is packed, or has another shape than the first, ConfigError
+    where it cannot be written.
+    """
+    sources = [open_source(folder) for folder in folders]
+    first = sources[0]
+    for other in sources:
+        if other.config.quantization is not None:
+            raise ModelError(f"the checkpoint {str(other.folder)!r} is quantised: average those it was made from")
+        if other.config != first.config:
+            raise ModelError(f"{str(other.folder)!r} has another shape than {str(first.folder)!r}: no mean of both")
+    require_new(out)
+    size = write_tensors(out, _mean(sources), shard_bytes=shard_bytes)
+    _finish(first, out, first.config, first.dtype)
+    return size
+
+
+def _mean(sources: Sequence[Source]) -> Iterator[tuple[str, Tensor]]:
+    for name, stored in sources[0].tensors.items():
+        total = read(stored, torch.float32).clone()
+        for other in sources[1:]:
+            total += read(other.tensors[name], torch.float32)
+        yield published_name(name, "legacy"), (total / len(sources)).to(DTYPES[stored.dtype])
 
 
 def quantize_checkpoint(folder: Path, out: Path, how: Quantization, *, shard_bytes: int = SHARD_BYTES) -> Packed:

@@ -17,7 +17,7 @@ from tiny import IMAGE, SECTION, hf_model, save_hf, transformers
 from action_space.errors import ConfigError, ModelError
 from vlm.checkpoint import load_checkpoint
 from vlm.config import Quantization, read_config
-from vlm.convert import convert, quantize_checkpoint
+from vlm.convert import average, convert, quantize_checkpoint
 from vlm.llama_cpp import write_gguf
 from vlm.names import Names, naming
 from vlm.survey import survey
@@ -113,6 +113,28 @@ def test_packed_weights_can_be_cut_and_renamed(whole: Path, tmp_path: Path) -> N
     wanted, got = (load_checkpoint(tmp_path / name, dtype=torch.float32) for name in ("packed", "out"))
     assert got.config == wanted.config
     assert all(torch.equal(tensor, wanted.state_dict()[name]) for name, tensor in got.state_dict().items())
+
+
+def test_the_mean_of_checkpoints(whole: Path, tmp_path: Path) -> None:
+    convert(whole, tmp_path / "other")
+    tensors = load_file(tmp_path / "other" / "model.safetensors")
+    save_file({name: tensor + 3 for name, tensor in tensors.items()}, tmp_path / "other" / "model.safetensors")
+    average([whole, tmp_path / "other", whole], tmp_path / "mean")
+    before, mean = (load_checkpoint(folder, dtype=torch.float32) for folder in (whole, tmp_path / "mean"))
+    assert mean.config == before.config
+    for name, tensor in mean.state_dict().items():
+        assert torch.allclose(tensor, before.state_dict()[name] + 1, atol=1e-5), name
+    assert (tmp_path / "mean" / "tokenizer.json").read_bytes() == (whole / "tokenizer.json").read_bytes()
+
+
+def test_no_mean_of_what_does_not_fit(whole: Path, tmp_path: Path) -> None:
+    tied = save_hf(hf_model(tie_word_embeddings=True), tmp_path / "tied")
+    with pytest.raises(ModelError, match="another shape"):
+        average([whole, tied], tmp_path / "mean")
+    quantize_checkpoint(whole, tmp_path / "packed", Quantization(4, 32))
+    with pytest.raises(ModelError, match="is quantised: average those it was made from"):
+        average([whole, tmp_path / "packed"], tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()
 
 
 def test_a_folder_in_use_is_not_written_to(whole: Path, tmp_path: Path) -> None:

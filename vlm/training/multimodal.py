@@ -219,12 +219,20 @@ def places_in(batch: Batch) -> tuple[Tensor, Tensor]:
     return rows, columns
 
 
-class Trainer(nn.Module):
-    """A network and what it is taught."""
+KNOWN = 0.6
+"""Nats of row and column together, below which heads count as learned."""
 
-    def __init__(self, model: Qwen25VL) -> None:
+
+class Trainer(nn.Module):
+    """A network and what it is taught.
+
+    probing: the heads are new beside a network that was taught. Until they know where visual tokens stand, they learn
+    to read it and nothing goes back into it, which would undo what it knows.
+    """
+
+    def __init__(self, model: Qwen25VL, *, probing: bool = False) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.probing = model, probing
         width = model.config.text.hidden_size
         self.heads = nn.ModuleDict(
             {
@@ -292,10 +300,12 @@ class Trainer(nn.Module):
     def placing_loss(self, batch: Batch, states: list[Tensor]) -> tuple[Tensor, dict[str, float]]:
         """Of the row and column in which every visual token stands, in nats, from the states of layer PLACED."""
         rows, columns = places_in(batch)
-        state = states[PLACED][batch.ids == IMAGE_PAD]
+        state = self._read(states[PLACED])[batch.ids == IMAGE_PAD]
         row = F.cross_entropy(self.heads["rows"](state).float(), rows)
         column = F.cross_entropy(self.heads["columns"](state).float(), columns)
-        return row + column, {"row": row.item(), "column": column.item()}
+        figures = {"row": row.item(), "column": column.item()}
+        self.probing = self.probing and sum(figures.values()) > KNOWN
+        return row + column, figures
 
     def placing(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
         """Of the places alone."""
@@ -307,10 +317,11 @@ class Trainer(nn.Module):
         regions = [example.region for example in examples if example.region is not None]
         batch = collate(examples)
         states = self.states(batch)
+        read = [self._read(state) for state in states]
         placing, figures = self.placing_loss(batch, states)
-        written = self._marked(batch, states[WRITTEN], "written", [region.control.written for region in regions])
-        found = self._marked(batch, states[FOUND], "found", [region.control.area for region in regions])
-        told = self._asked(batch, states[ASKED], [region.control.element.name for region in regions])
+        written = self._marked(batch, read[WRITTEN], "written", [region.control.written for region in regions])
+        found = self._marked(batch, read[FOUND], "found", [region.control.area for region in regions])
+        told = self._asked(batch, read[ASKED], [region.control.element.name for region in regions])
         look, looked = self.looking_loss(batch, states, POINTING)
         answers = self.answers(batch, states).view(len(regions), 3, -1)
         boxes = [region.control.box for region in regions]
@@ -332,6 +343,10 @@ class Trainer(nn.Module):
         figures |= {"written": written.exp().reciprocal().item(), "found": found.exp().reciprocal().item()}
         # What comes first weighs most: a point cannot be right before its control is found.
         return point.mean() + 3 * (written + found + told) + look + placing, figures
+
+    def _read(self, state: Tensor) -> Tensor:
+        """Hidden states as the heads get them."""
+        return state.detach() if self.probing else state
 
     def _marked(self, batch: Batch, state: Tensor, head: str, wanted: Sequence[Tensor]) -> Tensor:
         """Minus log of the share that a head gives to the wanted ones among the visual tokens of each example."""

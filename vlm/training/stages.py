@@ -118,7 +118,7 @@ def resume(path: Path) -> Trainer:
         raise ModelError(f"{str(path)!r} has another shape than the bundled model: only that can be taught on")
     model.language_model.requires_grad_(True)
     model.lm_head.requires_grad_(True)
-    trainer = Trainer(model).bfloat16()
+    trainer = Trainer(model, probing=True).bfloat16()
     told_by_first(trainer.parameters())  # its heads are new
     return trainer
 

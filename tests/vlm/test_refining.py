@@ -18,7 +18,7 @@ from vlm.chat import encode
 from vlm.training.answered import Questions, said_example
 from vlm.training.data.render import Screen
 from vlm.training.dense import CELL
-from vlm.training.multimodal import FIRST_X, FIRST_Y, TOKENS
+from vlm.training.examples import FIRST_X, FIRST_Y, TOKENS
 from vlm.training.optim import MuonAdamW
 from vlm.training.prefer import pairs, prefer, preference_loss, preferring
 from vlm.training.pretrain import View, as_model_sees, draw_view

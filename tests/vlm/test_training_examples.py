@@ -14,7 +14,7 @@ from vlm.rope import rope_index
 from vlm.training.data.render import Element
 from vlm.training.data.words import Words, is_held_out
 from vlm.training.dense import target_cells
-from vlm.training.multimodal import (
+from vlm.training.examples import (
     IMAGE_PAD,
     TOKENS,
     collate,

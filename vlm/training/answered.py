@@ -12,7 +12,7 @@ from PIL import Image
 
 from vlm.training.data.records import Record
 from vlm.training.data.render import Screen
-from vlm.training.multimodal import (
+from vlm.training.examples import (
     FIRST_X,
     FIRST_Y,
     HEAD,

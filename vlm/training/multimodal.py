@@ -1,4 +1,4 @@
-"""What the language model is taught with: points and plans as sequences of tokens, and how far off it is.
+"""The network and how far off it is, with points and plans.
 
 The answer alone teaches little: a few tokens behind hundreds. So what leads to it is taught too, where it should come
 about: where each visual token stands on the screen, which of them show the name that was asked for, which of them can
@@ -6,30 +6,31 @@ be clicked for it, where the answer looks, and which letter of the task a plan c
 dropped at export.
 """
 
-import random
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from action_space.geometry import Box, Point
+from action_space.geometry import Point
 from vlm.language import DecoderLayer
 from vlm.model import Qwen25VL
 from vlm.rope import apply_rotary, mrope_table
-from vlm.training.data.words import Words
-from vlm.training.dense import COUNTED, FIRST_CHAR, FOLDED
-from vlm.training.pool import Region
-from vlm.training.questions import instruction, plan_question
-from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS, byte_tokenizer, token_id
-
-TOKENS = byte_tokenizer()
-IM_END, VISION_START, VISION_END, IMAGE_PAD = (
-    token_id(TOKENS, token) for token in ("<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
+from vlm.training.dense import COUNTED
+from vlm.training.examples import (
+    FIRST_X,
+    FIRST_Y,
+    IM_END,
+    IMAGE_PAD,
+    Batch,
+    Example,
+    collate,
+    grid_points,
+    letters_in,
+    places_in,
 )
-FIRST_X, FIRST_Y = token_id(TOKENS, X_TOKENS[0]), token_id(TOKENS, Y_TOKENS[0])
+from vlm.training.tokenizer import GRID
+
 PLACED, ASKED, WRITTEN, FOUND = 2, 3, 4, 6
 """After so many layers visual tokens should know where they stand, which letters the name that was asked for has,
 whether they show it, and whether they are what has to be clicked."""
@@ -37,188 +38,6 @@ POINTING, COPYING = (6, 0), (4, 1)
 """Layer and group of the heads that look for what was found, and for what to copy."""
 MOST_ROWS, MOST_COLUMNS = 96, 80
 """Of a screen."""
-
-
-def encode(text: str) -> list[int]:
-    return TOKENS.encode(text).ids
-
-
-HEAD = encode("<|im_start|>system\nGUI<|im_end|>\n<|im_start|>user\n")
-TAIL = encode("<|im_end|>\n<|im_start|>assistant\n")
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """From the token number `start`, heads should look at tokens `at`."""
-
-    start: int
-    at: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One sequence: ids, positions `[3, L]`, and the tokens whose successors are the answer.
-
-    asks `[n]`: numbers of these tokens; answer `[n]`: what should follow them. region: what an instruction is about.
-    lengths: of the instructions that the answer of a planning prompt is made of.
-    """
-
-    ids: list[int]
-    positions: Tensor
-    asks: Tensor
-    answer: Tensor
-    looks: tuple[Look, ...]
-    region: Region | None = None
-    lengths: tuple[int, ...] = ()
-
-
-def grid_points(box: Box, axis: int) -> range:
-    """The numbers of the grid's points for a click in `box`, across (axis 0) or down (axis 1): those a little inside,
-    at least the one nearest to the middle."""
-    start, end = (box.left, box.right) if axis == 0 else (box.top, box.bottom)
-    inset = min(3.0, (end - start) / 4)
-    first, last = -int(-(start + inset) // GRID), int((end - inset) // GRID)
-    if last < first:
-        first = last = round((start + end) / 2 / GRID)
-    return range(min(first, _COUNTS[axis] - 1), min(last, _COUNTS[axis] - 1) + 1)
-
-
-_COUNTS = len(X_TOKENS), len(Y_TOKENS)
-
-
-def grounding_example(region: Region, rng: random.Random, words: str = "") -> Example:
-    """Instruction (words, or some that mean the control), the region's tokens at their places on the screen, and a
-    point of the control as the answer."""
-    control = region.control
-    before = [*HEAD, *encode(words), VISION_START] if words else asked(rng, control.element.kind, control.element.name)
-    first, count = len(before), len(region.tokens)
-    x, y = (rng.choice(grid_points(control.box, axis)) for axis in (0, 1))
-    answer = [FIRST_X + x, FIRST_Y + y, IM_END]
-    after = [VISION_END, *TAIL, *answer]
-    ids = [*before, *[IMAGE_PAD] * count, *after]
-    image = torch.cat((torch.zeros(count, 1, dtype=torch.long), region.places), dim=1).T
-    behind = first + max(region.screen) + torch.arange(len(after))
-    positions = torch.cat((torch.arange(first).expand(3, -1), first + image, behind.expand(3, -1)), dim=1)
-    asking = len(ids) - len(answer) - 1
-    area = first + torch.nonzero(control.area).flatten()
-    looks = Look(asking, area), Look(asking + 1, area)
-    return Example(ids, positions, torch.arange(asking, len(ids) - 1), torch.tensor(answer), looks, region)
-
-
-def asked(rng: random.Random, kind: str, name: str) -> list[int]:
-    """A prompt for a control, up to the picture."""
-    return HEAD + encode(instruction(rng, kind, name)) + [VISION_START]
-
-
-def planning_example(rng: random.Random, words: Words, most: int = 5) -> Example:
-    """A task of at most `most` parts, what was done, and the next instruction.
-
-    What was done is asked for too, line by line: every line is what the prompt before it calls for.
-    """
-    question = plan_question(rng, words, most)
-    ids = HEAD + encode(question.task)
-    asks: list[int] = []
-    looks: list[Look] = []
-    lengths = []
-    for number, (plan, note) in enumerate((*question.behind, (question.answer, "")), start=1):
-        last = number > len(question.behind)
-        ids += encode("\nNext?") + TAIL if last else encode(f"\n{number}. ")
-        looks += copies(ids, plan)
-        said = [*encode(plan), IM_END] if last else encode(plan)
-        asks += range(len(ids) - 1, len(ids) + len(said) - 1)
-        lengths.append(len(said))
-        ids += said if last else said + encode(note)
-    at = torch.tensor(asks)
-    positions = torch.arange(len(ids)).expand(3, -1)
-    return Example(ids, positions, at, torch.tensor(ids)[at + 1], tuple(looks), lengths=tuple(lengths))
-
-
-def copies(prompt: list[int], plan: str) -> tuple[Look, ...]:
-    """Where each letter of the quoted part of a plan that follows, and what ends it, stands in the prompt."""
-    quoted = re.search(r'"(.+)"', plan)
-    if not quoted:
-        return ()
-    copied = encode(quoted[1])
-    first = len(prompt) + len(encode(plan[: quoted.start(1)]))
-    ends = range(1, len(prompt) - len(copied))
-    starts = [i for i in ends if prompt[i : i + len(copied)] == copied]
-    starts = [i for i in starts if not _is_letter(prompt[i - 1]) and not _is_letter(prompt[i + len(copied)])]
-    if not starts:
-        return ()
-    return tuple(Look(first + j - 1, torch.tensor(starts) + j) for j in range(len(copied) + 1))
-
-
-def _is_letter(token: int) -> bool:
-    return token < 128 and chr(token).isalnum()
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Examples padded on the right; see `collate`."""
-
-    ids: Tensor
-    positions: Tensor
-    asks: Tensor
-    answer: Tensor
-    features: Tensor | None
-    look_from: Tensor
-    look_at: Tensor
-
-
-def letters_in(name: str) -> Tensor:
-    """`[36]`: 1 for every letter and digit that a name has, whatever its case."""
-    found = torch.zeros(COUNTED)
-    for char in name:
-        kind = int(FOLDED[ord(char) - FIRST_CHAR + 1]) if FIRST_CHAR <= ord(char) <= 126 else COUNTED
-        if kind < COUNTED:
-            found[kind] = 1
-    return found
-
-
-def padded(length: int) -> int:
-    """The next of few lengths: the first product of every new shape is slow on a CPU."""
-    step = 32 if length <= 256 else 128
-    return (length + step - 1) // step * step
-
-
-def collate(examples: Sequence[Example]) -> Batch:
-    """Pads on the right, where no token of an example can look.
-
-    asks `[n, 2]`: row and token of all that is asked, answer `[n]`: what follows. look_from `[n, 2]`: row and token of
-    every look; look_at `[n, L]`: True where it should go. features: of all visual tokens, in order.
-    """
-    length = padded(max(len(e.ids) for e in examples))
-    ids = torch.zeros(len(examples), length, dtype=torch.long)
-    positions = torch.zeros(3, len(examples), length, dtype=torch.long)
-    asks = torch.cat([F.pad(e.asks[:, None], (1, 0), value=i) for i, e in enumerate(examples)])
-    look_from = torch.tensor([(i, look.start) for i, e in enumerate(examples) for look in e.looks], dtype=torch.long)
-    look_at = torch.zeros(len(look_from), length, dtype=torch.bool)
-    for row, look in enumerate(look for e in examples for look in e.looks):
-        look_at[row, look.at] = True
-    for i, example in enumerate(examples):
-        n = len(example.ids)
-        ids[i, :n] = torch.tensor(example.ids)
-        positions[:, i, :n] = example.positions
-    pictures = [example.region.tokens for example in examples if example.region is not None]
-    return Batch(
-        ids,
-        positions,
-        asks,
-        torch.cat([example.answer for example in examples]),
-        torch.cat(pictures) if pictures else None,
-        look_from.view(-1, 2),
-        look_at,
-    )
-
-
-def places_in(batch: Batch) -> tuple[Tensor, Tensor]:
-    """Rows and columns `[n]` of all visual tokens, one picture in each row of the batch."""
-    image = batch.ids == IMAGE_PAD
-    # A picture has one time, the position at which it begins; height and width count on from there.
-    rows, columns = (batch.positions[1:] - batch.positions[0])[:, image]
-    return rows, columns
-
-
 KNOWN = 0.6
 """Nats of row and column together, below which heads count as learned."""
 

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vlm.training.answered import Questions
-from vlm.training.multimodal import Example, Trainer, collate, padded
+from vlm.training.examples import Example, collate, padded
+from vlm.training.multimodal import Trainer
 from vlm.training.optim import MuonAdamW
 from vlm.training.run import Stage
 from vlm.training.sampled import Judged, Sampled

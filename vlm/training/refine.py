@@ -10,7 +10,8 @@ from torch import nn
 from action_space.errors import ConfigError
 from vlm.training.answered import Questions
 from vlm.training.data.words import Words
-from vlm.training.multimodal import Trainer, planning_example
+from vlm.training.examples import planning_example
+from vlm.training.multimodal import Trainer
 from vlm.training.optim import MuonAdamW
 from vlm.training.pool import WHOLE, Pool
 from vlm.training.run import FULL, Amounts, Stage

@@ -15,16 +15,8 @@ from vlm.config import Config, TextConfig, VisionConfig
 from vlm.model import Qwen25VL
 from vlm.training.data.words import Words
 from vlm.training.dense import COUNTED, FIRST_CHAR, FOLDED
-from vlm.training.multimodal import (
-    IMAGE_PAD,
-    TOKENS,
-    VISION_START,
-    Example,
-    Trainer,
-    grounding_example,
-    padded,
-    planning_example,
-)
+from vlm.training.examples import IMAGE_PAD, TOKENS, VISION_START, Example, grounding_example, padded, planning_example
+from vlm.training.multimodal import Trainer
 from vlm.training.optim import MuonAdamW
 from vlm.training.pool import WHOLE, Pool
 from vlm.training.run import FULL, Amounts, Stage

@@ -5,9 +5,12 @@ On a CPU two processes of one thread get about 1.4 times as much done as one pro
 shared out. Without workers every function here does nothing.
 """
 
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from multiprocessing import parent_process
 from pathlib import Path
+from threading import Thread
 
 import torch
 import torch.distributed as dist
@@ -25,12 +28,25 @@ def run_workers(count: int, work: Callable[..., object], *arguments: object) -> 
 
 
 def _worker(rank: int, count: int, meeting: str, work: Callable[..., object], arguments: Sequence[object]) -> None:
+    _end_with_parent()
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=count)
     try:
         work(*arguments)
     finally:
         dist.destroy_process_group()
+
+
+def _end_with_parent() -> None:
+    """However the parent ended: without it nobody would stop the workers."""
+    parent = parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
 
 
 def rank() -> int:

@@ -184,7 +184,8 @@ def verdict(task: DesktopTask, stage: Stage) -> list[str]:
 @contextmanager
 def stage_for(task: DesktopTask) -> Iterator[Stage]:
     """A virtual display with an empty home, where the task can begin. Raises ConfigError, DeviceError."""
-    with TemporaryDirectory(prefix="clickwright-") as home:
+    # The settings' daemon may still write when its display is gone.
+    with TemporaryDirectory(prefix="clickwright-", ignore_cleanup_errors=True) as home:
         places = {"HOME": home, "XDG_CONFIG_HOME": str(Path(home) / ".config"), "LANG": "C.UTF-8"}
         # Settings go to a file in that home, not into the person's own.
         places |= {"GSETTINGS_BACKEND": "keyfile", "LANGUAGE": "C"}

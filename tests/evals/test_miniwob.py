@@ -324,10 +324,10 @@ def test_demonstrations_are_plans_calls_and_boxes(chromium: Browser, tmp_path: P
     steps = [record for record in shard.records() if record.kind == "agent"]
     plans = [record.answer for record in steps if record.form == "plan"]
     assert [plan for plan in plans if plan.startswith("click")] == [
-        'click "Username" field',
-        'click "Password" field',
-        'click "Login" button',
-    ]
+        'click "username" field',
+        'click "password" field',
+        'click "login" button',
+    ], "in the words of the task"
     assert plans[1] == 'type "dannie"' and "1. click" in str(steps[2].prompt[0])
     dialect = load_dialect("compact")
     for record in (record for record in steps if record.form == "step"):

@@ -68,7 +68,10 @@ class Handler(BaseHTTPRequestHandler):
             os.kill(os.getpid(), signal.SIGINT)
         body = self.server.pages.get(self.path.partition("?")[0])
         cookie = "sesame" in self.headers.get("Cookie", "")
-        self.send_response(200 if body is not None else 404)
+        moved = (body or "").startswith("http://")
+        self.send_response(404 if body is None else 302 if moved else 200)
+        if moved:
+            self.send_header("Location", str(body))
         self.send_header("Content-Type", "text/html; charset=utf-8")
         if self.path == "/file":
             self.send_header("Content-Disposition", "attachment; filename=f.bin")
@@ -84,9 +87,11 @@ def serving(pages: dict[str, str]) -> Iterator[Served]:
     with Served(pages) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def gather(url: str, out: Path, *options: object) -> int:
@@ -216,7 +221,7 @@ def test_what_cannot_be_gathered_is_one_line(
 @pytest.mark.timeout(600)
 def test_an_application_that_is_elsewhere_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pages = {"/": "<button>Log in here</button>"}
-    with serving(pages) as other, serving({"/": f"<script>location = '{other.url}'</script>"}) as site:
+    with serving(pages) as other, serving({"/": other.url}) as site:
         assert gather(site.url, tmp_path / "out") == 2
     assert "leads to another origin" in capsys.readouterr().err.splitlines()[-1]
     assert not list(rows(tmp_path / "out" / TRAIN))

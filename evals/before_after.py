@@ -25,6 +25,7 @@ from agent.cli import exit_code_of
 from agent.interrupt import INTERRUPTED_EXIT
 from agent.results import results_only
 from evals import asking, journal, measuring
+from evals.arguments import count
 from evals.intervals import bootstrap, wilson
 from evals.protocols.point_in_box import RULE
 from evals.protocols.values import Step
@@ -157,16 +158,10 @@ def _parser() -> argparse.ArgumentParser:
         "--model", action="append", required=True, metavar="SPEC", help="as in `agent run`; twice to compare"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the answers go")
-    parser.add_argument("--limit", type=_count, metavar="N", help="ask so many of the questions (default: all)")
+    parser.add_argument("--limit", type=count, metavar="N", help="ask so many of the questions (default: all)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that ask at once (default 1)")
     parser.add_argument("--json", action="store_true", help="print the numbers as one JSON object on stdout")
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no count; valid: 1, 2, 3 and so on")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from agent.disk import write_whole
 from agent.interrupt import INTERRUPTED_EXIT, StopRequest
 from agent.results import results_only
 from environments.browser_urls import start_address
+from evals.arguments import count
 from evals.journal import PLAN, Journal, read_lines, read_plan, start
 from evals.online.album import Album, counts_of, remembered
 from evals.online.wander import AVOID, LEFT, Memory, Site, avoiding, visit
@@ -227,7 +228,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gather", description="Gather labelled screens of a web application.")
     parser.add_argument("--url", required=True, help="where the application begins")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where train/ and test/ go")
-    parser.add_argument("--screens", type=_count, default=250, metavar="N", help="in all (default 250)")
+    parser.add_argument("--screens", type=count, default=250, metavar="N", help="in all (default 250)")
     parser.add_argument("--minutes", type=float, default=30.0, metavar="M", help="at most (default 30)")
     parser.add_argument("--test-share", type=_share, default=0.2, metavar="S", help="of all pages (default 0.2)")
     parser.add_argument(
@@ -237,12 +238,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the way through (default 1)")
     parser.add_argument("--json", action="store_true", help="print the counts as one JSON object on stdout")
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no count; valid: 1, 2, 3 and so on")
-    return int(text)
 
 
 def _share(text: str) -> float:

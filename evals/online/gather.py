@@ -196,8 +196,8 @@ def _tell(counts: dict[str, Any], console: Console) -> None:
         console.print(f"of the {test['names']} names that are asked for, training knows {test['names known']}")
     else:
         console.print("no page fell to the test side: take more --screens, or a larger --test-share in a new folder")
-    for reason, count in counts["dropped"].items():
-        console.print(f"left out: {reason} {count}", markup=False)
+    for reason, number in counts["dropped"].items():
+        console.print(f"left out: {reason} {number}", markup=False)
 
 
 def _site(options: argparse.Namespace) -> Site:

@@ -21,11 +21,10 @@ from vlm.backends.base import Model
 from vlm.training.data.render import Element, Screen, read_screens
 from vlm.training.data.words import Words
 from vlm.training.judging import Answers, Behind, plan_record, point_record, why_wrong
+from vlm.training.pool import MOST_CELLS
 from vlm.training.questions import askable, instruction, plan_question
 from vlm.training.sampled import SeenScreen, Unit, keep_picture
 
-MOST_CELLS = 1400
-"""Of a screen: the trainer keeps no larger ones."""
 ON_A_SCREEN, PLANS_A_UNIT = 4, 10
 
 

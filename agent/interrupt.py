@@ -67,9 +67,9 @@ class StopRequest:
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         if self.requested:
             # Everything recorded is on disk already, and the driver may be what hangs: no other clean-up.
-            if self.let_go is not None:
-                _try_for(self.let_go, _LET_GO_S)
-            os._exit(INTERRUPTED_EXIT)
+            # Whatever was broken into goes on meanwhile: it may hold the lock that letting go needs.
+            threading.Thread(target=_end, args=(self.let_go,), daemon=True).start()
+            return
         self.requested = True
         if self._breakable:
             raise KeyboardInterrupt
@@ -77,13 +77,15 @@ class StopRequest:
             self._notice()
 
 
-def _try_for(work: Callable[[], None], seconds: float) -> None:
-    """Do it as far as it gets: a driver may refuse another thread, or never answer."""
+def _end(let_go: Callable[[], None] | None) -> None:
+    """End the process after letting go as far as that gets: a driver may refuse another thread, or never answer."""
 
     def attempt() -> None:
         with suppress(Exception):
-            work()
+            if let_go is not None:
+                let_go()
 
     thread = threading.Thread(target=attempt, daemon=True)
     thread.start()
-    thread.join(seconds)
+    thread.join(_LET_GO_S)
+    os._exit(INTERRUPTED_EXIT)

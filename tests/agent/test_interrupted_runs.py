@@ -176,3 +176,25 @@ def test_a_signal_that_came_before_is_noticed_at_the_door() -> None:
         assert notices == ["busy"]
         with pytest.raises(KeyboardInterrupt), stop.breakable():
             pytest.fail("nothing may begin after a stop request")
+
+
+def test_what_the_second_ctrl_c_broke_into_lets_go_of_its_lock_first() -> None:
+    code = """
+import os, signal, threading, time
+from agent.interrupt import StopRequest
+
+lock = threading.Lock()
+def let_go():
+    with lock:
+        print("button up", flush=True)
+
+with StopRequest() as stop:
+    stop.let_go = let_go
+    with lock:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+        print("request sent", flush=True)
+    time.sleep(60)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (130, "request sent\nbutton up\n"), done.stderr

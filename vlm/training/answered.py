@@ -1,17 +1,19 @@
 """From records to the sequences that are trained on: planning prompts, and controls asked for on stored screens."""
 
+import json
 import random
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from PIL import Image
 
+from action_space.geometry import Box, Point
 from vlm.training.data.records import Record
-from vlm.training.data.render import Screen
+from vlm.training.data.render import Element, Screen
 from vlm.training.examples import (
     FIRST_X,
     FIRST_Y,
@@ -26,13 +28,18 @@ from vlm.training.examples import (
 )
 from vlm.training.pool import MOST_CELLS, MOST_OF_ANY, WHOLE, Control, EncodedScreen, encode_screen, part_of
 from vlm.training.pretrain import View, as_model_sees, draw_view
+from vlm.training.questions import PLAN_NOUNS
 from vlm.training.sampled import Judged, Sampled
 from vlm.training.tokenizer import GRID
 from vlm.vision import VisionTower
 
 KEPT = 300
 """Encoded screens in memory, about a megabyte each."""
+SMALL = 400
+"""Cells of a screen that is always shown whole: what else is on it, as the task in plain words, costs little there."""
 _CLICK = re.compile(r"click\((\d+), (\d+)\)")
+_STEP = re.compile(r'click ("(?:[^"\\]|\\.)+") ?(\w*)')
+_KINDS = {noun: kind for kind, noun in reversed(PLAN_NOUNS.items())}
 
 
 def said_example(prompt: str, answer: str) -> Example:
@@ -48,7 +55,7 @@ def said_example(prompt: str, answer: str) -> Example:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """An encoded screen. view: how the stored picture is shown. controls: by name."""
+    """An encoded screen. view: how the stored picture is shown. controls: by name in small letters."""
 
     encoded: EncodedScreen
     view: View
@@ -64,7 +71,7 @@ class Questions:
         self.points: dict[str, list[Judged]] = {}
         self.left_out: Counter[str] = Counter()
         for one in sampled.judged:
-            if one.record.kind == "grounding" and len(one.record.images) == 1 and one.record.truth.boxes:
+            if _is_point(one.record):
                 self.points.setdefault(one.record.images[0], []).append(one)
             elif one.record.images:
                 self.left_out["a record that is no point on one screen"] += 1
@@ -85,8 +92,7 @@ class Questions:
         while self.points and tokens > 0:
             name = self.rng.choice(list(self.points))
             for one in self.rng.sample(self.points[name], min(4, len(self.points[name]))):
-                # A step's memory grows with the square of its cells.
-                example = self.point(one, min(cells, MOST_CELLS) if self._is_large(name) else cells)
+                example = self.point(one, self._shown_of(name, cells))
                 if example is None:
                     self._forget(name, one)
                 elif tokens > 0:
@@ -123,14 +129,24 @@ class Questions:
 
     def _find(self, record: Record) -> tuple[_Shown, Control] | None:
         shown = self._show(record.images[0])
-        control = shown.controls.get(_name(record)) if shown else None
-        return (shown, control) if shown and control else None
+        control = shown.controls.get(_name(record).lower()) if shown else None
+        if shown is None or control is None or not _meets(control.box, record, shown.view):
+            return None
+        return shown, control
 
     def _forget(self, name: str, one: Judged) -> None:
         self.left_out["a control that cannot be asked for"] += 1
         self.points[name].remove(one)
         if not self.points[name]:
             del self.points[name]
+
+    def _shown_of(self, name: str, cells: float) -> float:
+        """How many cells of a screen to show if there should be about so many."""
+        shown = self._show(name)
+        if shown is not None and shown.encoded.drawn.numel() <= SMALL:
+            return WHOLE
+        # A step's memory grows with the square of its cells.
+        return min(cells, MOST_CELLS) if self._is_large(name) else cells
 
     def _is_large(self, name: str) -> bool:
         shown = self._show(name)
@@ -140,8 +156,16 @@ class Questions:
         if name not in self._shown:
             if len(self._shown) >= KEPT:
                 del self._shown[next(iter(self._shown))]
-            self._shown[name] = self._encode(self.screens[name])
+            self._shown[name] = self._encode(self._with_steps(name))
         return self._shown[name]
+
+    def _with_steps(self, name: str) -> Screen:
+        """A stored screen; what a step there clicks is a control too, though the page may call it none: a colour."""
+        stored = self.screens[name]
+        found = {element.name.lower(): element for element in stored.elements}
+        steps = (clicked(one.record) for one in self.points.get(name, ()))
+        more = {e.name.lower(): e for e in steps if e is not None and e.name.lower() not in found}
+        return replace(stored, elements=(*stored.elements, *more.values()))
 
     def _encode(self, stored: Screen) -> _Shown | None:
         with Image.open(stored.image) as image:
@@ -151,8 +175,28 @@ class Questions:
         encoded = encode_screen(self.tower, np.asarray(seen), screen, MOST_OF_ANY)
         if encoded is None:
             return None
-        controls = {control.element.name: control for control in encoded.controls}
+        controls = {control.element.name.lower(): control for control in encoded.controls}
         return _Shown(encoded, view, controls)
+
+
+def clicked(record: Record) -> Element | None:
+    """What an agent's step clicks, by the name that its plan gives it; None for any other record."""
+    step = _STEP.fullmatch(_words(record))
+    if record.kind != "agent" or len(record.images) != 1 or len(record.truth.boxes) != 1 or step is None:
+        return None
+    return Element(_KINDS.get(step[2], "link"), str(json.loads(step[1])), record.truth.boxes[0])
+
+
+def _is_point(record: Record) -> bool:
+    grounding = record.kind == "grounding" and len(record.images) == 1 and bool(record.truth.boxes)
+    return grounding or clicked(record) is not None
+
+
+def _meets(box: Box, record: Record, view: View) -> bool:
+    """Whether a control in a view is what a step clicks: the page may have another one of the name that its plan
+    uses."""
+    element = clicked(record)
+    return element is None or box.contains(Point(*view.of(element.box.center.x, element.box.center.y)))
 
 
 def _words(record: Record) -> str:
@@ -160,4 +204,7 @@ def _words(record: Record) -> str:
 
 
 def _name(record: Record) -> str:
+    element = clicked(record)
+    if element is not None:
+        return element.name
     return record.truth.texts[0] if record.truth.texts else ""

@@ -6,6 +6,7 @@ instruction. The texts are those of the `compact` dialect.
 
 import json
 import random
+import string
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ _PRESS = ("press", "click", "hit", "click on", "push", "press the button", "sele
 _TICK = ("tick", "check", "select", "enable", "mark", "turn on", "switch on", "activate")
 _CHOOSE = ("choose", "pick", "select", "set", "take")
 _OPEN = ("open", "go to", "click", "follow", "click on", "visit")
+_SENDS = ("Submit", "Ok", "Save", "Send", "Search", "Cancel", "Next", "Continue", "Apply", "Done", "Delete", "Finish")
+"""Names that only a button has, so that people need not say that they mean one."""
 _SMALL = ("of", "on", "in", "to", "for", "by", "with", "and", "or", "at", "from", "as", "per")
 _QUOTES = (('"', '"'),) * 6 + (("'", "'"), ("“", "”"), ("`", "`"), ("«", "»"))
 LONGEST_NAME = 48
@@ -205,16 +208,33 @@ def _clause(
         return f"{opening}{text}{closing}"
 
     name, value = (deed.name, deed.value) if deed else (_name(rng, words), "")
+    if deed is None and maker is _button and rng.random() < 0.35:
+        name = rng.choice(_SENDS)
+        name = name.lower() if rng.random() < 0.3 else name
     return maker(_Topic(rng, words, name, said, value))
 
 
 def _name(rng: random.Random, words: Words) -> str:
-    """A label, or one of the kind that small words hold together: "Number of guests"."""
-    if rng.random() < 0.75:
+    """A label, a code such as "xK3" or "Tab #2", or words that small ones hold together: "Number of guests"."""
+    roll = rng.random()
+    if roll < 0.68:
         return words.label()
+    if roll < 0.8:
+        return _code(rng, words)
     small = rng.choice(_SMALL) + (f" {rng.choice(('a', 'the', 'my', 'your'))}" if rng.random() < 0.3 else "")
     text = f"{words.word().lower()} {small} {words.word().lower()}"
     return text[:1].upper() + text[1:]
+
+
+def _code(rng: random.Random, words: Words) -> str:
+    """A name that is no word: nothing but its letters tells where it begins and ends."""
+    if rng.random() < 0.3:
+        return f"{words.word().capitalize()} {rng.choice(('#', '', 'No. '))}{rng.randint(1, 20)}"
+    return "".join(rng.choices(string.ascii_letters + string.digits, k=rng.randint(2, 8)))
+
+
+def _word(_rng: random.Random, words: Words) -> str:
+    return words.label(1)
 
 
 def _value(rng: random.Random, words: Words) -> str:
@@ -248,6 +268,7 @@ def _fill(topic: _Topic) -> _Clause:
             f"set {the}{said(name)}{noun} to {said(value)}",
             f"fill in {the}{said(name)}{noun} with {said(value)}",
             f"click {the}{said(name)}{noun} and type {said(value)}",
+            f"enter {said(value)} as the {said(name)}",
         )
     )
     return _Clause(text, (f"click {quoted(name)} field", f"type {quoted(value)}"))
@@ -277,6 +298,18 @@ def _choose(topic: _Topic) -> _Clause:
     return _Clause(form, (f"click {quoted(name)}",))
 
 
+def _tick_several(topic: _Topic) -> _Clause:
+    """Names in a row behind one verb: "Select a, b and c"."""
+    rng, words, said = topic.rng, topic.words, topic.said
+    # Most lists are of one kind: all codes, or all words.
+    make = rng.choice((_code, _name, _word))
+    names = [make(rng, words) for _ in range(rng.choices((2, 3, 4, 5, 7), weights=(4, 4, 2, 2, 1))[0])]
+    *firsts, last = [said(name) for name in names]
+    listed = f"{', '.join(firsts)}{rng.choice((', ', ' and ', ', and '))}{last}"
+    noun = rng.choice(("", "", "", " the checkboxes", " the boxes", " the options"))
+    return _Clause(f"{rng.choice(_TICK)}{noun} {listed}", tuple(f"click {quoted(name)} checkbox" for name in names))
+
+
 def _button(topic: _Topic) -> _Clause:
     rng, name, said = topic.rng, topic.name, topic.said
     form = rng.choice(
@@ -290,6 +323,7 @@ def _button(topic: _Topic) -> _Clause:
             f"submit with {said(name)}",
             f"finish with {said(name)}",
         )
+        + ((f"click {said(name)}", f"click on {said(name)}") * 2 if name.capitalize() in _SENDS else ())
     )
     return _Clause(form, (f"click {quoted(name)} button",))
 
@@ -333,7 +367,7 @@ def _key(topic: _Topic) -> _Clause:
     return _Clause(f"press {article}{shown}{rng.choice(('', ' key'))}", (f"press {quoted(key)}",))
 
 
-_MAKERS = {_fill: 9, _tick: 5, _choose: 4, _button: 8, _link: 4, _pick_from: 3, _key: 1}
+_MAKERS = {_fill: 9, _tick: 5, _tick_several: 2, _choose: 4, _button: 8, _link: 4, _pick_from: 3, _key: 1}
 """How clauses are written, and how often each."""
 _MAKER_OF = {
     "button": _button,

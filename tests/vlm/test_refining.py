@@ -12,10 +12,11 @@ from PIL import Image
 from action_space.dialects import load_dialect
 from action_space.dialects.base import PastStep, Turn
 from action_space.errors import ConfigError, ModelError
-from action_space.geometry import Frame, Size
+from action_space.geometry import Box, Frame, Size
 from tests.vlm.tiny_trainer import draw_screens, judged_plans, judged_point, sampled_of, tiny_trainer
 from vlm.chat import encode
 from vlm.training.answered import Questions, said_example
+from vlm.training.data.records import Picture, Record, Truth
 from vlm.training.data.render import Screen
 from vlm.training.dense import CELL
 from vlm.training.examples import FIRST_X, FIRST_Y, TOKENS
@@ -24,7 +25,7 @@ from vlm.training.prefer import pairs, prefer, preference_loss, preferring
 from vlm.training.pretrain import View, as_model_sees, draw_view
 from vlm.training.refine import refine
 from vlm.training.run import SMOKE
-from vlm.training.sampled import Sampled
+from vlm.training.sampled import Judged, Sampled
 from vlm.training.stages import resume
 from vlm.training.tokenizer import GRID
 
@@ -92,6 +93,36 @@ def test_screens_are_shown_as_they_are_looked_at(drawn: tuple[Path, list[Screen]
                 part = (after.box.left, after.box.top, after.box.right, after.box.bottom)
                 old = (before.box.left, before.box.top, before.box.right, before.box.bottom)
                 assert shown.crop(part).tobytes() == picture.crop(old).tobytes()
+
+
+def step_on(screen: Screen, name: str, box: Box) -> Judged:
+    middle = box.center
+    return Judged(
+        record=Record(
+            id=f"agent-{name}",
+            kind="agent",
+            form="step",
+            images=(screen.image.name,),
+            prompt=(f'click "{name}"', Picture(image=0)),
+            answer=f"click({middle.x}, {middle.y})",
+            source="miniwob/click-color",
+            truth=Truth(boxes=(box,)),
+        )
+    )
+
+
+def test_what_a_step_clicks_is_a_point_whatever_the_page_calls_it(drawn: tuple[Path, list[Screen]]) -> None:
+    screen = drawn[1][0]
+    known, box = screen.elements[0], Box(100, 60, 160, 100)
+    steps = step_on(screen, "cyan", box), step_on(screen, known.name.upper(), known.box)
+    beside = step_on(screen, known.name, box)
+    questions = questions_of(Sampled((*steps, beside), {screen.image.name: screen}))
+    examples = [questions.point(one) for one in steps]
+    assert all(example is not None for example in examples)
+    assert questions.point(beside) is None, "the page has another control of that name"
+    assert {len(example.ids) for example in questions.pointing(4000, 6)} == {
+        len(example.ids) for example in examples if example
+    }, "a small screen is shown whole"
 
 
 def test_what_cannot_be_asked_is_counted(drawn: tuple[Path, list[Screen]]) -> None:

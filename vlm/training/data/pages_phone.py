@@ -37,6 +37,7 @@ DEEDS = (
 FIELDS = (
     *("Name", "First name", "Last name", "Email", "Phone", "Password", "Username", "Address", "City", "Company"),
     *("Title", "Notes", "Search", "Message", "Amount", "Date", "Time", "Website", "Postal code", "Label"),
+    *("Text", "Subject", "Description", "Comment", "To", "Remind me"),
 )
 
 
@@ -172,6 +173,8 @@ class _Phone:
         if sheet.chance(0.2):
             options = "".join(f"<option>{sheet.text(2)}</option>" for _ in range(self.rng.randint(2, 5)))
             control = f"<select class=f id={ident}>{options}</select>"
+        elif sheet.chance(0.2):
+            control = f"<textarea class=f id={ident} rows={self.rng.randint(2, 8)}></textarea>"
         else:
             control = f"<input class=f id={ident} {value}>"
         label = f"<label for={ident}>{name}</label>"

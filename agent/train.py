@@ -131,9 +131,10 @@ def _draw_screens(
 
 
 def _draw_specimens(console: Console, folder: Path, count: int, seed: int) -> None:
-    from vlm.training.data.render import render_screens
+    from vlm.training.data.render import render_screens, writers
 
+    writer = writers(held_out=False)
     with drawing_tab() as tab:
-        drawing = render_screens(tab, folder, count=count, seed=seed, specimens=True)
+        drawing = render_screens(tab, folder, lambda rng: writer(rng).specimen(), count=count, seed=seed)
         for _ in track(drawing, "drawing specimens", console=console, total=count):
             pass

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
 from random import Random
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -50,12 +51,17 @@ _NO_IMAGE = "0" * 64
 
 
 class Drawing(BaseModel):
-    """Pages that are drawn to be asked about. size: width and height. questions: of a page, at most."""
+    """Pages that are drawn to be asked about.
+
+    style: plain pages of forms, tables and lists, or those of an app, with icons. size: width and height. questions: of
+    a page, at most.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     pages: int = Field(default=60, ge=1)
     seed: int = 0
+    style: Literal["plain", "app"] = "plain"
     size: tuple[int, int] = (1280, 720)
     questions: int = Field(default=5, ge=1)
 

@@ -63,6 +63,7 @@ def generated_command(
     pages: Annotated[int | None, typer.Option("--limit", min=1, help="Pages to draw; 60 if not told.")] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed than 0 draws other pages.")] = None,
     size: Annotated[str, typer.Option(help="Page size, WIDTHxHEIGHT; 1280x720 unless told otherwise.")] = "",
+    style: Annotated[str, typer.Option(metavar="plain|app", help="Forms and lists, or an app with icons.")] = "",
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DIR", help="Pages that were drawn before: OUT/pages.")
     ] = None,
@@ -78,9 +79,11 @@ def generated_command(
     """Grounding on generated pages of unseen words and fonts: the point lies in the target's box."""
     from evals import asking, measuring
 
-    if (data or resume) and (pages or seed is not None or size):
-        raise ConfigError("pages that are there are not drawn again: leave out --limit, --seed and --size")
-    given = {"pages": pages, "seed": seed, "size": page_size(size) if size else None}
+    if (data or resume) and (pages or seed is not None or size or style):
+        raise ConfigError("pages that are there are not drawn again: leave out --limit, --seed, --size and --style")
+    if style not in ("", "plain", "app"):
+        raise ConfigError(f"--style {style!r} is unknown: choose plain or app")
+    given = {"pages": pages, "seed": seed, "size": page_size(size) if size else None, "style": style or None}
     drawing = None if data or resume else asking.Drawing(**{name: v for name, v in given.items() if v is not None})
     wish = measuring.Wish(data, model, None, out, resume, drawing)
     crew = Crew(engine=engine, workers=workers, limit_s=time_limit)

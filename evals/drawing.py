@@ -1,11 +1,11 @@
 """Draws the pages of `agent eval generated`, and chooses what is asked about them.
 
-Pages come from the generator of the training data, on the held-out side of its words and fonts.
+Pages come from the generator of the training data, on the held-out side of its words, fonts and icons.
 """
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
@@ -17,7 +17,12 @@ from environments.chromium import drawing_tab
 from evals.asking import Drawing
 from evals.benchmarks.generated import QUESTIONS, Asked
 from evals.tables import notes_console
-from vlm.training.data.render import Element, Screen, read_screens, render_screens
+from vlm.training.data.icons import Icons
+from vlm.training.data.pages import Page
+from vlm.training.data.pages_web import web_page
+from vlm.training.data.render import Element, Screen, installed_fonts, read_screens, render_screens, writers
+from vlm.training.data.sheet import Sheet
+from vlm.training.data.words import Words
 from vlm.training.questions import PLAN_NOUNS, askable, quoted
 
 
@@ -42,11 +47,25 @@ def draw(folder: Path, drawing: Drawing) -> None:
 
 def _draw_pages(folder: Path, drawing: Drawing) -> None:
     console = notes_console()
+    page_of = _STYLES[drawing.style](drawing.size)
     with drawing_tab() as tab:
-        pages = render_screens(tab, folder, count=drawing.pages, seed=drawing.seed, held_out=True, size=drawing.size)
+        pages = render_screens(tab, folder, page_of, count=drawing.pages, seed=drawing.seed)
         quiet = not console.is_terminal
         for _ in track(pages, "drawing", total=drawing.pages, console=console, transient=True, disable=quiet):
             pass
+
+
+def _plain_pages(size: tuple[int, int]) -> Callable[[Random], Page]:
+    writer = writers(held_out=True)
+    return lambda rng: writer(rng).page(size)
+
+
+def _app_pages(size: tuple[int, int]) -> Callable[[Random], Page]:
+    fonts, icons = installed_fonts(held_out=True), Icons(held_out=True)
+    return lambda rng: web_page(Sheet(rng, Words(rng, held_out=True), fonts, icons), size)
+
+
+_STYLES = {"plain": _plain_pages, "app": _app_pages}
 
 
 def _asked(folder: Path, drawing: Drawing) -> Iterator[Asked]:
@@ -63,7 +82,7 @@ def ask_for(element: Element, ident: str, image: str, size: tuple[int, int]) -> 
         id=ident,
         image=image,
         size=size,
-        control=element.kind,
+        control="icon" if element.icon else element.kind,
         instruction=f"click {quoted(element.name)} {PLAN_NOUNS[element.kind]}".strip(),
         boxes=tuple((box.left, box.top, box.right, box.bottom) for box in boxes),
     )

@@ -36,6 +36,13 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_pages_of_an_app_ask_for_icons(tmp_path: Path) -> None:
+    draw(tmp_path / "pages", DRAWING.model_copy(update={"style": "app", "pages": 2, "size": (1280, 720)}))
+    steps, broken = read_steps(load_source("generated"), tmp_path / "pages")
+    assert not broken and all(step.size == (1280, 720) for step in steps)
+    assert "icon" in {step.groups["control"] for step in steps}
+
+
 def script(path: Path, points: list[Point]) -> str:
     dialect = load_dialect(ScriptedModel.dialect)
     frame = model_frame(Frame(SIZE, SIZE), dialect)

@@ -18,7 +18,7 @@ from agent.train import app
 from environments.chromium import drawing_tab
 from vlm.training import pretrain
 from vlm.training.data.pages import Page
-from vlm.training.data.render import draw, element_of, read_screens, render_screens
+from vlm.training.data.render import draw, element_of, read_screens, render_screens, writers
 from vlm.training.recipe import Minutes, make
 from vlm.training.run import SMOKE
 from vlm.training.sampled import read_sampled
@@ -29,9 +29,11 @@ MOMENT = Minutes(0.001, 0.001)
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("training")
+    writer = writers(held_out=False)
     with drawing_tab() as tab:
-        assert list(render_screens(tab, folder / "screens", count=6, seed=1, size=(640, 480))) == [1, 2, 3, 4, 5, 6]
-        list(render_screens(tab, folder / "specimens", count=2, seed=1, specimens=True))
+        pages = render_screens(tab, folder / "screens", lambda rng: writer(rng).page((640, 480)), count=6, seed=1)
+        assert list(pages) == [1, 2, 3, 4, 5, 6]
+        list(render_screens(tab, folder / "specimens", lambda rng: writer(rng).specimen(), count=2, seed=1))
     return folder
 
 

@@ -31,10 +31,12 @@ class _Site:
     height: int
 
 
-def web_page(sheet: Sheet) -> Page:
-    """A random page of a web application or a shop."""
+def web_page(sheet: Sheet, size: tuple[int, int] | None = None) -> Page:
+    """A random page of a web application or a shop. size: width and height, at a device scale of 1."""
     rng = sheet.rng
     width, height, scale, _ = rng.choices(SIZES, weights=[often for *_, often in SIZES])[0]
+    if size:
+        (width, height), scale = size, 1.0
     zoom = rng.choice((1, 1, 1, 0.8, 0.9, 1.1, 1.25, 1.5)) if width >= 640 else 1
     look = random_look(rng, sheet.fonts, (12, 13, 14, 14, 15, 16, 18))
     site = _Site(sheet, look, round(width / zoom), round(height / zoom))

@@ -6,7 +6,7 @@ A folder of screens holds `screens.jsonl` (a line a screen) and the PNG files th
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import run
@@ -114,26 +114,21 @@ def read_labels(tab: "Tab", scale: float = 1.0, *, live: bool = False) -> dict[s
     return labels
 
 
+def writers(*, held_out: bool) -> Callable[[random.Random], PageWriter]:
+    """What writes the pages of one side of the split, for each page anew."""
+    fonts = installed_fonts(held_out=held_out)
+    return lambda rng: PageWriter(rng, Words(rng, held_out=held_out), fonts)
+
+
 def render_screens(
-    tab: "Tab",
-    folder: Path,
-    *,
-    count: int,
-    seed: int,
-    held_out: bool = False,
-    size: tuple[int, int] | None = None,
-    specimens: bool = False,
+    tab: "Tab", folder: Path, page_of: Callable[[random.Random], Page], *, count: int, seed: int
 ) -> Iterator[int]:
     """Draw `count` screens into `folder`, going on where an earlier call stopped; yields each number done."""
     folder.mkdir(parents=True, exist_ok=True)
-    fonts = installed_fonts(held_out=held_out)
     done = sum(1 for _ in read_screens(folder))
     with (folder / "screens.jsonl").open("a", encoding="utf-8") as index:
         for number in range(done, count):
-            rng = random.Random(f"{seed}-{number}")
-            writer = PageWriter(rng, Words(rng, held_out=held_out), fonts)
-            page = writer.specimen() if specimens else writer.page(size)
-            png, labels = draw(tab, page)
+            png, labels = draw(tab, page_of(random.Random(f"{seed}-{number}")))
             (folder / f"{number:06d}.png").write_bytes(png)
             index.write(json.dumps({"image": f"{number:06d}.png", **labels}, separators=(",", ":")) + "\n")
             index.flush()

@@ -190,6 +190,33 @@ def _folder_of(spec: str, shape: str, layers: int | None) -> Iterator[Path]:
         yield Path(name)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was measured. said: tokens of an episode, by who said them. memory: bytes of a step at its peak.
+
+    machine: None beside a server, whose parts cannot be measured.
+    """
+
+    dtype: str
+    blocks: bool
+    pairs: list[Pair]
+    said: dict[str, int]
+    machine: Limits | None
+    forcing: Forcing | None
+    memory: dict[str, int]
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "dtype": self.dtype,
+            "blocks": self.blocks,
+            "seconds": [asdict(pair) | {"ratio": pair.ratio} for pair in self.pairs],
+            "tokens_out": self.said,
+            "limits": asdict(self.machine) if self.machine else None,
+            "grammar": asdict(self.forcing) if self.forcing else None,
+            "peak_bytes": self.memory,
+        }
+
+
 app.command("scoring")(scoring)
 
 
@@ -218,77 +245,70 @@ def bench(
         return
     console = Console(stderr=True)
     count = use_threads(threads)
+    with _folder_of(model, shape, layers) as folder:
+        found = _measure(console, folder, against, dtype, count, pairs)
+    _show(console, found)
+    if json_file:
+        asked = {"model": shape or model, "layers": layers, "against": against, "threads": count, "pairs": pairs}
+        json_file.write_text(json.dumps(asked | found.to_json(), indent=1) + "\n", encoding="utf-8")
+
+
+def _measure(console: Console, folder: Path, against: str, dtype: str, threads: int, pairs: int) -> Found:
+    """Everything, one after the other; each figure is said as soon as it is known, as a large model takes its time."""
 
     def tell(name: str) -> None:
         console.print(f"[dim]measuring {name} ...[/]")
 
-    with _folder_of(model, shape, layers) as folder:
-        ours, beside = load_pair(folder, dtype, against)
-        theirs = beside or (None if against == "none" else load_model(against))
-        found: list[Pair] = []
-        machine = None
+    def note(pair: Pair) -> None:
+        found.append(pair)
+        console.print(f"{pair.name}: {' and '.join(_milliseconds(pair))}")
 
-        def note(pair: Pair) -> None:
-            """A large model takes its time: who does not wait for the table has seen what was measured."""
-            found.append(pair)
-            console.print(f"{pair.name}: {' and '.join(_milliseconds(pair))}")
-
-        if theirs is None or beside:
-            for pair in measure_parts(ours, beside, screens(1)[0], pairs, tell):
-                note(pair)
-            machine = limits(ours, found)
-        tell("whole steps")
-        step, said = measure_steps(ours, theirs, pairs)
-        note(step)
-        tell("grammar")
-        forcing = measure_grammar(ours, pairs)
-        tell("memory")
-        kinds = {"ours": "ours", "theirs": against} if beside else {"ours": "ours"}
-        memory = {whose: peak_memory(folder, kind, dtype, count) for whose, kind in kinds.items()}
-    _show(console, found, machine, memory)
-    if ours.blocks:
-        console.print("our weights lie in blocks, as oneDNN multiplies them")
-    console.print(f"an episode of {STEPS} steps: ours said {said['ours']} tokens, theirs {said['theirs']}")
-    if forcing:
-        console.print(
-            f"held to its grammar, {forcing.forced} of the {forcing.tokens} tokens of an action are not sampled: "
-            f"{forcing.held_s * 1000:.1f} ms, and {forcing.free_s * 1000:.1f} ms for as many free ones"
-        )
-    if json_file:
-        result = {
-            "model": shape or model,
-            "layers": layers,
-            "against": against,
-            "dtype": ours.dtype,
-            "blocks": ours.blocks,
-            "threads": count,
-            "pairs": pairs,
-            "seconds": [asdict(pair) | {"ratio": pair.ratio} for pair in found],
-            "tokens_out": said,
-            "limits": asdict(machine) if machine else None,
-            "grammar": asdict(forcing) if forcing else None,
-            "peak_bytes": memory,
-        }
-        json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    ours, beside = load_pair(folder, dtype, against)
+    theirs = beside or (None if against == "none" else load_model(against))
+    found: list[Pair] = []
+    machine = None
+    if theirs is None or beside:
+        for pair in measure_parts(ours, beside, screens(1)[0], pairs, tell):
+            note(pair)
+        machine = limits(ours, found)
+    tell("whole steps")
+    step, said = measure_steps(ours, theirs, pairs)
+    note(step)
+    tell("grammar")
+    forcing = measure_grammar(ours, pairs)
+    tell("memory")
+    kinds = {"ours": "ours", "theirs": against} if beside else {"ours": "ours"}
+    memory = {whose: peak_memory(folder, kind, dtype, threads) for whose, kind in kinds.items()}
+    return Found(ours.dtype, ours.blocks, found, said, machine, forcing, memory)
 
 
 def _milliseconds(pair: Pair) -> list[str]:
     return [f"{seconds * 1000:.1f} ms" for seconds in (pair.ours_s, pair.theirs_s) if seconds]
 
 
-def _show(console: Console, found: Sequence[Pair], machine: Limits | None, memory: dict[str, int]) -> None:
+def _show(console: Console, found: Found) -> None:
     table = Table("", "ours", "theirs", "times as fast")
-    for pair in found:
+    for pair in found.pairs:
         ours, theirs = [*_milliseconds(pair), ""][:2]
         table.add_row(pair.name, ours, theirs, f"{pair.ratio:.1f}" if pair.ratio else "")
+    memory = found.memory
     shown = [f"{memory[kind] / 1e6:.0f} MB" if kind in memory else "" for kind in ("ours", "theirs")]
     table.add_row("peak memory of a step", *shown, "")
     console.print(table)
-    if machine:
+    if machine := found.machine:
         console.print(
             f"this machine: products {machine.flops / 1e9:.0f} GFLOP/s, of which prefill reaches "
             f"{machine.prefill_share:.0%}; memory {machine.bandwidth / 1e9:.1f} GB/s, of which decoding reaches "
             f"{machine.decode_share:.0%}"
+        )
+    if found.blocks:
+        console.print("our weights lie in blocks, as oneDNN multiplies them")
+    said = found.said
+    console.print(f"an episode of {STEPS} steps: ours said {said['ours']} tokens, theirs {said['theirs']}")
+    if forcing := found.forcing:
+        console.print(
+            f"held to its grammar, {forcing.forced} of the {forcing.tokens} tokens of an action are not sampled: "
+            f"{forcing.held_s * 1000:.1f} ms, and {forcing.free_s * 1000:.1f} ms for as many free ones"
         )
 
 

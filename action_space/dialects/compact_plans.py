@@ -1,7 +1,8 @@
 """What `compact` may plan: the grammar of the next instruction, made from the task and what was done so far.
 
 Names and texts are quoted from the task. What the task itself has in quotes is said whole or not at all; what stands
-between its quotes only where there is more than words such as "and press". `done` comes when all that is in quotes was
+between its quotes only where there is more than words such as "and press", and no name runs on into the next deed:
+"Select Red and click Submit" has two. `done` comes when all that is in quotes was
 named. After a few steps in vain one of those that were not named yet is due.
 """
 
@@ -25,6 +26,12 @@ _NAMES_NOTHING = re.compile(
     r"push|put|select|set|switch|tab|that|the|then|this|tick|to|turn|type|value|with|write"
 )
 """Words that tell what to do, and where; alone they are no name of a control."""
+_NEXT_DEED = re.compile(
+    r"(?:[,;.]\s+(?:and\s+)?(?:then\s+)?|\s+(?:and|then|and then)\s+)"
+    r"(?=(?:click|press|hit|push|tap|tick|type|enter|choose|fill)\b)",
+    re.IGNORECASE,
+)
+"""Where one deed of a task ends and the next begins: no name runs across, but for one in quotes."""
 _IN_QUOTES = re.compile(r"""\"([^"]+)\"|“([^”]+)”|«([^»]+)»|`([^`]+)`|(?<!\w)'([^']+)'(?!\w)""")
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
@@ -36,7 +43,7 @@ def plan_grammar(task: str, history: Sequence[PastStep]) -> str:
     start = "start: step\n" if unnamed else 'start: step | "done"\n'
     if unnamed and _in_vain(history) >= _PATIENCE:
         return start + _STEP + quotes((), unnamed)
-    loose = [text for text in between if _may_name(text)]
+    loose = [deed for text in between for deed in _NEXT_DEED.split(text) if _may_name(deed)]
     return start + _STEP + quotes(loose if loose or quoted else [task], quoted)
 
 

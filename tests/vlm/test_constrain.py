@@ -104,6 +104,21 @@ def test_what_a_task_has_in_quotes_is_said_whole() -> None:
     assert all(text in "and close the window." for text in heard - {"Elm Street 4", "Street", "Don't Save"})
 
 
+@pytest.mark.parametrize(
+    ("task", "across", "name"),
+    [
+        ("Select xK3 and click Submit.", "xK3 and", "xK3"),
+        ("Enter 02/05/2014 as the date, then press send", "date, then", "02/05/2014"),
+        ("Choose Red. Click Save and close", "Red. Click", "Save and close"),
+    ],
+)
+def test_no_name_runs_on_into_the_next_deed(task: str, across: str, name: str) -> None:
+    grammar = load_dialect("compact").plan_grammar(Turn(task, Image.new("RGB", (28, 28)), FRAME))
+    assert grammar
+    heard = quoted_in(grammar, random.Random(5), 300)
+    assert name in heard and not any(across in text for text in heard)
+
+
 def test_after_steps_in_vain_what_was_not_named_is_due() -> None:
     dialect, rng = load_dialect("compact"), random.Random(4)
     task = 'Choose "Suite", tick "Late" and press "Confirm".'

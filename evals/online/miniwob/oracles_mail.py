@@ -34,20 +34,14 @@ def _wish(eyes: Eyes) -> _Wish:
     return _Wish("forward", by, re.findall(r"(?:to|[Ss]end) (\w+)(?! the email to)", eyes.task)[0])
 
 
-def _icon_of(task: str, sender: str, icon: str) -> str:
-    """Words of the task that tell which of many such icons is meant: "Ada and click the star icon"."""
-    found = re.search(rf"\b{re.escape(sender)}\b.*?{icon}", task)
-    return found[0] if found else icon
-
-
 def email(eyes: Eyes) -> Iterator[Deed]:
     wish = _wish(eyes)
     thread = f"{with_text('#main .email-sender', wish.by)}.closest('.email-thread')"
     match wish.kind:
         case "delete":
-            yield from eyes.reach(f"{thread}.querySelector('.trash')", _icon_of(eyes.task, wish.by, "trash icon"))
+            yield from eyes.reach(f"{thread}.querySelector('.trash')", "trash icon")
         case "important":
-            yield from eyes.reach(f"{thread}.querySelector('.star')", _icon_of(eyes.task, wish.by, "star icon"))
+            yield from eyes.reach(f"{thread}.querySelector('.star')", "star icon")
         case "reply":
             yield from eyes.reach(f"{thread}.querySelector('.email-sender')")
             yield from eyes.reach(only("#email .email-reply"))

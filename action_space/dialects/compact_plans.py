@@ -2,8 +2,8 @@
 
 Names and texts are quoted from the task. What the task itself has in quotes is said whole or not at all; what stands
 between its quotes only where there is more than words such as "and press", and no name runs on into the next deed:
-"Select Red and click Submit" has two. `done` comes when all that is in quotes was
-named. After a few steps in vain one of those that were not named yet is due.
+"Select Red and click Submit" has two. `done` comes when all that is in quotes was named. After a few steps in vain one
+of those that were not named yet is due.
 """
 
 import json

@@ -28,7 +28,6 @@ from vlm.training.examples import (
 )
 from vlm.training.pool import MOST_CELLS, MOST_OF_ANY, WHOLE, Control, EncodedScreen, encode_screen, part_of
 from vlm.training.pretrain import View, as_model_sees, draw_view
-from vlm.training.questions import PLAN_NOUNS
 from vlm.training.sampled import Judged, Sampled
 from vlm.training.tokenizer import GRID
 from vlm.vision import VisionTower
@@ -38,8 +37,7 @@ KEPT = 300
 SMALL = 400
 """Cells of a screen that is always shown whole: what else is on it, as the task in plain words, costs little there."""
 _CLICK = re.compile(r"click\((\d+), (\d+)\)")
-_STEP = re.compile(r'click ("(?:[^"\\]|\\.)+") ?(\w*)')
-_KINDS = {noun: kind for kind, noun in reversed(PLAN_NOUNS.items())}
+_STEP = re.compile(r'click ("(?:[^"\\]|\\.)+")(?: (button|field|checkbox))?')
 
 
 def said_example(prompt: str, answer: str) -> Example:
@@ -184,7 +182,7 @@ def clicked(record: Record) -> Element | None:
     step = _STEP.fullmatch(_words(record))
     if record.kind != "agent" or len(record.images) != 1 or len(record.truth.boxes) != 1 or step is None:
         return None
-    return Element(_KINDS.get(step[2], "link"), str(json.loads(step[1])), record.truth.boxes[0])
+    return Element(step[2] or "link", str(json.loads(step[1])), record.truth.boxes[0])
 
 
 def _is_point(record: Record) -> bool:

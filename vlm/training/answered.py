@@ -67,10 +67,14 @@ class Questions:
         self.rng, self.tower, self.screens = rng, tower, sampled.screens
         self.plans = [one for one in sampled.judged if not one.record.images]
         self.points: dict[str, list[Judged]] = {}
+        self.sources: dict[str, list[str]] = {}
         self.left_out: Counter[str] = Counter()
         for one in sampled.judged:
             if _is_point(one.record):
-                self.points.setdefault(one.record.images[0], []).append(one)
+                name = one.record.images[0]
+                if name not in self.points:
+                    self.sources.setdefault(one.record.source.partition("/")[0], []).append(name)
+                self.points.setdefault(name, []).append(one)
             elif one.record.images:
                 self.left_out["a record that is no point on one screen"] += 1
         self._shown: dict[str, _Shown | None] = {}
@@ -88,7 +92,7 @@ class Questions:
         """So much of controls on parts of screens of `cells` cells; questions about one screen come together."""
         found: list[Example] = []
         while self.points and tokens > 0:
-            name = self.rng.choice(list(self.points))
+            name = self._draw()
             for one in self.rng.sample(self.points[name], min(4, len(self.points[name]))):
                 example = self.point(one, self._shown_of(name, cells))
                 if example is None:
@@ -97,6 +101,12 @@ class Questions:
                     found.append(example)
                     tokens -= padded(len(example.ids))
         return found
+
+    def _draw(self) -> str:
+        """A screen. Of a source with many screens more are drawn, but by the square root of their number, or the source
+        of which it is easy to have many would crowd out the others."""
+        weights = [len(names) ** 0.5 for names in self.sources.values()]
+        return self.rng.choice(self.rng.choices(list(self.sources.values()), weights)[0])
 
     def point(self, one: Judged, cells: float = WHOLE) -> Example | None:
         """The example of a grounding record; None, and counted, if its control cannot be asked for."""
@@ -137,6 +147,9 @@ class Questions:
         self.points[name].remove(one)
         if not self.points[name]:
             del self.points[name]
+            for names in self.sources.values():
+                if name in names:
+                    names.remove(name)
 
     def _shown_of(self, name: str, cells: float) -> float:
         """How many cells of a screen to show if there should be about so many."""

@@ -489,5 +489,7 @@ def test_a_failure_is_one_line_and_the_server_goes_on(monkeypatch: pytest.Monkey
     with serving(parrot) as url:
         with monkeypatch.context() as patch:
             patch.setattr(Parrot, "generate", lambda *_, **__: 1 / 0)
-            assert refusal(ask(url), 500) == "the server failed: its log says why"
+            answer = ask(url)
+            assert refusal(answer, 500) == "the server failed: its log says why"
+            assert answer.headers["connection"] == "close"
         assert ask(url).status_code == 200

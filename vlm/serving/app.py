@@ -236,4 +236,5 @@ async def _tell_nobody(_http: Request, _error: Exception) -> Response:
 
 
 async def _tell_failure(_http: Request, _error: Exception) -> Response:
-    return JSONResponse(_error_body(500, "the server failed: its log says why"), 500)
+    # uvicorn logs the error and closes the connection; a client that is not told may send its next request into it.
+    return JSONResponse(_error_body(500, "the server failed: its log says why"), 500, {"Connection": "close"})

@@ -1,6 +1,9 @@
 """`agent train`: how the bundled model is made, from drawn screens to a checkpoint; it goes on where it stopped."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +14,7 @@ from action_space.errors import ConfigError
 from environments.chromium import drawing_tab, own_browser
 
 if TYPE_CHECKING:
+    from vlm.training.data.pages import Page
     from vlm.training.data.records import Kind
 
 app = typer.Typer(name="train", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -32,8 +36,13 @@ def train(
     ] = None,
     draw_only: Annotated[bool, typer.Option("--draw-only", help="Write the data and stop.")] = False,
     drawn: Annotated[Path | None, typer.Option(help="Screens that an earlier call drew, in place of new ones.")] = None,
-    specimens: Annotated[int, typer.Option(min=4, help="Pages full of text to draw, for reading.")] = 120,
+    specimens: Annotated[
+        int, typer.Option(min=4, help="Pages full of text to draw, and so many full of icons, for the vision tower.")
+    ] = 240,
     vision_minutes: Annotated[float, typer.Option(help="Stage 1: the vision tower, on dense targets.")] = 45,
+    icon_minutes: Annotated[
+        float, typer.Option(help="The vision tower, on icons; also with --from and --sampled, if more than 0.")
+    ] = 0,
     teach_minutes: Annotated[float, typer.Option(help="Stage 2: the language model, on points and plans.")] = 100,
     begin: Annotated[
         Path | None, typer.Option("--from", help="Teach on from this checkpoint, or `bundled`, or a stage's .pt.")
@@ -63,27 +72,28 @@ def train(
         raise ConfigError("--sampled refines what was taught: name it with --from, a checkpoint or a stage's .pt")
     if smoke:
         screens, specimens, vision_minutes, teach_minutes = SMOKE_SCREENS, SMOKE_SPECIMENS, MOMENT, MOMENT
-        refine_minutes = prefer_minutes = MOMENT
-    pages, texts = drawn or out / "screens", out / "specimens"
+        icon_minutes = refine_minutes = prefer_minutes = MOMENT
     if drawn is None:
-        _draw_screens(console, pages, screens, seed, choose_kinds(kinds), icons)
-    if not sampled:
-        _draw_specimens(console, texts, specimens, seed)
+        _draw_screens(console, out / "screens", screens, seed, choose_kinds(kinds), icons)
+    writers = {} if sampled else {"specimens": _text_pages}
+    writers |= {"icons": partial(_icon_pages, icons)} if icon_minutes else {}
+    _draw_pages(console, out, specimens, seed, writers)
     if draw_only:
         return
     from vlm import folder_of
+    from vlm.training.data.render import Drawn
     from vlm.training.recipe import Further, Minutes, further, make, quiz
     from vlm.training.run import FULL, SMOKE
 
     begin = folder_of() if str(begin) == "bundled" else begin
-    minutes = Minutes(vision_minutes, teach_minutes, refine_minutes, prefer_minutes)
+    pages = Drawn(drawn or out / "screens", out / "specimens", out / "icons")
+    minutes = Minutes(vision_minutes, teach_minutes, icon_minutes, refine_minutes, prefer_minutes)
     amounts = SMOKE if smoke else FULL
     console.print(f"training in {workers} processes; follow {out}/*.log.jsonl")
     if not sampled:
         taught = export_to or out / "taught"
         make(
             pages,
-            texts,
             out,
             minutes,
             seed=seed,
@@ -93,7 +103,7 @@ def train(
             export_to=taught if smoke else export_to,
         )
         if smoke:
-            quiz(taught, pages, out / "answers", points=1, plans=2, attempts=2, seed=seed)
+            quiz(taught, pages.screens, out / "answers", points=1, plans=2, attempts=2, seed=seed)
             begin, sampled = taught, [out / "answers"]
     if sampled and begin:
         plan = Further(begin, sampled, pages, out, minutes, seed, amounts)
@@ -130,11 +140,32 @@ def _draw_screens(
     console.print(f"{folder}: {found}", markup=False, soft_wrap=True)
 
 
-def _draw_specimens(console: Console, folder: Path, count: int, seed: int) -> None:
-    from vlm.training.data.render import render_screens, writers
+def _draw_pages(
+    console: Console, out: Path, count: int, seed: int, writers: "Mapping[str, Callable[[], Callable[[Random], Page]]]"
+) -> None:
+    """`count` pages into each folder that is named. writers: what makes the writer of its pages."""
+    from vlm.training.data.render import render_screens
+
+    for name, writer in writers.items():
+        with drawing_tab() as tab:
+            drawing = render_screens(tab, out / name, writer(), count=count, seed=seed)
+            for _ in track(drawing, f"drawing {name}", console=console, total=count):
+                pass
+
+
+def _text_pages() -> "Callable[[Random], Page]":
+    from vlm.training.data.render import writers
 
     writer = writers(held_out=False)
-    with drawing_tab() as tab:
-        drawing = render_screens(tab, folder, lambda rng: writer(rng).specimen(), count=count, seed=seed)
-        for _ in track(drawing, "drawing specimens", console=console, total=count):
-            pass
+    return lambda rng: writer(rng).specimen()
+
+
+def _icon_pages(icons_in: Path | None) -> "Callable[[Random], Page]":
+    from vlm.training.data.icons import Icons
+    from vlm.training.data.pages_icons import icon_page
+    from vlm.training.data.render import installed_fonts
+    from vlm.training.data.sheet import Sheet
+    from vlm.training.data.words import Words
+
+    fonts, icons = installed_fonts(held_out=False), Icons(held_out=False, folder=icons_in)
+    return lambda rng: icon_page(Sheet(rng, Words(rng, held_out=False), fonts, icons))

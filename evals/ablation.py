@@ -27,6 +27,7 @@ from agent.results import results_only
 from evals import asking, journal, measuring
 from evals.intervals import wilson
 from evals.runner import Crew
+from vlm.training.data.render import Drawn
 from vlm.training.data.words import Words
 from vlm.training.questions import plan_question
 from vlm.training.quiz import Quiz, ask_plan
@@ -62,9 +63,9 @@ def _one(options: argparse.Namespace, name: str) -> dict[str, Any]:
     plan = Further(
         options.begin,
         options.sampled,
-        options.screens,
+        Drawn(options.screens, out / "specimens", out / "icons"),
         out,
-        Minutes(0, 0, options.refine_minutes, options.prefer_minutes),
+        Minutes(0, 0, refine=options.refine_minutes, prefer=options.prefer_minutes),
         options.seed,
         SMOKE if options.smoke else FULL,
     )

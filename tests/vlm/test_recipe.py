@@ -18,7 +18,7 @@ from agent.train import app
 from environments.chromium import drawing_tab
 from vlm.training import pretrain
 from vlm.training.data.pages import Page
-from vlm.training.data.render import draw, element_of, read_screens, render_screens, writers
+from vlm.training.data.render import Drawn, draw, element_of, read_screens, render_screens, writers
 from vlm.training.recipe import Minutes, make
 from vlm.training.run import SMOKE
 from vlm.training.sampled import read_sampled
@@ -70,7 +70,7 @@ def test_few_screens_are_kept_in_memory_and_all_come_round(drawn: Path, monkeypa
 def test_every_stage_trains_goes_on_and_is_exported(drawn: Path, tmp_path: Path) -> None:
     arguments = ["--smoke", "--out", str(tmp_path / "work")]
     assert CliRunner().invoke(app, [*arguments, "--workers", "2"]).exit_code == 0
-    stages = ("pretrain", "teach", "refine", "prefer")
+    stages = ("pretrain", "icons", "teach", "refine", "prefer")
     before = {name: (tmp_path / "work" / f"{name}.pt").stat().st_mtime_ns for name in stages}
     dropped = json.loads((tmp_path / "work" / "filters.json").read_bytes())
     assert dropped["seen"] == len(read_sampled([tmp_path / "work" / "answers"]).judged) > 2
@@ -88,8 +88,7 @@ def test_every_stage_trains_goes_on_and_is_exported(drawn: Path, tmp_path: Path)
     assert reply.tokens_in > 28 and reply.tokens_out <= 4
     taught = tmp_path / "taught"
     make(
-        drawn / "screens",
-        drawn / "specimens",
+        Drawn(drawn / "screens", drawn / "specimens", drawn / "icons"),
         tmp_path / "more",
         MOMENT,
         seed=2,

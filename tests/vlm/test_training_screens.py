@@ -22,7 +22,6 @@ from vlm.qwen_html import parse_document
 from vlm.spans import parse_spans
 from vlm.tasks import parse_boxes
 from vlm.training.data import screens as drawing
-from vlm.training.data.icons import MEANINGS, Icons
 from vlm.training.data.kinds import makers
 from vlm.training.data.kinds.grounding import MISSING, by_position
 from vlm.training.data.pages_document import document_page
@@ -31,7 +30,6 @@ from vlm.training.data.records import KINDS, Picture, Record
 from vlm.training.data.render import Element, Screen, draw, read_screens, screen_of
 from vlm.training.data.screens import draw_shards, open_studio
 from vlm.training.data.shards import read_shards
-from vlm.training.data.words import is_held_out
 from vlm.training.questions import NOUNS
 
 SCREENS, A_SHARD = 10, 6
@@ -240,15 +238,6 @@ def test_a_covered_control_is_left_out_and_counted(chromium: Browser) -> None:
     _, labels = draw(studio.tab(1.0), page)
     assert [e["name"] for e in labels["elements"]] == ["Free"]
     assert labels["hidden"] == {"outside": 1, "covered": 1}
-
-
-def test_held_out_icons_are_others() -> None:
-    sides = [Icons(held_out=held_out) for held_out in (False, True)]
-    rng = random.Random(0)
-    drawn_names = [{icons.draw(rng).name for _ in range(200)} for icons in sides]
-    assert not drawn_names[0] & drawn_names[1]
-    assert all(is_held_out(name) for name in drawn_names[1] & MEANINGS.keys())
-    assert len(drawn_names[0]) > 40 and "<svg" in sides[0].draw(rng).svg
 
 
 def test_kinds_are_chosen_by_name() -> None:

@@ -41,11 +41,13 @@ class DenseTargets:
 
     chars `[cells, 10]` and kinds `[cells]`: class numbers, -100 unknown. edges `[cells, 4]`: how far from the middle to
     left, top, right and bottom the control's edges are, in cells, NaN where there is no control or its edge is cut off.
+    spelled `[cells, 36]`: where an icon is, how often each letter and digit is in its name; NaN where it is cut off.
     """
 
     chars: Tensor
     kinds: Tensor
     edges: Tensor
+    spelled: Tensor
 
     def counts(self) -> Tensor:
         """`[cells, 36]`: how often each letter and digit occurs in each cell, NaN where not all are known."""
@@ -59,13 +61,14 @@ class ScreenLabels:
     """A screen's labels as arrays: chars `[n, 3]` (x, y, class), boxes `[m, 5]` (left, top, right, bottom, kind).
 
     named: those of the chars that lie in a box. written: pairs `[k, 2, 4]` of the box of a name's letters and the box
-    of the control that it names.
+    of the control that it names. icons `[i, 40]`: box of the middle of an icon's button, and the letters of its name.
     """
 
     chars: np.ndarray
     boxes: np.ndarray
     named: np.ndarray
     written: np.ndarray
+    icons: np.ndarray
 
 
 def labels_of(screen: Screen) -> ScreenLabels:
@@ -82,7 +85,26 @@ def labels_of(screen: Screen) -> ScreenLabels:
     letters = letters_of(screen)
     labels = [(label_of(e, screen, letters), e) for e in screen.elements if e.kind in KINDS and e.name]
     written = [(_corners(label), _corners(e.box)) for label, e in labels if label]
-    return ScreenLabels(places, controls, places[inside], np.array(written, dtype=np.int64).reshape(-1, 2, 4))
+    pairs = np.array(written, dtype=np.int64).reshape(-1, 2, 4)
+    icons = [(*_corners(_middle(e.box)), *letter_counts(e.icon)) for e in screen.elements if e.icon]
+    spelled = np.array(icons, dtype=np.int64).reshape(-1, 4 + COUNTED)
+    return ScreenLabels(places, controls, places[inside], pairs, spelled)
+
+
+def letter_counts(name: str) -> list[int]:
+    """How often each of the 36 letters and digits occurs in a name, whatever its case."""
+    found = [0] * COUNTED
+    for char in name:
+        kind = int(FOLDED[_char_class(char)]) if FIRST_CHAR <= ord(char) <= 126 else COUNTED
+        if kind < COUNTED:
+            found[kind] += 1
+    return found
+
+
+def _middle(box: Box) -> Box:
+    """Where the picture in a button is, which has some room around it."""
+    dx, dy = (box.right - box.left) // 5, (box.bottom - box.top) // 5
+    return Box(box.left + dx, box.top + dy, box.right - dx, box.bottom - dy)
 
 
 def _corners(box: Box) -> tuple[int, int, int, int]:
@@ -122,6 +144,7 @@ def dense_targets(labels: ScreenLabels, left: int, top: int, width: int, height:
     chars = np.zeros((rows, columns, SLOTS), dtype=np.int64)
     kinds = np.zeros((rows, columns), dtype=np.int64)
     edges = np.full((rows, columns, 4), np.nan, dtype=np.float32)
+    spelled = np.zeros((rows, columns, COUNTED), dtype=np.float32)
     offset = np.array([left, top, left, top, 0])
     for l, t, r, b, kind in labels.boxes - offset:  # noqa: E741
         if r <= 0 or b <= 0 or l >= width or t >= height:
@@ -135,6 +158,10 @@ def dense_targets(labels: ScreenLabels, left: int, top: int, width: int, height:
         _set_edges(edges, ys, xs, (l, t, r, b))
     for label, control in labels.written - np.array([left, top, left, top]):
         _set_edges(edges, _covered(label[1], label[3], rows), _covered(label[0], label[2], columns), control)
+    for l, t, r, b, *letters in labels.icons - np.array([left, top, left, top, *[0] * COUNTED]):  # noqa: E741
+        if r > 0 and b > 0 and l < width and t < height:
+            whole = l >= 0 and t >= 0 and r <= width and b <= height
+            spelled[_covered(t, b, rows), _covered(l, r, columns)] = letters if whole else np.nan
     place = labels.chars - np.array([left, top, 0])
     place = place[
         (place[:, 0] >= 0) & (place[:, 1] >= 0) & (place[:, 0] < columns * CELL) & (place[:, 1] < rows * CELL)
@@ -145,6 +172,7 @@ def dense_targets(labels: ScreenLabels, left: int, top: int, width: int, height:
         torch.from_numpy(chars).flatten(0, 1),
         torch.from_numpy(kinds).flatten(),
         torch.from_numpy(edges).flatten(0, 1),
+        torch.from_numpy(spelled).flatten(0, 1),
     )
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from action_space.geometry import Box
 from vlm.training.data.words import Words
-from vlm.training.dense import COUNTED, FIRST_CHAR, FOLDED
+from vlm.training.dense import letter_counts
 from vlm.training.pool import Region
 from vlm.training.questions import instruction, plan_question
 from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS, byte_tokenizer, token_id
@@ -151,12 +151,7 @@ class Batch:
 
 def letters_in(name: str) -> Tensor:
     """`[36]`: 1 for every letter and digit that a name has, whatever its case."""
-    found = torch.zeros(COUNTED)
-    for char in name:
-        kind = int(FOLDED[ord(char) - FIRST_CHAR + 1]) if FIRST_CHAR <= ord(char) <= 126 else COUNTED
-        if kind < COUNTED:
-            found[kind] = 1
-    return found
+    return torch.tensor(letter_counts(name)).clamp(max=1).float()
 
 
 def padded(length: int) -> int:

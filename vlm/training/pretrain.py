@@ -1,7 +1,7 @@
 """Stage 1, visual pre-training: the vision tower alone, on crops of screens with dense targets."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -163,8 +163,8 @@ def pretrain(
     modules = nn.ModuleDict({"tower": tower, "heads": heads, "counts": counts}).bfloat16()
     optimizer = MuonAdamW(modules.named_parameters(), matrix_lr=0.02, other_lr=2e-3)
     stage = Stage("pretrain", folder, minutes, modules, optimizer)
-    sources = _sources((screens, specimens), seed + stage.step, amounts)
-    for scale, batch in _batches(stage, sources, amounts):
+    sources = crops_of((screens, specimens), seed + stage.step, amounts)
+    for scale, batch in batches(stage, sources, SOURCES, amounts):
         tokens = tower(batch[0], batch[1])
         loss, figures = seeing_loss(modules, tokens, batch[2])
         torch.autograd.backward(loss)
@@ -173,18 +173,21 @@ def pretrain(
     return modules
 
 
-def _sources(folders: tuple[Path, Path], seed: int, amounts: Amounts) -> list[Crops]:
+def crops_of(folders: tuple[Path, Path], seed: int, amounts: Amounts) -> list[Crops]:
+    """Crops of each folder, others in every worker."""
     own = seed + 7919 * rank()
     return [Crops(folder, own, start=amounts.pool) for folder in folders]
 
 
-def _batches(stage: Stage, sources: list[Crops], amounts: Amounts) -> Iterator[tuple[float, Batch]]:
-    """Each step's learning-rate scale and crops, drawn one step ahead."""
+def batches(
+    stage: Stage, sources: list[Crops], often: Sequence[float], amounts: Amounts
+) -> Iterator[tuple[float, Batch]]:
+    """Each step's learning-rate scale and crops, drawn one step ahead. often: how often from each source."""
     rng = sources[0].rng
 
     def draw() -> Batch:
-        width, height, count, _ = rng.choices(amounts.crops, weights=[often for *_, often in amounts.crops])[0]
-        return rng.choices(sources, weights=SOURCES)[0].batch(width, height, count)
+        width, height, count, _ = rng.choices(amounts.crops, weights=[weight for *_, weight in amounts.crops])[0]
+        return rng.choices(sources, weights=often)[0].batch(width, height, count)
 
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(draw)

@@ -10,9 +10,10 @@ from pathlib import Path
 from action_space.errors import ConfigError
 from vlm.backends.engine import Engine
 from vlm.training.answered import Questions
-from vlm.training.data.render import read_screens
+from vlm.training.data.render import Drawn, read_screens
 from vlm.training.export import export
 from vlm.training.filters.sieve import credible, sieve
+from vlm.training.icons import learn_icons
 from vlm.training.multimodal import Trainer
 from vlm.training.prefer import prefer
 from vlm.training.pretrain import pretrain
@@ -20,7 +21,7 @@ from vlm.training.quiz import Quiz, ask_plans, ask_points
 from vlm.training.refine import refine
 from vlm.training.run import FULL, Amounts
 from vlm.training.sampled import RESULTS, append_unit, read_sampled, read_units
-from vlm.training.stages import BUNDLED, resume, start, teach
+from vlm.training.stages import BUNDLED, PLACING, resume, start, teach
 from vlm.training.workers import run_workers
 
 FILTERS, KEPT = "filters.json", "kept.json"
@@ -32,13 +33,13 @@ class Minutes:
 
     vision: float
     teach: float
+    icons: float = 0.0
     refine: float = 0.0
     prefer: float = 0.0
 
 
 def make(
-    screens: Path,
-    specimens: Path,
+    drawn: Drawn,
     out: Path,
     minutes: Minutes,
     *,
@@ -53,21 +54,36 @@ def make(
     workers: processes that train together, a thread each. begin: a checkpoint of the bundled model's shape that is
     taught on, in place of one made from nothing. Raises ModelError for one that is not.
     """
-    arguments = screens, specimens, out, minutes, seed, amounts, begin
+    arguments = drawn, out, minutes, seed, amounts, begin
     run_workers(workers, _train, *arguments)
     if export_to:
         export(_train(*arguments).model, export_to)
 
 
-def _train(
-    screens: Path, specimens: Path, out: Path, minutes: Minutes, seed: int, amounts: Amounts, begin: Path | None
-) -> Trainer:
+def _train(drawn: Drawn, out: Path, minutes: Minutes, seed: int, amounts: Amounts, begin: Path | None) -> Trainer:
     """All stages in order; those that are done are only loaded."""
     if begin:
-        return teach(resume(begin), screens, out, minutes=minutes.teach, seed=seed + 1, amounts=amounts, placing=0)
-    seeing = pretrain(BUNDLED.vision, screens, specimens, out, minutes=minutes.vision, seed=seed, amounts=amounts)
-    model = start(seeing, screens, seed=seed + 1, amounts=amounts)
-    return teach(model, screens, out, minutes=minutes.teach, seed=seed + 1, amounts=amounts)
+        trainer, placing = resume(begin), 0.0
+    else:
+        seeing = pretrain(
+            BUNDLED.vision,
+            drawn.screens,
+            drawn.specimens,
+            out,
+            minutes=minutes.vision,
+            seed=seed,
+            amounts=amounts,
+        )
+        trainer, placing = start(seeing, drawn.screens, seed=seed + 1, amounts=amounts), PLACING
+    _learn_icons(trainer, drawn, out, minutes, seed, amounts)
+    return teach(trainer, drawn.screens, out, minutes=minutes.teach, seed=seed + 1, amounts=amounts, placing=placing)
+
+
+def _learn_icons(trainer: Trainer, drawn: Drawn, out: Path, minutes: Minutes, seed: int, amounts: Amounts) -> None:
+    if minutes.icons:
+        learn_icons(
+            trainer.model.visual, drawn.screens, drawn.icons, out, minutes=minutes.icons, seed=seed, amounts=amounts
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +91,12 @@ class Further:
     """How to go on behind teaching: fine-tuning on sampled answers, then preferences.
 
     begin: a checkpoint of the bundled model's shape, or the `.pt` of a stage. sampled: folders of sampled answers, or
-    sets of shards. screens: of the usual examples. out: for checkpoints, logs, and what the filters say.
+    sets of shards. drawn: for icons, and of the usual examples. out: for checkpoints, logs, and what the filters say.
     """
 
     begin: Path
     sampled: Sequence[Path]
-    screens: Path
+    drawn: Drawn
     out: Path
     minutes: Minutes
     seed: int
@@ -90,8 +106,8 @@ class Further:
 
 def further(plan: Further, *, workers: int = 1, export_to: Path | None = None) -> None:
     """Filter, then train the stages that are not done yet. Raises ModelError for another shape, ConfigError."""
-    if next(read_screens(plan.screens), None) is None:
-        raise ConfigError(f"{str(plan.screens)!r} holds no drawn screens, of which the usual examples are made")
+    if next(read_screens(plan.drawn.screens), None) is None:
+        raise ConfigError(f"{str(plan.drawn.screens)!r} holds no drawn screens, of which the usual examples are made")
     plan.out.mkdir(parents=True, exist_ok=True)
     if plan.filters and not (plan.out / KEPT).is_file():
         _filter(plan)
@@ -114,11 +130,12 @@ def _train_further(plan: Further) -> Trainer:
     if plan.filters:
         ids = set(json.loads((plan.out / KEPT).read_bytes()))
         sampled = replace(sampled, judged=tuple(one for one in sampled.judged if one.record.id in ids))
+    _learn_icons(trainer, plan.drawn, plan.out, plan.minutes, plan.seed, plan.amounts)
     if plan.minutes.refine:
         refine(
             trainer,
             sampled,
-            plan.screens,
+            plan.drawn.screens,
             plan.out,
             minutes=plan.minutes.refine,
             seed=plan.seed,

@@ -1,8 +1,9 @@
 """Icons with names, from icon sets that are installed.
 
-They are the one of the extra `training` (Font Awesome, from PyPI), GNOME's, and those that npm put into a folder
-(`npm install @mdi/svg bootstrap-icons`). An icon's name is its file's name in words ("arrow-up.svg" is "arrow up"), or
-what people call it on a button: MEANINGS.
+Those to train on: the one of the extra `training` (Font Awesome, from PyPI), GNOME's, and those that npm put into a
+folder (`_IN_NODE_MODULES`). Held out are whole sets, drawn by other hands: Lucide and Heroicons, both of that extra.
+Names are not held out: what is called "Search" has to be learned. An icon's name is its file's name in words
+("arrow-up.svg" is "Arrow up"), or what people call it on a button: MEANINGS.
 """
 
 import random
@@ -13,75 +14,92 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from zipfile import Path as ZipPath
+from zipfile import ZipFile
 
 from action_space.errors import ConfigError
-from vlm.training.data.words import is_held_out
 
-_IN_NODE_MODULES = {"@mdi/svg": "svg", "bootstrap-icons": "icons", "lucide-static": "icons"}
+_IN_NODE_MODULES = (
+    "@mdi/svg/svg",
+    "bootstrap-icons/icons",
+    "@tabler/icons/icons/outline",
+    "@tabler/icons/icons/filled",
+    "@phosphor-icons/core/assets/regular",
+    "@phosphor-icons/core/assets/bold",
+    "@phosphor-icons/core/assets/fill",
+    "ionicons/dist/svg",
+    "remixicon/icons/*",
+)
+_HELD_OUT = {"lucide": "lucide.zip", "heroicons": "heroicons.zip"}
+"""Package -> archive in it."""
 _GNOME = Path("/usr/share/icons/Adwaita")
+_Drawing = Path | ZipPath
 
 MEANINGS = {
     "Search": "magnifying-glass magnify search edit-find system-search",
-    "Settings": "gear cog settings emblem-system",
-    "Menu": "bars menu list open-menu",
-    "More options": "ellipsis-vertical dots-vertical three-dots-vertical view-more",
-    "Back": "arrow-left go-previous chevron-left",
-    "Forward": "arrow-right go-next chevron-right",
-    "Home": "house home house-door go-home user-home",
-    "Close": "xmark close x-lg window-close",
-    "Delete": "trash trash-can delete edit-delete user-trash",
-    "Edit": "pen pencil pen-to-square document-edit",
-    "Save": "floppy-disk content-save floppy document-save",
+    "Settings": "gear cog settings emblem-system gear-six cog-6-tooth cog-8-tooth",
+    "Menu": "bars menu list open-menu menu-2 bars-3",
+    "More options": "ellipsis-vertical dots-vertical three-dots-vertical view-more dots-three-vertical more-2",
+    "Back": "arrow-left go-previous chevron-left caret-left arrow-back chevron-back arrow-left-s",
+    "Forward": "arrow-right go-next chevron-right caret-right arrow-forward chevron-forward arrow-right-s",
+    "Home": "house home house-door go-home user-home home-2",
+    "Close": "xmark close x x-lg window-close x-mark",
+    "Delete": "trash trash-can delete edit-delete user-trash trash-2 trash-simple delete-bin",
+    "Edit": "pen pencil pen-to-square pencil-square document-edit edit create pencil-simple square-pen",
+    "Save": "floppy-disk content-save floppy document-save device-floppy save",
     "Print": "print printer document-print",
-    "Share": "share-nodes share-variant share emblem-shared",
-    "Add": "plus plus-lg list-add",
+    "Share": "share-nodes share-variant share emblem-shared share-network share-2 share-social",
+    "Add": "plus plus-lg list-add add",
     "Favorite": "heart",
     "Star": "star starred",
-    "Notifications": "bell preferences-system-notifications",
+    "Notifications": "bell preferences-system-notifications notifications notification",
     "Profile": "user account person avatar-default",
-    "Cart": "cart-shopping cart",
-    "Download": "download folder-download",
-    "Upload": "upload",
-    "Refresh": "arrows-rotate refresh arrow-clockwise view-refresh",
-    "Undo": "rotate-left undo arrow-counterclockwise edit-undo",
-    "Redo": "rotate-right redo edit-redo",
-    "Copy": "copy content-copy edit-copy",
-    "Cut": "scissors content-cut edit-cut",
-    "Paste": "paste content-paste clipboard edit-paste",
-    "New file": "file file-plus document-new",
+    "Cart": "cart-shopping cart shopping-cart",
+    "Download": "download folder-download download-simple arrow-down-tray",
+    "Upload": "upload upload-simple arrow-up-tray",
+    "Refresh": "arrows-rotate refresh arrow-clockwise view-refresh arrows-clockwise refresh-cw arrow-path",
+    "Undo": "rotate-left undo arrow-counterclockwise edit-undo arrow-back-up arrow-u-up-left undo-2 arrow-uturn-left",
+    "Redo": "rotate-right redo edit-redo arrow-forward-up arrow-u-up-right redo-2 arrow-uturn-right",
+    "Copy": "copy content-copy edit-copy files document-duplicate file-copy",
+    "Cut": "scissors content-cut edit-cut cut",
+    "Paste": "paste content-paste clipboard edit-paste clipboard-text",
+    "New file": "file-plus document-new file-circle-plus file-earmark-plus file-add document-plus",
     "Open folder": "folder-open folder-open2 document-open",
     "Camera": "camera camera-photo",
-    "Call": "phone telephone call-start",
-    "Mail": "envelope email mail-unread",
-    "Calendar": "calendar x-office-calendar",
-    "Clock": "clock alarm",
-    "Location": "location-dot map-marker geo-alt mark-location",
-    "Lock": "lock changes-prevent",
-    "Play": "play play-fill media-playback-start",
-    "Pause": "pause pause-fill media-playback-pause",
-    "Next track": "forward-step skip-next skip-forward media-skip-forward",
-    "Previous track": "backward-step skip-previous skip-backward media-skip-backward",
-    "Volume": "volume-high volume-up audio-volume-high",
+    "Call": "phone telephone call-start call",
+    "Mail": "envelope email mail-unread mail",
+    "Calendar": "calendar x-office-calendar calendar-blank",
+    "Clock": "clock time",
+    "Location": "location-dot map-marker geo-alt mark-location map-pin location",
+    "Lock": "lock changes-prevent lock-closed",
+    "Play": "play play-fill media-playback-start player-play",
+    "Pause": "pause pause-fill media-playback-pause player-pause",
+    "Next track": "forward-step skip-next skip-forward media-skip-forward player-skip-forward play-skip-forward",
+    "Previous track": "backward-step skip-previous skip-backward media-skip-backward player-skip-back skip-back "
+    "play-skip-back",
+    "Volume": "volume-high volume-up audio-volume-high volume speaker-high speaker-wave volume-2",
     "Microphone": "microphone mic audio-input-microphone",
     "Filter": "filter funnel",
-    "Help": "circle-question help-circle question-circle help-browser",
-    "Information": "circle-info information info-circle dialog-information",
+    "Help": "circle-question help-circle question-circle help-browser help question question-mark-circle circle-help "
+    "circle-question-mark",
+    "Information": "circle-info information info-circle dialog-information info information-circle",
     "Zoom in": "magnifying-glass-plus magnify-plus zoom-in",
     "Zoom out": "magnifying-glass-minus magnify-minus zoom-out",
-    "Bold": "bold format-bold type-bold format-text-bold",
-    "Italic": "italic format-italic type-italic format-text-italic",
-    "Underline": "underline format-underline type-underline format-text-underline",
-    "Align left": "align-left format-align-left text-left format-justify-left",
-    "Align center": "align-center format-align-center text-center format-justify-center",
-    "Attach": "paperclip attachment mail-attachment",
-    "Image": "image image-x-generic insert-image",
-    "Send": "paper-plane send",
-    "Bookmark": "bookmark user-bookmarks",
-    "Full screen": "expand fullscreen view-fullscreen",
+    "Bold": "bold format-bold type-bold format-text-bold text-b",
+    "Italic": "italic format-italic type-italic format-text-italic text-italic",
+    "Underline": "underline format-underline type-underline format-text-underline text-underline",
+    "Align left": "align-left format-align-left text-left format-justify-left text-align-left text-align-start "
+    "bars-3-bottom-left",
+    "Align center": "align-center format-align-center text-center format-justify-center text-align-center",
+    "Attach": "paperclip attachment mail-attachment paper-clip attach attachment-2",
+    "Image": "image image-x-generic insert-image photo picture-in",
+    "Send": "paper-plane send paper-plane-right paper-plane-tilt paper-airplane send-plane",
+    "Bookmark": "bookmark user-bookmarks bookmark-simple",
+    "Full screen": "expand fullscreen view-fullscreen maximize arrows-out arrows-pointing-out",
     "Show": "eye view-reveal",
     "Hide": "eye-slash eye-off view-conceal",
-    "Grid view": "table-cells-large view-grid grid",
-    "List view": "list-ul view-list",
+    "Grid view": "table-cells-large view-grid grid squares-four layout-grid squares-2x2 grid-fill",
+    "List view": "list-ul view-list list-bullets list-bullet",
 }
 """What people call an icon on a button, and the names of its files in the sets."""
 
@@ -95,20 +113,20 @@ class Icon:
 
 
 class Icons:
-    """The icons of one side of the split: held-out names are those whose hash says so.
+    """The icons of one side of the split.
 
     folder: where npm put icon sets (it holds `node_modules`), if any. Raises ConfigError when there is no set at all.
     """
 
     def __init__(self, *, held_out: bool, folder: Path | None = None) -> None:
-        self._files: defaultdict[str, list[Path]] = defaultdict(list)
-        for path in _files(folder):
-            self._files[_stem(path)].append(path)
+        self._files: defaultdict[str, list[_Drawing]] = defaultdict(list)
+        for path in _held_out() if held_out else _files(folder):
+            self._files[_stem(path.stem)].append(path)
         if not self._files:
             raise ConfigError('no icons are installed: pip install "clickwright[training]"')
-        self._names = tuple(sorted(name for name in self._files if is_held_out(name) == held_out))
-        known = {name: [stem for stem in stems.split() if stem in self._files] for name, stems in MEANINGS.items()}
-        self._meant = {name: tuple(stems) for name, stems in known.items() if stems and is_held_out(name) == held_out}
+        self._names = tuple(sorted(self._files))
+        known = {name: tuple(stem for stem in stems.split() if stem in self._files) for name, stems in MEANINGS.items()}
+        self._meant = {name: stems for name, stems in known.items() if stems}
 
     def draw(self, rng: random.Random, common: float = 0.75) -> Icon:
         """One that people know from buttons, with the chance `common`; else any."""
@@ -119,7 +137,7 @@ class Icons:
         return Icon(words_of(stem), self._svg(rng, stem))
 
     def meant(self, rng: random.Random, name: str) -> Icon | None:
-        """The one that is called so, None if there is none on this side of the split."""
+        """The one that is called so, None if no set has it."""
         stems = self._meant.get(name)
         return Icon(name, self._svg(rng, rng.choice(stems))) if stems else None
 
@@ -138,25 +156,38 @@ def words_of(stem: str) -> str:
 
 
 def _files(folder: Path | None) -> Iterator[Path]:
-    """Every icon's file, in an order that does not depend on the disk."""
+    """Every icon's file to train on, in an order that does not depend on the disk."""
     places = []
-    if found := find_spec("fontawesomefree"):
-        base = Path(next(iter(found.submodule_search_locations or ()))) / "static" / "fontawesomefree" / "svgs"
-        places += [base / "solid", base / "regular"]
+    if base := _package("fontawesomefree"):
+        svgs = base / "static" / "fontawesomefree" / "svgs"
+        places += [svgs / "solid", svgs / "regular"]
     if folder:
-        places += [folder / "node_modules" / package / inner for package, inner in _IN_NODE_MODULES.items()]
+        places += [place for inner in _IN_NODE_MODULES for place in sorted((folder / "node_modules").glob(inner))]
     for place in places:
         yield from sorted(place.glob("*.svg"))
     yield from sorted(_GNOME.rglob("actions/*-symbolic.svg"))
 
 
-def _stem(path: Path) -> str:
-    """Its name, without what tells only how it is drawn."""
-    return re.sub(r"-(symbolic|outline|fill|solid|rtl)\b", "", path.stem)
+def _held_out() -> Iterator[ZipPath]:
+    for package, archive in _HELD_OUT.items():
+        if base := _package(package):
+            with ZipFile(base / archive) as file:
+                names = sorted(name for name in file.namelist() if name.endswith(".svg"))
+            yield from (ZipPath(base / archive, name) for name in names)
+
+
+def _package(name: str) -> Path | None:
+    found = find_spec(name)
+    return Path(next(iter(found.submodule_search_locations or ()))) if found else None
+
+
+def _stem(stem: str) -> str:
+    """A file's name, without what tells only how it is drawn."""
+    return re.sub(r"-(symbolic|outline|fill|filled|solid|sharp|bold|line|rtl)\b", "", stem)
 
 
 @lru_cache(maxsize=4096)
-def _inline(path: Path) -> str:
+def _inline(path: _Drawing) -> str:
     """An `<svg>` element that takes size and colour from its surroundings."""
     text = path.read_text(encoding="utf-8", errors="replace")
     text = re.sub(

@@ -74,6 +74,15 @@ class Screen:
     hidden: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Folders of drawn pages. specimens: full of text. icons: full of icons."""
+
+    screens: Path
+    specimens: Path
+    icons: Path
+
+
 def installed_fonts(*, held_out: bool) -> tuple[str, ...]:
     """Families with Latin letters that fontconfig knows, of one side of the split."""
     listing = run(["fc-list", ":lang=en", "family"], capture_output=True, text=True, check=True).stdout

@@ -1,0 +1,157 @@
+"""Icons: whose drawings are held out, what a tower should show of them, and that it learns to."""
+
+import json
+import random
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from action_space.errors import ConfigError
+from environments.chromium import drawing_tab
+from tests.vlm.tiny_trainer import draw_screens, tiny_trainer
+from vlm.training import icons as learning
+from vlm.training.data import icons as sets
+from vlm.training.data.icons import MEANINGS, Icons
+from vlm.training.data.pages_icons import icon_page
+from vlm.training.data.render import draw, installed_fonts, read_screens, screen_of
+from vlm.training.data.sheet import Sheet
+from vlm.training.data.words import Words
+from vlm.training.dense import COUNTED, dense_targets, labels_of, letter_counts
+from vlm.training.icons import icon_loss, learn_icons, letters_shown
+from vlm.training.pretrain import Crops
+from vlm.training.run import SMOKE
+
+SMALL = replace(SMOKE, crops=((112, 112, 4, 1),), pool=3)
+
+
+def icon_screens(folder: Path, count: int = 3) -> Path:
+    """Pictures of crosses and bars in buttons, called "Close" and "Menu"."""
+    folder.mkdir(parents=True)
+    lines = []
+    for number in range(count):
+        picture = Image.new("RGB", (280, 168), "white")
+        pen, rows = ImageDraw.Draw(picture), []
+        for place in range(12):
+            left, top = 10 + 44 * (place % 6) + number, 14 + 70 * (place // 6)
+            if (place + number) % 2:
+                pen.line((left + 8, top + 8, left + 24, top + 24), "black", 3)
+                pen.line((left + 24, top + 8, left + 8, top + 24), "black", 3)
+            else:
+                for line in (10, 16, 22):
+                    pen.line((left + 7, top + line, left + 25, top + line), "black", 2)
+            name = "Close" if (place + number) % 2 else "Menu"
+            rows.append({"kind": "button", "name": name, "icon": name, "box": [left, top, left + 32, top + 32]})
+        picture.save(folder / f"{number:06d}.png")
+        lines.append(json.dumps({"image": f"{number:06d}.png", "elements": rows, "chars": []}))
+    (folder / "screens.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_held_out_icons_are_drawn_by_others() -> None:
+    sides = [Icons(held_out=held_out) for held_out in (False, True)]
+    rng = random.Random(0)
+    drawn = [{icons.draw(rng).svg for _ in range(300)} for icons in sides]
+    assert not drawn[0] & drawn[1] and min(map(len, drawn)) > 80
+    assert all("<svg" in svg and "</svg>" in svg for svg in drawn[0] | drawn[1])
+    for name in ("Search", "Delete", "Settings"):
+        assert all(icons.meant(rng, name) for icons in sides), "what is called so has to be learned"
+
+
+def test_every_meaning_has_a_held_out_drawing() -> None:
+    held_out = Icons(held_out=True)
+    assert [name for name in MEANINGS if held_out.meant(random.Random(0), name) is None] == []
+
+
+def test_without_icons_it_is_said_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sets, "find_spec", lambda _name: None)
+    with pytest.raises(ConfigError, match=r"clickwright\[training\]"):
+        Icons(held_out=True)
+
+
+def test_a_page_of_icons_is_packed_with_them() -> None:
+    rng = random.Random(5)
+    fonts = installed_fonts(held_out=False)
+    page = icon_page(Sheet(rng, Words(rng, held_out=False), fonts, Icons(held_out=False)))
+    with drawing_tab() as tab:
+        _, labels = draw(tab, page)
+    found = screen_of(Path("x.png"), labels).elements
+    assert len(found) > 80 and all(element.icon == element.name for element in found)
+
+
+def test_an_icon_spells_its_name_where_it_is(tmp_path: Path) -> None:
+    labels = labels_of(next(read_screens(icon_screens(tmp_path / "icons"))))
+    whole = dense_targets(labels, 0, 0, 280, 168).spelled.view(6, 10, COUNTED)
+    assert whole[1, 0].tolist() == letter_counts("Menu") and whole[1, 2].tolist() == letter_counts("Close")
+    assert not whole[2].any(), "between the rows"
+    assert sum(letter_counts("Zoom in 2")) == 7 and letter_counts("zoom IN 2") == letter_counts("Zoom in 2")
+    cut = dense_targets(labels, 20, 28, 112, 112).spelled.view(4, 4, COUNTED)
+    assert cut[0, 0].isnan().all(), "the upper part of it is outside"
+
+
+def test_what_shows_no_icon_is_kept() -> None:
+    shown, letters = torch.randn(4, 8), torch.randn(COUNTED, 8)
+    spelled = torch.zeros(4, COUNTED)
+    spelled[1, :5], spelled[2] = 1, torch.nan
+    wanted = shown + spelled.nan_to_num() @ letters
+    wanted[2] = 1e3  # cut off: nothing is asked of it
+    loss, figures = icon_loss(wanted, shown, spelled, letters)
+    assert loss.item() < 1e-9 and figures["spelled"] > 0.999 and figures["changed"] < 1e-9
+    loss, figures = icon_loss(shown, shown, spelled, letters)
+    assert loss.item() > 0 and abs(figures["spelled"]) < 1e-6
+    assert icon_loss(wanted + 1, shown, spelled, letters)[1]["changed"] > 0.1
+    no_icons, figures = icon_loss(shown + 1, shown, torch.zeros(4, COUNTED), letters)
+    assert no_icons.item() > 0 and "spelled" not in figures
+
+
+def test_a_tower_learns_icons_and_goes_on_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw_screens(tmp_path / "screens")
+    icon_screens(tmp_path / "icons")
+    added = torch.from_numpy(np.random.default_rng(0).normal(size=(COUNTED, 128))).float()
+    monkeypatch.setattr(learning, "letters_shown", lambda *_: added)  # these screens have no letters' places
+    tower = tiny_trainer().model.visual
+    before = deepcopy(tower)
+
+    def far(tower: torch.nn.Module) -> float:
+        patches, grids, targets = Crops(tmp_path / "icons", 9, start=3).batch(112, 112, 12)
+        with torch.no_grad():
+            return icon_loss(tower(patches, grids), before(patches, grids), targets.spelled, added)[0].item()
+
+    at_first = far(tower)
+    learn_icons(tower, tmp_path / "screens", tmp_path / "icons", tmp_path, minutes=0.1, seed=1, amounts=SMALL)
+    learned = far(tower)
+    assert learned < 0.8 * at_first and not any(p.requires_grad for p in tower.parameters())
+    again = deepcopy(before)
+    learn_icons(again, tmp_path / "screens", tmp_path / "icons", tmp_path, minutes=0.1, seed=1, amounts=SMALL)
+    assert far(again) == learned, "a stage that is done is only loaded"
+
+
+def test_letters_are_told_by_least_squares(tmp_path: Path) -> None:
+    folder = tmp_path / "screens"
+    draw_screens(folder)
+    lines = (folder / "screens.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    for row in rows:
+        row["chars"] = [part for x in range(24, 250, 9) for part in (x, 30 + x % 60, ord("a") + x % 26)]
+    (folder / "screens.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+    class Linear(torch.nn.Module):
+        """Shows of a cell what its letters say, which are told to it."""
+
+        def forward(self, *_: object) -> torch.Tensor:
+            return told.counts().nan_to_num() @ added + 3
+
+    class Told(Crops):
+        def batch(self, width: int, height: int, count: int):  # noqa: ANN202
+            nonlocal told
+            made = super().batch(width, height, count)
+            told = made[2]
+            return made
+
+    told, added = None, torch.randn(COUNTED, 8)
+    found = letters_shown(Linear(), Told(folder, 1, start=3), SMALL)  # type: ignore[arg-type]
+    assert torch.allclose(found[:26], added[:26], atol=1e-3)

@@ -1,0 +1,49 @@
+"""A page packed with icons in many sizes and colours: what one learns most from about icons in one look."""
+
+from vlm.training.data.pages import Page
+from vlm.training.data.sheet import Sheet, strict_document
+
+WIDTH, HEIGHT = 1260, 700
+SIZES = (12, 14, 16, 16, 18, 18, 20, 20, 22, 24, 24, 28, 32, 40)
+"""Of an icon, in CSS pixels."""
+WORDS = 0.15
+"""How often there is a word in an icon's place: what stands beside icons must go on being read."""
+
+
+def icon_page(sheet: Sheet) -> Page:
+    """Blocks of icon buttons, each block of one look."""
+    rng, blocks, room = sheet.rng, "", 1.1 * WIDTH * HEIGHT
+    while room > 0:
+        size = rng.choice(SIZES)
+        padding, gap, count = rng.choice((0, 2, 4, 6, 8, 10)), rng.choice((0, 2, 4, 8, 14)), rng.randint(4, 18)
+        parts = [f"<span>{sheet.text(2)}</span>" if sheet.chance(WORDS) else _button(sheet, size) for _ in range(count)]
+        room -= count * (size + 2 * padding + gap + 2) ** 2
+        style = f"{_colours(sheet)};gap:{gap}px;--p:{padding}px"
+        blocks += f'<div class="block {rng.choice(("", "", "framed", "filled", "round"))}" style="{style}">' + "".join(
+            parts
+        )
+        blocks += "</div>"
+    css = (
+        f"*{{font-family:'{rng.choice(sheet.fonts)}',sans-serif}}body{{width:{WIDTH}px;height:{HEIGHT}px;"
+        f"font-size:{rng.choice((12, 13, 14, 16))}px;display:flex;flex-wrap:wrap;align-content:flex-start}}"
+        ".block{display:flex;flex-wrap:wrap;align-items:center;padding:3px;max-width:50%;flex:auto}"
+        "button{color:inherit;background:none;border:0;padding:var(--p);display:flex}button .ic{width:100%;height:100%}"
+        ".framed button{border:1px solid}.filled button{background:#8883}.round button{border-radius:50%;"
+        "background:#8882}"
+    )
+    return Page(strict_document(css, f"<div style='display:contents'>{blocks}</div>"), WIDTH, HEIGHT, 1.0)
+
+
+def _button(sheet: Sheet, size: int) -> str:
+    icon = sheet.icons.draw(sheet.rng, 0.8)
+    return sheet.icon_button(icon, f"width:calc({size}px + 2*var(--p));height:calc({size}px + 2*var(--p))")
+
+
+def _colours(sheet: Sheet) -> str:
+    rng = sheet.rng
+    dark, hue = sheet.chance(0.35), rng.randint(0, 359)
+    light, ink = (rng.randint(5, 35), rng.randint(75, 100)) if dark else (rng.randint(80, 100), rng.randint(0, 45))
+    return (
+        f"background:hsl({hue},{rng.choice((0, 5, 20, 70))}%,{light}%);"
+        f"color:hsl({rng.randint(0, 359)},{rng.choice((0, 0, 20, 80))}%,{ink}%)"
+    )

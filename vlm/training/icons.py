@@ -1,0 +1,87 @@
+"""The vision tower learns icons: it shows one as if its name were written there.
+
+What finds a name that is written then finds an icon as well, and neither the language model nor the shape of the
+network has to change. All else goes on being shown as before, or the language model would have to learn to see anew.
+"""
+
+from copy import deepcopy
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from vlm.training.optim import MuonAdamW
+from vlm.training.pretrain import Crops, batches, crops_of
+from vlm.training.run import FULL, Amounts, Stage
+from vlm.training.workers import told_by_first
+from vlm.vision import VisionTower
+
+SOURCES = (0.4, 0.6)
+"""How often a step's crops come from screens and from pages of icons."""
+KEEPING = 2.0
+"""How much the change of a token that shows no icon weighs beside the error of one that does."""
+MEASURED = 24
+"""Batches of which is measured what a letter adds to a token."""
+
+
+def learn_icons(
+    tower: VisionTower,
+    screens: Path,
+    icons: Path,
+    folder: Path,
+    *,
+    minutes: float,
+    seed: int,
+    amounts: Amounts = FULL,
+) -> None:
+    """Train `tower` on screens and on pages of icons. Resumes from `folder/icons.pt`."""
+    torch.manual_seed(seed)
+    before = deepcopy(tower).requires_grad_(False)
+    tower.requires_grad_(True)
+    optimizer = MuonAdamW(tower.named_parameters(), matrix_lr=0.005, other_lr=5e-4)
+    stage = Stage("icons", folder, minutes, nn.ModuleDict({"tower": tower}), optimizer, hold=0.4)
+    if not stage.done:
+        letters = letters_shown(before, Crops(screens, seed, start=amounts.pool), amounts)
+        told_by_first([letters])
+        sources = crops_of((screens, icons), seed + stage.step, amounts)
+        for scale, (patches, grids, targets) in batches(stage, sources, SOURCES, amounts):
+            with torch.no_grad():
+                shown = before(patches, grids)
+            loss, figures = icon_loss(tower(patches, grids), shown, targets.spelled, letters)
+            torch.autograd.backward(loss)
+            optimizer.step(scale)
+            stage.collect(figures)
+    tower.requires_grad_(False)
+
+
+@torch.no_grad()
+def letters_shown(tower: VisionTower, crops: Crops, amounts: Amounts) -> Tensor:
+    """`[36, width]`: what each letter and digit adds to a token, by least squares over the cells of some crops."""
+    seen: list[Tensor] = []
+    there: list[Tensor] = []
+    for number in range(MEASURED):
+        width, height, count, _ = amounts.crops[number % len(amounts.crops)]
+        patches, grids, targets = crops.batch(width, height, count)
+        counts = targets.counts()
+        known = ~counts.isnan().any(1)
+        seen.append(tower(patches, grids)[known].float())
+        there.append(counts[known])
+    tokens, letters = torch.cat(seen), torch.cat(there)
+    added: Tensor = torch.linalg.lstsq(letters - letters.mean(0), tokens - tokens.mean(0), driver="gelsd").solution
+    return added
+
+
+def icon_loss(tokens: Tensor, shown: Tensor, spelled: Tensor, letters: Tensor) -> tuple[Tensor, dict[str, float]]:
+    """How far tokens `[cells, width]` are from those of the tower before, `shown`, with the letters `spelled`
+    `[cells, 36]` added. Figures: the share of what is to be added that is there, and how much the others changed."""
+    added = spelled.nan_to_num() @ letters
+    wanted = shown.float() + added
+    error = (tokens.float() - wanted).square().mean(1) / shown.float().square().mean()
+    icon, other = spelled.nan_to_num().sum(1) > 0, (spelled == 0).all(1)
+    kept = error[other].mean()
+    figures = {"changed": kept.item()}
+    if not icon.any():
+        return KEEPING * kept, figures
+    missing = error[icon].mean()
+    figures["spelled"] = 1 - (missing / (added[icon].square().mean() / shown.float().square().mean())).item()
+    return missing + KEEPING * kept, figures

@@ -96,11 +96,11 @@ def test_an_icon_spells_its_name_where_it_is(tmp_path: Path) -> None:
 def test_what_shows_no_icon_is_kept() -> None:
     shown, letters = torch.randn(4, 8), torch.randn(COUNTED, 8)
     spelled = torch.zeros(4, COUNTED)
-    spelled[1, :5], spelled[2] = 1, torch.nan
+    spelled[1, :5], spelled[2], spelled[3, 5:9] = 1, torch.nan, 1
     wanted = shown + spelled.nan_to_num() @ letters
     wanted[2] = 1e3  # cut off: nothing is asked of it
     loss, figures = icon_loss(wanted, shown, spelled, letters)
-    assert loss.item() < 1e-9 and figures["spelled"] > 0.999 and figures["changed"] < 1e-9
+    assert loss.item() < 0.01 and figures["spelled"] > 0.999 and figures["told"] == 1 and figures["changed"] < 1e-9
     loss, figures = icon_loss(shown, shown, spelled, letters)
     assert loss.item() > 0 and abs(figures["spelled"]) < 1e-6
     assert icon_loss(wanted + 1, shown, spelled, letters)[1]["changed"] > 0.1

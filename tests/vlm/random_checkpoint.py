@@ -63,7 +63,7 @@ def write(folder: Path, config: Config = CONFIG, change: Callable[[Qwen25VL], ob
     model.lm_head.weight[:32] = 0
     model.lm_head.weight[127:] = 0
     change(model)
-    save_checkpoint(model, folder, extra={"clickwright": {"dialect": "compact"}})
+    save_checkpoint(model, folder, extra={"eos_token_id": IM_END, "clickwright": {"dialect": "compact"}})
     TOKENS.save(str(folder / "tokenizer.json"))
     return folder
 

@@ -35,10 +35,12 @@ _PREPROCESSOR = {
 
 def export(model: Qwen25VL, folder: Path) -> None:
     """Write weights (bf16), tokenizer and the settings of both into `folder`."""
-    save_checkpoint(model.to(torch.bfloat16), folder, extra={"clickwright": {"dialect": "compact"}})
     tokenizer = byte_tokenizer()
-    tokenizer.save(str(folder / "tokenizer.json"))
     stop = [tokenizer.token_to_id("<|im_end|>"), tokenizer.token_to_id("<|endoftext|>")]
+    # Without them transformers takes those of the published vocabulary, and vLLM hands them to its grammars.
+    ends = {"eos_token_id": stop[0], "pad_token_id": stop[1]}
+    save_checkpoint(model.to(torch.bfloat16), folder, extra={**ends, "clickwright": {"dialect": "compact"}})
+    tokenizer.save(str(folder / "tokenizer.json"))
     tokens = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "eos_token": "<|im_end|>",

@@ -87,7 +87,7 @@ def icon_loss(tokens: Tensor, shown: Tensor, spelled: Tensor, letters: Tensor) -
     figures = {"changed": kept.item()}
     if not icon.any():
         return KEEPING * kept, figures
-    names, which = spelled[icon].unique(dim=0, return_inverse=True)
+    names, which = spelled[icon].unique(dim=0, return_inverse=True)  # type: ignore[no-untyped-call]
     added, wanted = tokens[icon].float() - before[icon], names @ letters
     far = torch.cdist(added, wanted).square() / wanted.square().sum(1).mean()
     missing = (added - wanted[which]).square().mean() / unit

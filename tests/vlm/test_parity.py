@@ -254,3 +254,19 @@ def test_chunked_prefill_equals_one_pass(pair: tuple[Any, Qwen25VL]) -> None:
             for a, b in ((0, 7), (7, 30), (30, 40))
         ]
     torch.testing.assert_close(torch.cat(parts, dim=1), whole, rtol=1e-4, atol=1e-4)
+
+
+def test_logits_of_the_last_token_alone(pair: tuple[Any, Qwen25VL]) -> None:
+    _, ours = pair
+    ids = torch.randint(0, 200, (2, 9), generator=torch.Generator().manual_seed(4))
+    with torch.inference_mode():
+        whole = ours(ids).logits
+        with torch.profiler.profile(record_shapes=True) as profile:
+            last = ours(ids, last_only=True).logits
+    assert last.shape == (2, 1, whole.shape[2])
+    torch.testing.assert_close(last, whole[:, -1:], rtol=1e-5, atol=1e-6)
+    rows, columns = ours.lm_head.weight.shape
+    head = [
+        event for event in profile.events() if event.name == "aten::bmm" and [2, columns, rows] in event.input_shapes
+    ]
+    assert not head, "torch copied the head for each row of a batched product"

@@ -258,7 +258,7 @@ def test_chunked_prefill_equals_one_pass(pair: tuple[Any, Qwen25VL]) -> None:
 
 def test_logits_of_the_last_token_alone(pair: tuple[Any, Qwen25VL]) -> None:
     _, ours = pair
-    ids = torch.randint(0, 200, (2, 9), generator=torch.Generator().manual_seed(4))
+    ids = torch.randint(0, IMAGE, (2, 9), generator=torch.Generator().manual_seed(4))
     with torch.inference_mode():
         whole = ours(ids).logits
         with torch.profiler.profile(record_shapes=True) as profile:

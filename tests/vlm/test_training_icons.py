@@ -6,7 +6,6 @@ from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
@@ -14,7 +13,6 @@ from PIL import Image, ImageDraw
 from action_space.errors import ConfigError
 from environments.chromium import drawing_tab
 from tests.vlm.tiny_trainer import draw_screens, tiny_trainer
-from vlm.training import icons as learning
 from vlm.training.data import icons as sets
 from vlm.training.data.icons import MEANINGS, Icons
 from vlm.training.data.pages_icons import icon_page
@@ -25,6 +23,7 @@ from vlm.training.dense import COUNTED, dense_targets, labels_of, letter_counts
 from vlm.training.icons import icon_loss, learn_icons, letters_shown
 from vlm.training.pretrain import Crops
 from vlm.training.run import SMOKE
+from vlm.vision import VisionTower
 
 SMALL = replace(SMOKE, crops=((112, 112, 4, 1),), pool=3)
 
@@ -49,6 +48,16 @@ def icon_screens(folder: Path, count: int = 3) -> Path:
         picture.save(folder / f"{number:06d}.png")
         lines.append(json.dumps({"image": f"{number:06d}.png", "elements": rows, "chars": []}))
     (folder / "screens.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def lettered_screens(folder: Path) -> Path:
+    """Those of `draw_screens`, said to have letters here and there."""
+    draw_screens(folder)
+    rows = [json.loads(line) for line in (folder / "screens.jsonl").read_text(encoding="utf-8").splitlines()]
+    for row in rows:
+        row["chars"] = [part for x in range(24, 250, 9) for part in (x, 30 + x % 60, ord("a") + x % 26)]
+    (folder / "screens.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return folder
 
 
@@ -108,36 +117,36 @@ def test_what_shows_no_icon_is_kept() -> None:
     assert no_icons.item() > 0 and "spelled" not in figures
 
 
-def test_a_tower_learns_icons_and_goes_on_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    draw_screens(tmp_path / "screens")
-    icon_screens(tmp_path / "icons")
-    added = torch.from_numpy(np.random.default_rng(0).normal(size=(COUNTED, 128))).float()
-    monkeypatch.setattr(learning, "letters_shown", lambda *_: added)  # these screens have no letters' places
+def test_a_tower_learns_icons_and_goes_on(tmp_path: Path) -> None:
+    screens, icons = lettered_screens(tmp_path / "screens"), icon_screens(tmp_path / "icons")
     tower = tiny_trainer().model.visual
     before = deepcopy(tower)
+    letters = letters_shown(before, Crops(screens, 1, start=3), SMALL)
 
-    def far(tower: torch.nn.Module) -> float:
-        patches, grids, targets = Crops(tmp_path / "icons", 9, start=3).batch(112, 112, 12)
+    def far(tower: VisionTower) -> float:
+        patches, grids, targets = Crops(icons, 9, start=3).batch(112, 112, 12)
         with torch.no_grad():
-            return icon_loss(tower(patches, grids), before(patches, grids), targets.spelled, added)[0].item()
+            return icon_loss(tower(patches, grids), before(patches, grids), targets.spelled, letters)[0].item()
+
+    def learn(tower: VisionTower, minutes: float) -> int:
+        learn_icons(tower, screens, icons, tmp_path, minutes=minutes, seed=1, amounts=SMALL)
+        return int(torch.load(tmp_path / "icons.pt", weights_only=True)["step"])
 
     at_first = far(tower)
-    learn_icons(tower, tmp_path / "screens", tmp_path / "icons", tmp_path, minutes=0.1, seed=1, amounts=SMALL)
+    steps = learn(tower, 0.05)
+    assert learn(tower, 0.1) > steps, "it goes on"
+    saved = torch.load(tmp_path / "icons.pt", weights_only=True)["modules"]
+    kept = all(torch.equal(saved[f"before.{name}"], value) for name, value in before.state_dict().items())
+    assert kept, "with a tower that has learned, and adds no name twice"
     learned = far(tower)
     assert learned < 0.8 * at_first and not any(p.requires_grad for p in tower.parameters())
     again = deepcopy(before)
-    learn_icons(again, tmp_path / "screens", tmp_path / "icons", tmp_path, minutes=0.1, seed=1, amounts=SMALL)
+    learn(again, 0.1)
     assert far(again) == learned, "a stage that is done is only loaded"
 
 
 def test_letters_are_told_by_least_squares(tmp_path: Path) -> None:
-    folder = tmp_path / "screens"
-    draw_screens(folder)
-    lines = (folder / "screens.jsonl").read_text(encoding="utf-8").splitlines()
-    rows = [json.loads(line) for line in lines]
-    for row in rows:
-        row["chars"] = [part for x in range(24, 250, 9) for part in (x, 30 + x % 60, ord("a") + x % 26)]
-    (folder / "screens.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    folder = lettered_screens(tmp_path / "screens")
 
     class Linear(torch.nn.Module):
         """Shows of a cell what its letters say, which are told to it."""

@@ -40,12 +40,14 @@ def learn_icons(
     seed: int,
     amounts: Amounts = FULL,
 ) -> None:
-    """Train `tower` on screens and on pages of icons. Resumes from `folder/icons.pt`."""
+    """Train `tower` on screens and on pages of icons.
+
+    Resumes from `folder/icons.pt`, which has the tower before as well: no name is added twice."""
     torch.manual_seed(seed)
     before = deepcopy(tower).requires_grad_(False)
     tower.requires_grad_(True)
     optimizer = MuonAdamW(tower.named_parameters(), matrix_lr=0.005, other_lr=5e-4)
-    stage = Stage("icons", folder, minutes, nn.ModuleDict({"tower": tower}), optimizer, hold=0.4)
+    stage = Stage("icons", folder, minutes, nn.ModuleDict({"tower": tower, "before": before}), optimizer, hold=0.4)
     if not stage.done:
         letters = letters_shown(before, Crops(screens, seed, start=amounts.pool), amounts)
         told_by_first([letters])

@@ -87,7 +87,7 @@ class Sheet:
         return f'<button class="{cls}" aria-label="{name}" data-icon="{name}" style="{style}">{icon.svg}</button>'
 
     def named_icon(self, name: str, style: str = "") -> str:
-        """The icon button of that meaning, or any other where the meaning is on the other side of the split."""
+        """The icon button of that meaning, or any other where no set has it."""
         icon = self.icons.meant(self.rng, name) or self.icons.draw(self.rng)
         return self.icon_button(icon, style)
 

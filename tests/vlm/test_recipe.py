@@ -69,7 +69,8 @@ def test_few_screens_are_kept_in_memory_and_all_come_round(drawn: Path, monkeypa
 @pytest.mark.timeout(400)  # two trainings, of which one in two processes, on a machine that may be busy
 def test_every_stage_trains_goes_on_and_is_exported(drawn: Path, tmp_path: Path) -> None:
     arguments = ["--smoke", "--out", str(tmp_path / "work")]
-    assert CliRunner().invoke(app, [*arguments, "--workers", "2"]).exit_code == 0
+    result = CliRunner().invoke(app, [*arguments, "--workers", "2"])
+    assert result.exit_code == 0, (result.output, result.exception)
     stages = ("pretrain", "icons", "teach", "refine", "prefer")
     before = {name: (tmp_path / "work" / f"{name}.pt").stat().st_mtime_ns for name in stages}
     dropped = json.loads((tmp_path / "work" / "filters.json").read_bytes())

@@ -16,18 +16,21 @@ from action_space.errors import ConfigError, ModelError
 from action_space.geometry import Box, Frame, Size
 from tests.vlm.tiny_trainer import draw_screens, judged_plans, judged_point, sampled_of, tiny_trainer
 from vlm.chat import encode
+from vlm.model import Qwen25VL
 from vlm.training.answered import Questions, said_example
 from vlm.training.data.records import Picture, Record, Truth
 from vlm.training.data.render import Screen
 from vlm.training.dense import CELL
 from vlm.training.examples import FIRST_X, FIRST_Y, TOKENS
+from vlm.training.export import HEADS, export
+from vlm.training.multimodal import Trainer
 from vlm.training.optim import MuonAdamW
 from vlm.training.prefer import pairs, prefer, preference_loss, preferring
 from vlm.training.pretrain import View, as_model_sees, draw_view
 from vlm.training.refine import refine
 from vlm.training.run import SMOKE
 from vlm.training.sampled import Judged, Sampled
-from vlm.training.stages import resume
+from vlm.training.stages import BUNDLED, resume
 from vlm.training.tokenizer import GRID
 
 SMALL = replace(SMOKE, pool=2)
@@ -202,11 +205,23 @@ def test_without_any_rejected_answer_there_is_nothing_to_prefer(tmp_path: Path) 
 @pytest.mark.parametrize("content", [b"", b"cut off", json.dumps({"modules": 1}).encode()])
 def test_what_is_no_stage_is_said(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "teach.pt").write_bytes(content)
-    with pytest.raises(ModelError, match="no stage of the bundled model"):
+    with pytest.raises(ModelError, match="nothing of the bundled model"):
         resume(tmp_path / "teach.pt")
+
+
+def test_heads_that_were_exported_go_on_and_others_are_said(tmp_path: Path) -> None:
+    trainer = Trainer(Qwen25VL(BUNDLED)).bfloat16()
+    export(trainer, tmp_path)
+    again = resume(tmp_path)
+    assert all(torch.equal(value, trainer.heads.get_parameter(name)) for name, value in again.heads.named_parameters())
+    (tmp_path / HEADS).write_bytes((tmp_path / HEADS).read_bytes()[:9000])
+    with pytest.raises(ModelError, match=r"heads\.training' holds nothing of the bundled model"):
+        resume(tmp_path)
+    (tmp_path / HEADS).unlink()
+    assert resume(tmp_path).probing, "heads that are new only read at first"
 
 
 def test_a_stage_of_another_shape_is_said(tmp_path: Path) -> None:
     torch.save({"modules": {f"trainer.{k}": v for k, v in tiny_trainer().state_dict().items()}}, tmp_path / "t.pt")
-    with pytest.raises(ModelError, match="no stage of the bundled model"):
+    with pytest.raises(ModelError, match="nothing of the bundled model"):
         resume(tmp_path / "t.pt")

@@ -6,8 +6,12 @@ from pathlib import Path
 import torch
 
 from vlm.checkpoint import save_checkpoint
-from vlm.model import Qwen25VL
+from vlm.training.multimodal import Trainer
 from vlm.training.tokenizer import byte_tokenizer
+
+HEADS = "heads.training"
+"""Holds the heads that are dropped from the checkpoint, for who trains it further. Neither `.pt` nor `.safetensors`:
+what loads a checkpoint takes all such files for its weights."""
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}{% if loop.first and message['role'] != 'system' %}<|im_start|>system\n"
@@ -33,13 +37,15 @@ _PREPROCESSOR = {
 }
 
 
-def export(model: Qwen25VL, folder: Path) -> None:
-    """Write weights (bf16), tokenizer and the settings of both into `folder`."""
+def export(trainer: Trainer, folder: Path) -> None:
+    """Write weights (bf16), tokenizer and the settings of both into `folder`, and the heads into a file of their
+    own."""
     tokenizer = byte_tokenizer()
     stop = [tokenizer.token_to_id("<|im_end|>"), tokenizer.token_to_id("<|endoftext|>")]
     # Without them transformers takes those of the published vocabulary, and vLLM hands them to its grammars.
     ends = {"eos_token_id": stop[0], "pad_token_id": stop[1]}
-    save_checkpoint(model.to(torch.bfloat16), folder, extra={**ends, "clickwright": {"dialect": "compact"}})
+    save_checkpoint(trainer.model.to(torch.bfloat16), folder, extra={**ends, "clickwright": {"dialect": "compact"}})
+    torch.save(trainer.heads.to(torch.bfloat16).state_dict(), folder / HEADS)
     tokenizer.save(str(folder / "tokenizer.json"))
     tokens = {
         "tokenizer_class": "PreTrainedTokenizerFast",

@@ -95,8 +95,8 @@ class Pool:
         screen = rng.choice(self.screens)
         controls = screen.controls
         if rng.random() < 0.5:  # kinds of which a screen has few count too
-            kind = rng.choice(sorted({control.element.kind for control in controls}))
-            controls = tuple(control for control in controls if control.element.kind == kind)
+            kind = rng.choice(sorted({_kind(control.element) for control in controls}))
+            controls = tuple(control for control in controls if _kind(control.element) == kind)
         control = rng.choice(controls)
         return part_of(rng, screen, control, cells, blank)
 
@@ -154,6 +154,11 @@ def controls_of(screen: Screen, rows: int, columns: int) -> tuple[Control, ...]:
         if area.any() and written.any():
             controls.append(Control(element, box, area, written))
     return tuple(controls)
+
+
+def _kind(element: Element) -> tuple[str, bool]:
+    """A button that only shows an icon is of another kind than one with words."""
+    return element.kind, element.icon is not None
 
 
 def _drawn(image: np.ndarray) -> Tensor:

@@ -57,7 +57,7 @@ def make(
     arguments = drawn, out, minutes, seed, amounts, begin
     run_workers(workers, _train, *arguments)
     if export_to:
-        export(_train(*arguments).model, export_to)
+        export(_train(*arguments), export_to)
 
 
 def _train(drawn: Drawn, out: Path, minutes: Minutes, seed: int, amounts: Amounts, begin: Path | None) -> Trainer:
@@ -113,7 +113,7 @@ def further(plan: Further, *, workers: int = 1, export_to: Path | None = None) -
         _filter(plan)
     run_workers(workers, _train_further, plan)
     if export_to:
-        export(_train_further(plan).model, export_to)
+        export(_train_further(plan), export_to)
 
 
 def _filter(plan: Further) -> None:

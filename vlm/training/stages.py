@@ -16,6 +16,7 @@ from vlm.model import Qwen25VL
 from vlm.training.data.words import Words
 from vlm.training.dense import COUNTED, FIRST_CHAR, FOLDED
 from vlm.training.examples import IMAGE_PAD, TOKENS, VISION_START, Example, grounding_example, padded, planning_example
+from vlm.training.export import HEADS
 from vlm.training.multimodal import Trainer
 from vlm.training.optim import MuonAdamW
 from vlm.training.pool import WHOLE, Pool
@@ -99,9 +100,9 @@ def _spell(embeddings: Tensor, letters: Tensor) -> None:
 
 
 def resume(path: Path) -> Trainer:
-    """What was taught, to be taught on: an exported checkpoint, or the `.pt` of a stage, which has the heads as well.
+    """What was taught, to be taught on: an exported checkpoint, or the `.pt` of a stage.
 
-    Raises ModelError if it has another shape than the bundled model.
+    Raises ModelError if it has another shape than the bundled model, or heads of another shape.
     """
     if path.suffix == ".pt":
         return _restored(path)
@@ -111,20 +112,27 @@ def resume(path: Path) -> Trainer:
     model.language_model.requires_grad_(True)
     model.lm_head.requires_grad_(True)
     trainer = Trainer(model, probing=True).bfloat16()
-    told_by_first(trainer.parameters())  # its heads are new
+    if (path / HEADS).is_file():
+        _load(trainer.heads, path / HEADS)
+    told_by_first(trainer.parameters())  # heads may be new
     return trainer
 
 
 def _restored(path: Path) -> Trainer:
-    try:
-        saved = torch.load(path, weights_only=True)["modules"]
-        trainer = Trainer(Qwen25VL(BUNDLED)).bfloat16()
-        nn.ModuleDict({"trainer": trainer}).load_state_dict(saved)
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, UnpicklingError) as error:
-        text = " ".join(str(error).split())[:200]
-        raise ModelError(f"{str(path)!r} is no stage of the bundled model that can be taught on: {text}") from error
+    trainer = Trainer(Qwen25VL(BUNDLED)).bfloat16()
+    _load(nn.ModuleDict({"trainer": trainer}), path, "modules")
     trainer.model.visual.requires_grad_(False)
     return trainer
+
+
+def _load(module: nn.Module, path: Path, part: str = "") -> None:
+    """Weights that training saved, or a part of what it saved."""
+    try:
+        saved = torch.load(path, weights_only=True)
+        module.load_state_dict(saved[part] if part else saved)
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, UnpicklingError) as error:
+        text = " ".join(str(error).split())[:200]
+        raise ModelError(f"{str(path)!r} holds nothing of the bundled model to be taught on: {text}") from error
 
 
 def teach(

@@ -14,19 +14,21 @@ from action_space.dialects import load_dialect
 from action_space.dialects.base import PastStep, Turn
 from action_space.errors import ConfigError, ModelError
 from action_space.geometry import Box, Frame, Size
-from tests.vlm.tiny_trainer import draw_screens, judged_plans, judged_point, sampled_of, tiny_trainer
+from tests.vlm.tiny_trainer import NAMES, draw_screens, judged_plans, judged_point, sampled_of, tiny_trainer
 from vlm.chat import encode
 from vlm.model import Qwen25VL
 from vlm.training.answered import Questions, said_example
 from vlm.training.data.records import Picture, Record, Truth
 from vlm.training.data.render import Screen
 from vlm.training.dense import CELL
-from vlm.training.examples import FIRST_X, FIRST_Y, TOKENS
+from vlm.training.examples import FIRST_X, FIRST_Y, TOKENS, Example
 from vlm.training.export import HEADS, export
+from vlm.training.live import LiveTower, pointing_live
 from vlm.training.multimodal import Trainer
 from vlm.training.optim import MuonAdamW
+from vlm.training.pool import WHOLE
 from vlm.training.prefer import pairs, prefer, preference_loss, preferring
-from vlm.training.pretrain import View, as_model_sees, draw_view
+from vlm.training.pretrain import Crops, View, as_model_sees, draw_view
 from vlm.training.refine import refine
 from vlm.training.run import SMOKE
 from vlm.training.sampled import Judged, Sampled
@@ -163,6 +165,32 @@ def test_refining_trains_and_goes_on_after_a_kill(drawn: tuple[Path, list[Screen
     longer = first["spent_s"] / 60 + 0.0001
     refine(tiny_trainer(), sampled, folder, tmp_path, minutes=longer, seed=1, amounts=SMALL)
     assert torch.load(tmp_path / "refine.pt", weights_only=True)["step"] > first["step"]
+
+
+def test_a_tower_that_learns_is_frozen_again_and_sees_anew_for_every_step(
+    drawn: tuple[Path, list[Screen]], tmp_path: Path
+) -> None:
+    sampled, folder = sampled_of(drawn[1]), drawn[0]
+    before = tiny_trainer()
+    trained = refine(tiny_trainer(), sampled, folder, tmp_path, minutes=0.0001, seed=1, amounts=SMALL, tower=True)
+    matrices = {n: p for n, p in before.model.visual.named_parameters() if p.ndim == 2}
+    assert not any(torch.equal(p, trained.model.visual.get_parameter(n)) for n, p in matrices.items())
+    assert not any(p.requires_grad for p in trained.model.visual.parameters())
+    tower = trained.model.visual.requires_grad_(True)
+    live = LiveTower(tower)
+    questions = Questions(sampled, tower, random.Random(1), live)
+    regions = [e.region for _ in range(2) for e in (*questions.pointing(80, WHOLE), *crop_examples(folder, live))]
+    assert len({region.tokens.data_ptr() for region in regions if region}) > 2
+    torch.stack([region.tokens.float().sum() for region in regions if region]).sum().backward()
+    assert all(p.grad is None for p in tower.parameters())
+    live.learn()
+    assert all(p.grad is not None for p in tower.parameters())
+
+
+def crop_examples(folder: Path, live: LiveTower) -> list[Example]:
+    examples = pointing_live(Crops(folder, 1, start=2, grow=1), live, 80)
+    assert all(e.region and e.region.control.element.name in NAMES for e in examples)
+    return examples
 
 
 def test_nothing_to_train_on_is_said(drawn: tuple[Path, list[Screen]], tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 from action_space.geometry import Box, Point
 from vlm.training.data.records import Record
 from vlm.training.data.render import Element, Screen
+from vlm.training.dense import CELL
 from vlm.training.examples import (
     FIRST_X,
     FIRST_Y,
@@ -26,6 +28,7 @@ from vlm.training.examples import (
     grounding_example,
     padded,
 )
+from vlm.training.live import FRESH, LiveTower
 from vlm.training.pool import MOST_CELLS, MOST_OF_ANY, WHOLE, Control, EncodedScreen, encode_screen, part_of
 from vlm.training.pretrain import View, as_model_sees, draw_view
 from vlm.training.sampled import Judged, Sampled
@@ -61,10 +64,13 @@ class _Shown:
 
 
 class Questions:
-    """Sampled records as examples. left_out: how many cannot be asked here, by reason."""
+    """Sampled records as examples. left_out: how many cannot be asked here, by reason.
 
-    def __init__(self, sampled: Sampled, tower: VisionTower, rng: random.Random) -> None:
-        self.rng, self.tower, self.screens = rng, tower, sampled.screens
+    live: what sees small screens anew for each call of `pointing`, if the tower learns.
+    """
+
+    def __init__(self, sampled: Sampled, tower: VisionTower, rng: random.Random, live: LiveTower | None = None) -> None:
+        self.rng, self.tower, self.live, self.screens = rng, tower, live, sampled.screens
         self.plans = [one for one in sampled.judged if not one.record.images]
         self.points: dict[str, list[Judged]] = {}
         self.sources: dict[str, list[str]] = {}
@@ -91,6 +97,7 @@ class Questions:
     def pointing(self, tokens: int, cells: float) -> list[Example]:
         """So much of controls on parts of screens of `cells` cells; questions about one screen come together."""
         found: list[Example] = []
+        self._look_away()
         while self.points and tokens > 0:
             name = self._draw()
             for one in self.rng.sample(self.points[name], min(4, len(self.points[name]))):
@@ -165,7 +172,7 @@ class Questions:
 
     def _show(self, name: str) -> _Shown | None:
         if name not in self._shown:
-            if len(self._shown) >= KEPT:
+            if len(self._shown) >= (FRESH if self.live else KEPT):
                 del self._shown[next(iter(self._shown))]
             self._shown[name] = self._encode(self._with_steps(name))
         return self._shown[name]
@@ -178,12 +185,20 @@ class Questions:
         more = {e.name.lower(): e for e in steps if e is not None and e.name.lower() not in found}
         return replace(stored, elements=(*stored.elements, *more.values()))
 
+    def _look_away(self) -> None:
+        """Forget what a tower that learns saw for the step before."""
+        for name, shown in list(self._shown.items()) if self.live else ():
+            if shown is not None and shown.encoded.drawn.numel() <= SMALL:
+                del self._shown[name]
+
     def _encode(self, stored: Screen) -> _Shown | None:
         with Image.open(stored.image) as image:
             picture = image.convert("RGB")
         view = draw_view(self.rng, *picture.size)
         seen, screen = as_model_sees(picture, stored, view)
-        encoded = encode_screen(self.tower, np.asarray(seen), screen, MOST_OF_ANY)
+        live = self.live if view.size.width * view.size.height <= SMALL * CELL**2 else None
+        with nullcontext() if live else torch.no_grad():
+            encoded = encode_screen(live or self.tower, np.asarray(seen), screen, MOST_OF_ANY)
         if encoded is None:
             return None
         controls = {control.element.name.lower(): control for control in encoded.controls}

@@ -11,6 +11,10 @@ NO_MATRICES = ("embed_tokens", "lm_head", "heads", "merger.mlp.0")
 """Parts of which even two-dimensional weights take AdamW steps."""
 
 
+SLOWLY = 0.3
+"""How fast a part learns that is to change little, beside the others."""
+
+
 def orthogonalised(gradient: Tensor, steps: int = 5) -> Tensor:
     """The nearest semi-orthogonal matrix to `gradient`, by Newton-Schulz iteration in bf16 (Jordan et al., 2024)."""
     a, b, c = 3.4445, -4.7750, 2.0315
@@ -34,7 +38,8 @@ class MuonAdamW:
     """One optimizer over a network's parameters.
 
     Two-dimensional weights inside blocks take Muon steps of `matrix_lr`; embeddings, heads, readers, biases and norms
-    take AdamW steps of `other_lr`, and so do all without a `matrix_lr`. Both are scaled by the `scale` given to `step`.
+    take AdamW steps of `other_lr`, and so do all without a `matrix_lr`. Both are scaled by the `scale` given to `step`,
+    and those of parameters with `slow` in their name by SLOWLY too.
     """
 
     def __init__(
@@ -44,13 +49,16 @@ class MuonAdamW:
         matrix_lr: float | None,
         other_lr: float,
         decay: float = 0.01,
+        slow: str | None = None,
     ) -> None:
         self.matrix_lr, self.other_lr, self.decay = matrix_lr, other_lr, decay
         self.count = 0
         self.entries: list[tuple[nn.Parameter, Tensor, Tensor, Tensor | None]] = []
+        self.rates: list[float] = []
         for name, parameter in named:
             if parameter.requires_grad:
                 inside = not any(part in name for part in NO_MATRICES)
+                self.rates.append(SLOWLY if slow is not None and slow in name else 1.0)
                 matrix = matrix_lr is not None and parameter.ndim == 2 and inside
                 master = parameter.detach().float().clone()
                 self.entries.append(
@@ -64,26 +72,26 @@ class MuonAdamW:
         # A part that this step did not use has no gradient in one worker, but may have one in another.
         gradients = summed([zeros_or_gradient(entry[0]) / workers() for entry in self.entries])
         matrices = []
-        for (_, master, first, second), gradient in zip(self.entries, gradients, strict=True):
+        for (_, master, first, second), gradient, rate in zip(self.entries, gradients, self.rates, strict=True):
             if second is None:
                 first.lerp_(gradient, 0.05)
-                matrices.append((master, gradient.lerp(first, 0.95)))
+                matrices.append((master, gradient.lerp(first, 0.95), scale * rate))
             else:
-                self._adamw(master, first, second, gradient, scale)
-        self._muon(matrices, scale)
+                self._adamw(master, first, second, gradient, scale * rate)
+        self._muon(matrices)
         for parameter, master, _, _ in self.entries:
             parameter.copy_(master)
             parameter.grad = None
 
-    def _muon(self, matrices: list[tuple[Tensor, Tensor]], scale: float) -> None:
-        """Pairs of a matrix and its direction. Every worker makes its share of the updates orthogonal."""
+    def _muon(self, matrices: list[tuple[Tensor, Tensor, float]]) -> None:
+        """Each a matrix, its direction and the scale. Every worker makes its share of the updates orthogonal."""
         mine = [number % workers() == rank() for number in range(len(matrices))]
         shares = [
             orthogonalised(d).float() if own else torch.zeros_like(d)
-            for own, (_, d) in zip(mine, matrices, strict=True)
+            for own, (_, d, _) in zip(mine, matrices, strict=True)
         ]
-        lr = (self.matrix_lr or 0.0) * scale
-        for (master, _), update in zip(matrices, summed(shares), strict=True):
+        for (master, _, scale), update in zip(matrices, summed(shares), strict=True):
+            lr = (self.matrix_lr or 0.0) * scale
             # Keeps the update's root mean square independent of the matrix's shape.
             size = max(1, master.shape[0] / master.shape[1]) ** 0.5
             master.mul_(1 - lr * self.decay).add_(update, alpha=-lr * size)

@@ -1,6 +1,7 @@
 """Encoded screens to ask questions about: the frozen tower runs once a screen, and many questions share the result."""
 
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from action_space.geometry import Box
 from vlm.images import normalised, patches_of
+from vlm.rope import Grid
 from vlm.training.data.render import Element, Screen
 from vlm.training.dense import CELL, label_of, letters_of, target_cells
 from vlm.training.pretrain import Crops
@@ -21,6 +23,8 @@ MOST_CELLS = 1500
 """Of the screens that are drawn for training, and of a part of a larger one."""
 MOST_OF_ANY = 2800
 """Of any screen that is encoded: 1920 x 1080, wherever it lies on whole cells."""
+Tower = Callable[[Tensor, Sequence[Grid]], Tensor]
+"""What encodes patches: a `VisionTower`, or what stands before one."""
 WHOLE = 100_000
 """More cells than any screen has."""
 
@@ -82,7 +86,8 @@ class Pool:
             self.source.forget(number)
 
     def _add(self, image: np.ndarray, screen: Screen) -> None:
-        encoded = encode_screen(self.tower, image, screen)
+        with torch.no_grad():
+            encoded = encode_screen(self.tower, image, screen)
         if encoded is not None:
             self.screens.append(encoded)
 
@@ -95,16 +100,13 @@ class Pool:
         screen = rng.choice(self.screens)
         controls = screen.controls
         if rng.random() < 0.5:  # kinds of which a screen has few count too
-            kind = rng.choice(sorted({_kind(control.element) for control in controls}))
-            controls = tuple(control for control in controls if _kind(control.element) == kind)
+            kind = rng.choice(sorted({kind_of(control.element) for control in controls}))
+            controls = tuple(control for control in controls if kind_of(control.element) == kind)
         control = rng.choice(controls)
         return part_of(rng, screen, control, cells, blank)
 
 
-@torch.no_grad()
-def encode_screen(
-    tower: VisionTower, image: np.ndarray, screen: Screen, most: int = MOST_CELLS
-) -> EncodedScreen | None:
+def encode_screen(tower: Tower, image: np.ndarray, screen: Screen, most: int = MOST_CELLS) -> EncodedScreen | None:
     """A picture `[H, W, 3]` as the tower sees it; None if there is nothing to ask for, or it has more cells than
     `most`."""
     rows, columns = image.shape[0] // CELL, image.shape[1] // CELL
@@ -156,7 +158,7 @@ def controls_of(screen: Screen, rows: int, columns: int) -> tuple[Control, ...]:
     return tuple(controls)
 
 
-def _kind(element: Element) -> tuple[str, bool]:
+def kind_of(element: Element) -> tuple[str, bool]:
     """A button that only shows an icon is of another kind than one with words."""
     return element.kind, element.icon is not None
 

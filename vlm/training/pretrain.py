@@ -64,19 +64,27 @@ def draw_view(rng: random.Random, width: int, height: int) -> View:
 
 def as_model_sees(picture: Image.Image, screen: Screen, view: View) -> tuple[Image.Image, Screen]:
     """A screen and its labels in a view."""
-
-    def moved(box: Box) -> Box:
-        return Box(*view.of(box.left, box.top), *view.of(box.right, box.bottom))
-
-    elements = tuple(replace(e, box=moved(e.box), label=moved(e.label) if e.label else None) for e in screen.elements)
-    chars = tuple((*view.of(x, y), char) for x, y, char in screen.chars)
-    inside = tuple((min(x, view.size.width - 1), min(y, view.size.height - 1), char) for x, y, char in chars)
     if view.scale != (1.0, 1.0):
         shown = picture.resize((view.size.width, view.size.height), Image.Resampling.BICUBIC)
     else:
         shown = Image.new("RGB", (view.size.width, view.size.height), picture.getpixel((0, picture.height - 1)))
         shown.paste(picture, view.offset)
-    return shown, Screen(screen.image, elements, inside)
+    return shown, labels_in(screen, view)
+
+
+def labels_in(screen: Screen, view: View) -> Screen:
+    """A screen whose labels are where they are in a view, without the letters that are not in it."""
+    width, height = view.size.width, view.size.height
+
+    def moved(box: Box) -> Box:
+        return Box(*view.of(box.left, box.top), *view.of(box.right, box.bottom))
+
+    elements = tuple(replace(e, box=moved(e.box), label=moved(e.label) if e.label else None) for e in screen.elements)
+    chars = ((*view.of(x, y), char) for x, y, char in screen.chars)
+    inside = (
+        (min(x, width - 1), min(y, height - 1), char) for x, y, char in chars if 0 <= x <= width and 0 <= y <= height
+    )
+    return Screen(screen.image, elements, tuple(inside))
 
 
 Batch = tuple[Tensor, list[Grid], DenseTargets]
@@ -115,15 +123,11 @@ class Crops:
 
     def batch(self, width: int, height: int, count: int) -> Batch:
         """Patches, grids and targets of `count` crops."""
-        total = len(self.order)
-        self.newest += self.grow
-        oldest = max(0, self.newest - min(KEPT, total))
-        for gone in range(oldest - self.grow, oldest) if total > KEPT else ():
-            self.forget(self.order[gone % total])
+        self._go_on()
         pixels: list[np.ndarray] = []
         targets: list[DenseTargets] = []
         while len(pixels) < count:
-            image, labels = self.load(self.order[self.rng.randrange(oldest, self.newest) % total])
+            image, labels = self.load(self._any())
             if image.shape[0] < height or image.shape[1] < width:
                 continue
             left, top = self._corner(image, labels, width, height)
@@ -132,6 +136,26 @@ class Crops:
         frames = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).bfloat16()
         joined = DenseTargets(*(torch.cat([getattr(t, part.name) for t in targets]) for part in fields(DenseTargets)))
         return patches_of(frames.repeat_interleave(2, dim=0)), [(1, height // 14, width // 14)] * count, joined
+
+    def screen(self) -> tuple[np.ndarray, Screen]:
+        """Pixels `[H, W, 3]` and labels of any screen."""
+        self._go_on()
+        number = self._any()
+        image, _ = self.load(number)
+        return image, self.seen_screens[number]
+
+    def _go_on(self) -> None:
+        total, kept = len(self.order), self._oldest
+        self.newest += self.grow
+        for gone in range(kept, self._oldest) if total > KEPT else ():
+            self.forget(self.order[gone % total])
+
+    @property
+    def _oldest(self) -> int:
+        return max(0, self.newest - min(KEPT, len(self.order)))
+
+    def _any(self) -> int:
+        return self.order[self.rng.randrange(self._oldest, self.newest) % len(self.order)]
 
     def _corner(self, image: np.ndarray, labels: ScreenLabels, width: int, height: int) -> tuple[int, int]:
         most_left, most_top = image.shape[1] - width, image.shape[0] - height

@@ -92,6 +92,7 @@ class Further:
 
     begin: a checkpoint of the bundled model's shape, or the `.pt` of a stage. sampled: folders of sampled answers, or
     sets of shards. drawn: for icons, and of the usual examples. out: for checkpoints, logs, and what the filters say.
+    tower: whether it learns too while the answers are trained on.
     """
 
     begin: Path
@@ -102,6 +103,7 @@ class Further:
     seed: int
     amounts: Amounts = FULL
     filters: bool = True
+    tower: bool = False
 
 
 def further(plan: Further, *, workers: int = 1, export_to: Path | None = None) -> None:
@@ -140,6 +142,7 @@ def _train_further(plan: Further) -> Trainer:
             minutes=plan.minutes.refine,
             seed=plan.seed,
             amounts=plan.amounts,
+            tower=plan.tower,
         )
     if plan.minutes.prefer:
         prefer(trainer, sampled, plan.out, minutes=plan.minutes.prefer, seed=plan.seed)

@@ -11,9 +11,11 @@ from action_space.errors import ConfigError
 from vlm.training.answered import Questions
 from vlm.training.data.words import Words
 from vlm.training.examples import planning_example
+from vlm.training.live import FRESH, LiveTower, pointing_live
 from vlm.training.multimodal import Trainer
 from vlm.training.optim import MuonAdamW
 from vlm.training.pool import WHOLE, Pool
+from vlm.training.pretrain import Crops
 from vlm.training.run import FULL, Amounts, Stage
 from vlm.training.sampled import Sampled
 from vlm.training.stages import PLANNING, cells_at, fill, gradients, pointing
@@ -34,35 +36,46 @@ def refine(
     minutes: float,
     seed: int,
     amounts: Amounts = FULL,
+    tower: bool = False,
 ) -> Trainer:
     """Train on what was sampled; every step takes equally many tokens of the language model.
 
-    screens: those of the usual examples. Resumes from `folder/refine.pt`. Raises ConfigError if there is nothing to
-    train on.
+    screens: those of the usual examples. tower: whether it learns too, from small screens and parts of larger ones.
+    Resumes from `folder/refine.pt`. Raises ConfigError if there is nothing to train on.
     """
     torch.manual_seed(seed)
-    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.003, other_lr=5e-4)
+    seeing = trainer.model.visual.requires_grad_(tower)
+    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.003, other_lr=5e-4, slow="visual")
     stage = Stage("refine", folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer, hold=0.2)
     if stage.done:
+        seeing.requires_grad_(False)
         return trainer
-    rng = random.Random(seed + stage.step + 7919 * rank())
-    questions = Questions(sampled, trainer.model.visual, rng)
+    own = seed + stage.step + 7919 * rank()
+    rng, live = random.Random(own), LiveTower(seeing) if tower else None
+    questions = Questions(sampled, seeing, rng, live)
     if not questions.plans and not questions.points:
         raise ConfigError("nothing was kept that can be trained on: sample more answers")
-    pool = Pool(screens, trainer.model.visual, seed + stage.step + 7919 * rank())
+    pool, crops = Pool(screens, seeing, own), Crops(screens, own, start=amounts.pool, grow=1)
     fill(pool, amounts.pool)
     words = Words(rng, held_out=False)
     text = TEXT_TOKENS * amounts.visual // FULL.visual
     for scale in stage.steps():
         if stage.step % amounts.every == 0:
             pool.grow()
+            if live:
+                del pool.screens[:-FRESH]
         cells = cells_at(rng, 1.0)
         points = questions.pointing(round((1 - USUAL) * amounts.visual), WHOLE if rng.random() < 0.3 else cells)
-        points += pointing(pool, cells, round(USUAL * amounts.visual))
+        usual = round(USUAL * amounts.visual / (2 if live else 1))
+        points += pointing(pool, cells, usual)
+        points += pointing_live(crops, live, usual) if live else []
         plans = questions.planning(round((1 - USUAL) * text))
         plans += [planning_example(rng, words) for _ in range(max(1, round(USUAL * amounts.plans)))]
         figures = gradients(trainer.grounding_loss, points)
+        if live:
+            live.learn()
         figures |= gradients(trainer.planning_loss, plans, PLANNING)
         optimizer.step(scale)
         stage.collect(figures | {"left_out": float(questions.left_out.total())})
+    seeing.requires_grad_(False)
     return trainer

@@ -165,6 +165,8 @@ def test_refining_trains_and_goes_on_after_a_kill(drawn: tuple[Path, list[Screen
     longer = first["spent_s"] / 60 + 0.0001
     refine(tiny_trainer(), sampled, folder, tmp_path, minutes=longer, seed=1, amounts=SMALL)
     assert torch.load(tmp_path / "refine.pt", weights_only=True)["step"] > first["step"]
+    with pytest.raises(ConfigError, match="trained with other options"):
+        refine(tiny_trainer(), sampled, folder, tmp_path, minutes=1, seed=1, amounts=SMALL, tower=True)
 
 
 def test_a_tower_that_learns_is_frozen_again_and_sees_anew_for_every_step(

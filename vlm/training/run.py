@@ -5,10 +5,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import nn
 
+from action_space.errors import ConfigError
 from vlm.training.optim import MuonAdamW, ramp
 from vlm.training.workers import rank, said_by_first
 
@@ -64,10 +66,20 @@ class Stage:
         self.modules, self.optimizer, self.hold = modules, optimizer, hold
         self._figures: list[dict[str, float]] = []
         if self.path.is_file():
+            self._go_on()
+
+    def _go_on(self) -> None:
+        try:
             saved = torch.load(self.path, weights_only=True)
             self.spent_s, self.step = saved["spent_s"], saved["step"]
-            modules.load_state_dict(saved["modules"])
-            optimizer.load_state(saved["optimizer"], self.step)
+            self.modules.load_state_dict(saved["modules"])
+            self.optimizer.load_state(saved["optimizer"], self.step)
+        except (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, UnpicklingError) as error:
+            why = " ".join(str(error).split())[:150]
+            raise ConfigError(
+                f"{str(self.path)!r} cannot be gone on with: it was trained with other options, by another version, or "
+                f"is damaged. Give a new --out, or delete it to train this stage again ({why})"
+            ) from error
 
     @property
     def done(self) -> bool:

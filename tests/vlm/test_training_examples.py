@@ -176,6 +176,14 @@ def test_held_out_words_and_fonts_never_meet_the_others() -> None:
     assert 0.1 < sum(is_held_out(f"w{i}") for i in range(1000)) / 1000 < 0.3
 
 
+@pytest.mark.parametrize("held_out", [False, True])
+def test_labels_are_now_and_then_alike_in_training_alone(held_out: bool) -> None:
+    words = Words(random.Random(6), held_out=held_out)
+    labels = [words.label().lower() for _ in range(200)]
+    begun = sum(later.startswith(f"{label} ") for i, label in enumerate(labels) for later in labels[i : i + 13])
+    assert begun == 0 if held_out else begun > 2
+
+
 @pytest.mark.parametrize("kind", NOUNS)
 def test_instructions_name_their_control(kind: str) -> None:
     rng = random.Random(5)

@@ -4,6 +4,7 @@
 
 import hashlib
 import random
+from collections import deque
 from functools import lru_cache
 from pathlib import Path
 
@@ -51,6 +52,11 @@ def invented_word(rng: random.Random) -> str:
     return "".join(parts)
 
 
+ALIKE = 0.12
+"""How often a label in training is like another one ("Student", "Student number"): what tells two names apart may be
+one word at their end."""
+
+
 class Words:
     """Random texts of one side of the split. held_out: only words that training never draws."""
 
@@ -58,6 +64,7 @@ class Words:
         self.rng = rng
         self.held_out = held_out
         self._dictionary = dictionary(held_out)
+        self._labels: deque[list[str]] = deque(maxlen=12)
 
     def word(self) -> str:
         rng = self.rng
@@ -74,8 +81,12 @@ class Words:
     def label(self, longest: int = 3) -> str:
         """One to `longest` words, cased as labels are."""
         rng = self.rng
-        count = rng.choices(range(1, longest + 1), weights=[5, 4, 2, 1][:longest])[0]
-        words = [self.word().lower() for _ in range(count)]
+        if self._labels and not self.held_out and rng.random() < ALIKE:
+            words = self._like_another()[:longest]
+        else:
+            count = rng.choices(range(1, longest + 1), weights=[5, 4, 2, 1][:longest])[0]
+            words = [self.word().lower() for _ in range(count)]
+        self._labels.append(words)
         style = rng.random()
         if style < 0.55:
             return " ".join(word.capitalize() for word in words)
@@ -84,6 +95,11 @@ class Words:
         if style < 0.93:
             return " ".join(words)
         return " ".join(words).upper()
+
+    def _like_another(self) -> list[str]:
+        """Words of a label that shares some with an earlier one."""
+        other, word = self.rng.choice(self._labels), self.word().lower()
+        return self.rng.choice(([*other, word], [other[0], word], [word, other[-1]], other[:-1] or [word, *other]))
 
     def sentence(self, shortest: int = 4, longest: int = 14) -> str:
         words = [self.word().lower() for _ in range(self.rng.randint(shortest, longest))]

@@ -31,7 +31,7 @@ from environments.browser_input import BrowserCommand, Hands, browser_command
 from environments.browser_select import SELECT_SCRIPT
 from environments.browser_tabs import DialogAnswer, Tabs, one_line
 from environments.browser_urls import OPERATOR_REASONS, address, start_address, why_not
-from environments.browser_view import View
+from environments.browser_view import NO_PAGE, View
 from environments.browser_watchdog import time_limit
 from environments.chromium import borrow_playwright, launch_chromium, process_of, return_playwright
 from environments.settle import Settled, wait_until_quiet
@@ -115,7 +115,7 @@ class BrowserEnvironment:
                 observation = self._look()
                 if observation is not None:
                     return observation
-        raise DeviceError(f"tabs open and close faster than they can be looked at: {_AGAIN}")
+        raise DeviceError(f"tabs or pages come and go faster than they can be looked at: {_AGAIN}")
 
     def execute(self, action: Action) -> None:
         if action.kind not in self.actions:
@@ -168,7 +168,7 @@ class BrowserEnvironment:
         except PlaywrightError as error:
             # A tab that closes while it is looked at is no fault as long as another one can be shown. A page that is
             # just being replaced by the next one can be looked at a moment later.
-            if not self._tabs.has_lost(page) and "Not attached to an active page" not in error.message:
+            if not self._tabs.has_lost(page) and NO_PAGE not in error.message:
                 raise
             self._view.forget()
             return None

@@ -3,15 +3,20 @@
 import base64
 import io
 import time
+from contextlib import suppress
 from typing import Any, Literal
+from weakref import WeakSet
 
 from PIL import Image, UnidentifiedImageError
-from playwright.sync_api import BrowserContext, CDPSession, Page, ViewportSize
+from playwright.sync_api import BrowserContext, CDPSession, Frame, Page, ViewportSize
 from playwright.sync_api import Error as PlaywrightError
 
 from action_space.errors import DeviceError
 from action_space.geometry import Size
 
+NO_PAGE = "Not attached to an active page"
+_FOR_A_MOMENT = (NO_PAGE, "Unable to capture screenshot")
+"""What Chromium says while one page is gone and the next is not there, or not drawn yet."""
 _CHEAP_WIDTH = 320
 _FOCUSED = """(() => {
     let element = document.activeElement;
@@ -32,6 +37,8 @@ class View:
         self._device_scale = device_scale
         self._shown: Page | None = None
         self._session: CDPSession | None = None
+        self._waiting = False
+        self._watched: WeakSet[Page] = WeakSet()
 
     def show(self, page: Page) -> None:
         """Bring a tab to the front, in the size of every other one: pop-ups choose their own."""
@@ -42,6 +49,9 @@ class View:
                 page.set_viewport_size(size)
             self._session = self._context.new_cdp_session(page)
             self._shown = page
+            if page not in self._watched:
+                page.on("framenavigated", self._arrived)
+                self._watched.add(page)
 
     def picture(self) -> Image.Image:
         """RGB, device_scale pixels for each CSS pixel. Raises DeviceError when the browser sends no picture."""
@@ -75,24 +85,41 @@ class View:
 
     def ask(self, method: str, **parameters: object) -> dict[str, Any]:
         """One call of the DevTools protocol on the shown tab."""
-        if self._session is None:
-            raise DeviceError("no tab is shown yet")
-        answer: dict[str, Any] = self._session.send(method, parameters)
-        return answer
-
-    def _capture(self, scale: float, kind: Literal["png", "jpeg"]) -> Image.Image:
         tries = 20
         while True:
             try:
-                return self._captured(scale, kind)
+                return self._asked(method, parameters)
             except PlaywrightError as error:
-                # One page is gone and the next has not been drawn yet, for a moment.
                 tries -= 1
-                if not tries or "Unable to capture screenshot" not in error.message:
+                if not tries or not any(text in error.message for text in _FOR_A_MOMENT):
                     raise
                 time.sleep(0.1)
 
-    def _captured(self, scale: float, kind: Literal["png", "jpeg"]) -> Image.Image:
+    def _asked(self, method: str, parameters: dict[str, object]) -> dict[str, Any]:
+        if self._shown is None:
+            raise DeviceError("no tab is shown yet")
+        if self._session is None:
+            self._session = self._context.new_cdp_session(self._shown)
+        self._waiting = True
+        try:
+            answer: dict[str, Any] = self._session.send(method, parameters)
+        except PlaywrightError as error:
+            if self._session is None:
+                raise PlaywrightError(NO_PAGE) from error
+            raise
+        finally:
+            self._waiting = False
+        return answer
+
+    def _arrived(self, frame: Frame) -> None:
+        """Another page has taken the place of the one that is being asked, and that one may never answer: Chromium
+        forgets pictures that it was drawing then. Only without its session the call ends."""
+        if self._waiting and self._session is not None and frame.parent_frame is None and frame.page is self._shown:
+            session, self._session = self._session, None
+            with suppress(PlaywrightError):
+                session.detach()
+
+    def _capture(self, scale: float, kind: Literal["png", "jpeg"]) -> Image.Image:
         # A picture without a clip has one pixel for each CSS pixel, whatever the device scale is. The clip counts
         # from the corner of the document, and its size is the window's: scroll bars belong to the picture.
         visible = self.ask("Page.getLayoutMetrics")["cssVisualViewport"]

@@ -248,3 +248,15 @@ def test_typing_goes_on_after_a_failure(make_browser: MakeBrowser) -> None:
     environment.execute(Type(text="fine"))
     assert environment.page.input_value("#a") == "fine"
     environment.release()
+
+
+def test_pages_that_replace_each_other_are_looked_at(make_browser: MakeBrowser, server: PageServer) -> None:
+    # Chromium never answers the call for a picture that it was drawing when the next page came.
+    server.add(
+        "/leaving",
+        "<h1>Leaving</h1><script>setTimeout(() => location.href = '/leaving?' + Math.random(), 120)</script>",
+    )
+    environment = make_browser(url=server.url("/leaving"), settle_s=2.0)
+    for _ in range(3):
+        assert environment.observe().image.size == (640, 400)
+    assert server.asked.count("/leaving") > 3

@@ -189,6 +189,16 @@ def test_a_tower_that_learns_is_frozen_again_and_sees_anew_for_every_step(
     assert all(p.grad is not None for p in tower.parameters())
 
 
+def test_screens_without_controls_are_said(drawn: tuple[Path, list[Screen]], tmp_path: Path) -> None:
+    for line in (drawn[0] / "screens.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line) | {"elements": []}
+        Image.open(drawn[0] / row["image"]).save(tmp_path / row["image"])
+        with (tmp_path / "screens.jsonl").open("a", encoding="utf-8") as index:
+            index.write(json.dumps(row) + "\n")
+    with pytest.raises(ConfigError, match="draw others"):
+        refine(tiny_trainer(), sampled_of(drawn[1]), tmp_path, tmp_path / "out", minutes=1, seed=1, amounts=SMALL)
+
+
 def crop_examples(folder: Path, live: LiveTower) -> list[Example]:
     examples = pointing_live(Crops(folder, 1, start=2, grow=1), live, 80)
     assert all(e.region and e.region.control.element.name in NAMES for e in examples)

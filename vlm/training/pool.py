@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from action_space.errors import ConfigError
 from action_space.geometry import Box
 from vlm.images import normalised, patches_of
 from vlm.rope import Grid
@@ -76,14 +77,19 @@ class Pool:
         self._next = 0
 
     def grow(self) -> None:
-        """Encode the next screen on which there is something to ask for; when all have been, from the first again."""
-        before = len(self.screens)
-        while len(self.screens) == before:
-            number = self.source.order[self._next % len(self.source.order)]
+        """Encode the next screen on which there is something to ask for; when all have been, from the first again.
+
+        Raises ConfigError if there is no such screen."""
+        before, order = len(self.screens), self.source.order
+        for _ in order:
+            number = order[self._next % len(order)]
             self._next += 1
             image, _ = self.source.load(number)
             self._add(image, self.source.seen_screens[number])
             self.source.forget(number)
+            if len(self.screens) > before:
+                return
+        raise ConfigError("on none of the drawn screens is a control that can be asked for: draw others")
 
     def _add(self, image: np.ndarray, screen: Screen) -> None:
         with torch.no_grad():

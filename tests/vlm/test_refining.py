@@ -17,6 +17,7 @@ from action_space.geometry import Box, Frame, Size
 from tests.vlm.tiny_trainer import NAMES, draw_screens, judged_plans, judged_point, sampled_of, tiny_trainer
 from vlm.chat import encode
 from vlm.model import Qwen25VL
+from vlm.training import answered, live
 from vlm.training.answered import Questions, said_example
 from vlm.training.data.records import Picture, Record, Truth
 from vlm.training.data.render import Screen
@@ -179,14 +180,30 @@ def test_a_tower_that_learns_is_frozen_again_and_sees_anew_for_every_step(
     assert not any(torch.equal(p, trained.model.visual.get_parameter(n)) for n, p in matrices.items())
     assert not any(p.requires_grad for p in trained.model.visual.parameters())
     tower = trained.model.visual.requires_grad_(True)
-    live = LiveTower(tower)
-    questions = Questions(sampled, tower, random.Random(1), live)
-    regions = [e.region for _ in range(2) for e in (*questions.pointing(80, WHOLE), *crop_examples(folder, live))]
+    seeing = LiveTower(tower)
+    questions = Questions(sampled, tower, random.Random(1), seeing)
+    regions = [e.region for _ in range(2) for e in (*questions.pointing(80, WHOLE), *crop_examples(folder, seeing))]
     assert len({region.tokens.data_ptr() for region in regions if region}) > 2
     torch.stack([region.tokens.float().sum() for region in regions if region]).sum().backward()
     assert all(p.grad is None for p in tower.parameters())
-    live.learn()
+    seeing.learn()
     assert all(p.grad is not None for p in tower.parameters())
+
+
+def test_a_part_of_a_larger_screen_is_asked_about_where_it_is(
+    drawn: tuple[Path, list[Screen]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answered, "SMALL", 10)
+    monkeypatch.setattr(answered, "CLOSE", 1.0)
+    monkeypatch.setattr(live, "CROPS", ((224, 112),))
+    tower = tiny_trainer().model.visual.requires_grad_(True)
+    questions = Questions(sampled_of(drawn[1]), tower, random.Random(1), LiveTower(tower))
+    regions = [example.region for example in questions.pointing(1500, WHOLE)]
+    parts = [region for region in regions if region and region.screen == (4, 8)]
+    # Where the control is cut off, the whole is shown.
+    assert len(parts) > len(regions) / 2 and not questions.left_out
+    for region in parts:
+        assert region.tokens.requires_grad and region.control.area.any() and region.control.element.name in NAMES
 
 
 def test_screens_without_controls_are_said(drawn: tuple[Path, list[Screen]], tmp_path: Path) -> None:
@@ -199,8 +216,8 @@ def test_screens_without_controls_are_said(drawn: tuple[Path, list[Screen]], tmp
         refine(tiny_trainer(), sampled_of(drawn[1]), tmp_path, tmp_path / "out", minutes=1, seed=1, amounts=SMALL)
 
 
-def crop_examples(folder: Path, live: LiveTower) -> list[Example]:
-    examples = pointing_live(Crops(folder, 1, start=2, grow=1), live, 80)
+def crop_examples(folder: Path, tower: LiveTower) -> list[Example]:
+    examples = pointing_live(Crops(folder, 1, start=2, grow=1), tower, 80)
     assert all(e.region and e.region.control.element.name in NAMES for e in examples)
     return examples
 

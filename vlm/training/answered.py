@@ -28,7 +28,7 @@ from vlm.training.examples import (
     grounding_example,
     padded,
 )
-from vlm.training.live import FRESH, LiveTower
+from vlm.training.live import FRESH, LiveTower, part_around, see_part
 from vlm.training.pool import MOST_CELLS, MOST_OF_ANY, WHOLE, Control, EncodedScreen, encode_screen, part_of
 from vlm.training.pretrain import View, as_model_sees, draw_view
 from vlm.training.sampled import Judged, Sampled
@@ -39,6 +39,8 @@ KEPT = 300
 """Encoded screens in memory, about a megabyte each."""
 SMALL = 400
 """Cells of a screen that is always shown whole: what else is on it, as the task in plain words, costs little there."""
+CLOSE = 0.5
+"""How often a tower that learns sees a part of a larger screen anew, in place of what is kept of the whole."""
 _CLICK = re.compile(r"click\((\d+), (\d+)\)")
 _STEP = re.compile(r'click ("(?:[^"\\]|\\.)+")(?: (button|field|checkbox))?')
 
@@ -61,6 +63,10 @@ class _Shown:
     encoded: EncodedScreen
     view: View
     controls: dict[str, Control]
+
+    @classmethod
+    def of(cls, encoded: EncodedScreen, view: View) -> "_Shown":
+        return cls(encoded, view, {control.element.name.lower(): control for control in encoded.controls})
 
 
 class Questions:
@@ -100,11 +106,13 @@ class Questions:
         self._look_away()
         while self.points and tokens > 0:
             name = self._draw()
-            for one in self.rng.sample(self.points[name], min(4, len(self.points[name]))):
-                example = self.point(one, self._shown_of(name, cells))
-                if example is None:
+            chosen = self.rng.sample(self.points[name], min(4, len(self.points[name])))
+            close = self._look_close(name, chosen[0]) if self.live and self.rng.random() < CLOSE else None
+            for one in chosen:
+                example = self._of_part(one, close) if close else self.point(one, self._shown_of(name, cells))
+                if example is None and close is None:
                     self._forget(name, one)
-                elif tokens > 0:
+                elif example is not None and tokens > 0:
                     found.append(example)
                     tokens -= padded(len(example.ids))
         return found
@@ -117,10 +125,12 @@ class Questions:
 
     def point(self, one: Judged, cells: float = WHOLE) -> Example | None:
         """The example of a grounding record; None, and counted, if its control cannot be asked for."""
-        found = self._find(one.record)
-        if found is None:
+        return self._of_part(one, self._show(one.record.images[0]), cells)
+
+    def _of_part(self, one: Judged, shown: _Shown | None, cells: float = WHOLE) -> Example | None:
+        control = _control(one.record, shown)
+        if shown is None or control is None:
             return None
-        shown, control = found
         return grounding_example(part_of(self.rng, shown.encoded, control, cells), self.rng, _words(one.record))
 
     def answered(self, one: Judged, answer: str) -> Example | None:
@@ -128,12 +138,10 @@ class Questions:
         screen is too large to be shown whole."""
         if not one.record.images:
             return said_example(_words(one.record), answer)
-        place, found = _CLICK.fullmatch(answer), self._find(one.record)
-        if place is None or found is None or self._is_large(one.record.images[0]):
+        place, shown, example = _CLICK.fullmatch(answer), self._show(one.record.images[0]), self.point(one)
+        if place is None or shown is None or example is None or self._is_large(one.record.images[0]):
             return None
-        example = self.point(one)
-        assert example is not None
-        x, y = (round(pixel / GRID) for pixel in found[0].view.of(int(place[1]), int(place[2])))
+        x, y = (round(pixel / GRID) for pixel in shown.view.of(int(place[1]), int(place[2])))
         answered = torch.tensor([FIRST_X + x, FIRST_Y + y, IM_END])
         ids = [*example.ids[: -len(answered)], *answered.tolist()]
         return Example(ids, example.positions, example.asks, answered, example.looks, example.region)
@@ -141,13 +149,6 @@ class Questions:
     def _hard(self, choices: Sequence[Judged]) -> Judged:
         """What the model gets right every time teaches little, so it comes less often."""
         return self.rng.choices(choices, weights=[1.25 - one.share for one in choices])[0]
-
-    def _find(self, record: Record) -> tuple[_Shown, Control] | None:
-        shown = self._show(record.images[0])
-        control = shown.controls.get(_name(record).lower()) if shown else None
-        if shown is None or control is None or not _meets(control.box, record, shown.view):
-            return None
-        return shown, control
 
     def _forget(self, name: str, one: Judged) -> None:
         self.left_out["a control that cannot be asked for"] += 1
@@ -192,17 +193,31 @@ class Questions:
                 del self._shown[name]
 
     def _encode(self, stored: Screen) -> _Shown | None:
+        image, screen, view = self._load(stored)
+        live = self.live if view.size.width * view.size.height <= SMALL * CELL**2 else None
+        with nullcontext() if live else torch.no_grad():
+            encoded = encode_screen(live or self.tower, image, screen, MOST_OF_ANY)
+        return _Shown.of(encoded, view) if encoded else None
+
+    def _look_close(self, name: str, one: Judged) -> _Shown | None:
+        """The part of a screen around what is asked for, seen anew; None of a small screen, which is seen so anyway."""
+        image, screen, view = self._load(self._with_steps(name))
+        wanted = _name(one.record).lower()
+        element = next((element for element in screen.elements if element.name.lower() == wanted), None)
+        if self.live is None or element is None or image.shape[0] * image.shape[1] <= SMALL * CELL**2:
+            return None
+        part = part_around(self.rng, image, element.box.center)
+        encoded = see_part(self.live, image, screen, part)
+        dx, dy = part.offset
+        return _Shown.of(encoded, replace(view, offset=(view.offset[0] + dx, view.offset[1] + dy))) if encoded else None
+
+    def _load(self, stored: Screen) -> tuple[np.ndarray, Screen, View]:
+        """A stored picture `[H, W, 3]` and its labels in a view drawn by chance."""
         with Image.open(stored.image) as image:
             picture = image.convert("RGB")
         view = draw_view(self.rng, *picture.size)
         seen, screen = as_model_sees(picture, stored, view)
-        live = self.live if view.size.width * view.size.height <= SMALL * CELL**2 else None
-        with nullcontext() if live else torch.no_grad():
-            encoded = encode_screen(live or self.tower, np.asarray(seen), screen, MOST_OF_ANY)
-        if encoded is None:
-            return None
-        controls = {control.element.name.lower(): control for control in encoded.controls}
-        return _Shown(encoded, view, controls)
+        return np.asarray(seen), screen, view
 
 
 def clicked(record: Record) -> Element | None:
@@ -216,6 +231,11 @@ def clicked(record: Record) -> Element | None:
 def _is_point(record: Record) -> bool:
     grounding = record.kind == "grounding" and len(record.images) == 1 and bool(record.truth.boxes)
     return grounding or clicked(record) is not None
+
+
+def _control(record: Record, shown: _Shown | None) -> Control | None:
+    control = shown.controls.get(_name(record).lower()) if shown else None
+    return control if shown and control and _meets(control.box, record, shown.view) else None
 
 
 def _meets(box: Box, record: Record, view: View) -> bool:

@@ -7,11 +7,13 @@ what it is asked about; that is cheap for pictures of a few hundred cells.
 import random
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from action_space.geometry import Size
+from action_space.geometry import Point, Size
 from vlm.rope import Grid
+from vlm.training.data.render import Screen
 from vlm.training.dense import CELL
 from vlm.training.examples import Example, grounding_example
 from vlm.training.pool import EncodedScreen, encode_screen, kind_of, part_of
@@ -73,16 +75,27 @@ def _part(crops: Crops, tower: LiveTower) -> EncodedScreen | None:
     """A part of a screen around a control, of a kind that is drawn first; None if no control is wholly on it."""
     rng = crops.rng
     image, screen = crops.screen()
-    rows, columns = (seen // CELL * CELL for seen in image.shape[:2])
-    width, height = rng.choice(CROPS)
-    size = Size(min(width, columns), min(height, rows))
-    if not screen.elements or not size.width or not size.height:
+    if not screen.elements:
         return None
     kind = rng.choice(sorted({kind_of(element) for element in screen.elements}))
     center = rng.choice([element for element in screen.elements if kind_of(element) == kind]).box.center
+    return see_part(tower, image, screen, part_around(rng, image, center))
+
+
+def part_around(rng: random.Random, image: np.ndarray, center: Point) -> View:
+    """A part of a picture `[H, W, 3]` of at least a cell, with a place anywhere in it."""
+    rows, columns = (seen // CELL * CELL for seen in image.shape[:2])
+    width, height = rng.choice(CROPS)
+    size = Size(min(width, columns), min(height, rows))
     left, top = _start(rng, center.x, size.width, columns), _start(rng, center.y, size.height, rows)
-    part = image[top : top + size.height, left : left + size.width]
-    return encode_screen(tower, part, labels_in(screen, View(size, offset=(-left, -top))))
+    return View(size, offset=(-left, -top))
+
+
+def see_part(tower: LiveTower, image: np.ndarray, screen: Screen, part: View) -> EncodedScreen | None:
+    """A part of a picture; None if no control is wholly on it."""
+    left, top = -part.offset[0], -part.offset[1]
+    seen = image[top : top + part.size.height, left : left + part.size.width]
+    return encode_screen(tower, seen, labels_in(screen, part))
 
 
 def _start(rng: random.Random, wanted: int, length: int, limit: int) -> int:

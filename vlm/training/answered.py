@@ -72,7 +72,7 @@ class _Shown:
 class Questions:
     """Sampled records as examples. left_out: how many cannot be asked here, by reason.
 
-    live: what sees small screens anew for each call of `pointing`, if the tower learns.
+    live: what sees small screens, and parts of larger ones, anew for each call of `pointing`, if the tower learns.
     """
 
     def __init__(self, sampled: Sampled, tower: VisionTower, rng: random.Random, live: LiveTower | None = None) -> None:
@@ -138,8 +138,11 @@ class Questions:
         screen is too large to be shown whole."""
         if not one.record.images:
             return said_example(_words(one.record), answer)
-        place, shown, example = _CLICK.fullmatch(answer), self._show(one.record.images[0]), self.point(one)
-        if place is None or shown is None or example is None or self._is_large(one.record.images[0]):
+        place, shown = _CLICK.fullmatch(answer), self._show(one.record.images[0])
+        if place is None or shown is None or self._is_large(one.record.images[0]):
+            return None
+        example = self.point(one)
+        if example is None:
             return None
         x, y = (round(pixel / GRID) for pixel in shown.view.of(int(place[1]), int(place[2])))
         answered = torch.tensor([FIRST_X + x, FIRST_Y + y, IM_END])

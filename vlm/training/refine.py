@@ -55,7 +55,8 @@ def refine(
     questions = Questions(sampled, seeing, rng, live)
     if not questions.plans and not questions.points:
         raise ConfigError("nothing was kept that can be trained on: sample more answers")
-    pool, crops = Pool(screens, seeing, own), Crops(screens, own, start=amounts.pool, grow=1)
+    pool = Pool(screens, seeing, own)
+    crops = Crops(screens, own, start=amounts.pool, grow=1) if live else None
     fill(pool, amounts.pool)
     words = Words(rng, held_out=False)
     text = TEXT_TOKENS * amounts.visual // FULL.visual
@@ -68,7 +69,7 @@ def refine(
         points = questions.pointing(round((1 - USUAL) * amounts.visual), WHOLE if rng.random() < 0.3 else cells)
         usual = round(USUAL * amounts.visual / (2 if live else 1))
         points += pointing(pool, cells, usual)
-        points += pointing_live(crops, live, usual) if live else []
+        points += pointing_live(crops, live, usual) if live and crops else []
         plans = questions.planning(round((1 - USUAL) * text))
         plans += [planning_example(rng, words) for _ in range(max(1, round(USUAL * amounts.plans)))]
         figures = gradients(trainer.grounding_loss, points)

@@ -5,10 +5,14 @@ with an instruction such as `click "Subscribe"`, `type "Alice"`, `scroll down` o
 pointing is an action already (`plan_action`). The others are grounded in stage two (`prompt`), answered by one call:
 
     click(x, y)   click(x, y, "right", 2, "ctrl")       button, count, modifiers
-    move(x, y)    drag(x1, y1, x2, y2)                  drag(x1, y1, x2, y2, 1.5): seconds
+    move(x, y)    drag click(x1, y1) click(x2, y2)      drag(x1, y1, x2, y2, 1.5): seconds
     scroll(x, y, "down", 3)                             long_press(x, y)   long_press(x, y, 2): seconds
     type("text")  press("ctrl", "a")  open("target")    strings are quoted as in JSON
     wait(1)       ask("question")     finish("success") finish("failure", "text")
+
+What the words of a task do not say, such as which shape to click or how far to drag, the screen says: then the plan is
+`look`, and stage two gets the task and what was done in place of an instruction. A drag is written as two clicks,
+for whose halves the model has tokens.
 
 Coordinates are model pixels. The model is trained on these exact prompts and calls: change them only together with it.
 """
@@ -26,19 +30,26 @@ from action_space.dialects.lenient import NotAValue, Reader, Value
 from action_space.dialects.retell import one_line
 from action_space.dialects.tool_call import build, read_point, shown
 from action_space.errors import InvalidAction
-from action_space.geometry import Frame, Point
+from action_space.geometry import Frame, Point, Size
 from action_space.keys import MODIFIERS, chord
 from action_space.messages import Message
 
+LOOK = "look"
+"""The plan to let the screen say what is due."""
+GRID = 7
+"""Pixels between the points of which the model has tokens; so exactly it is told where it acted."""
 _SYSTEM = "GUI"
 _DRAG_SECONDS = 0.5
+_ANYWHERE = Frame(Size(10**6, 10**6), Size(10**6, 10**6))
+_ENDS = 4
+"""Numbers of the two ends of a drag."""
 _LONG_PRESS_SECONDS = 1.0
 _LONGEST_QUOTE = 200
 _SCROLL_NOTCHES = 3
 _FORMS = {
     "click": 'click(x, y), click(x, y, "right") or click(x, y, "left", 2)',
     "move": "move(x, y)",
-    "drag": "drag(x1, y1, x2, y2)",
+    "drag": "drag click(x1, y1) click(x2, y2)",
     "scroll": 'scroll(x, y, "down", 3)',
     "type": 'type("text")',
     "press": 'press("ctrl", "a")',
@@ -68,7 +79,7 @@ _GRAMMAR = (
     """start: call ")"
 call: "click(" place (", " button)? (", " count)? (", " modifier)*
   | "move(" x ", " y
-  | "drag(" x ", " y ", " x ", " y (", " seconds)?
+  | "drag click(" x ", " y ") click(" x ", " y
   | "scroll(" x ", " y ", " direction (", " amount)?
   | "long_press(" x ", " y (", " seconds)?
   | "type(" string | "press(" key (", " key){0,4} | "open(" string | "wait(" seconds | "ask(" string
@@ -84,7 +95,7 @@ modifier: %json {"enum": ["ctrl", "shift", "alt", "meta"]}
     + keys()
     + strings()
 )
-_CALL = re.compile(rf"(?<![A-Za-z0-9_])({'|'.join(_FORMS)})\(")
+_CALL = re.compile(rf"(?<![A-Za-z0-9_])(?:drag (?=click\()|({'|'.join(_FORMS)})\()")
 _ARGUMENT = re.compile(r"[\s(\[]*[\"'0-9.+-]")
 _PLAN = re.compile(r"""\s*(type|press|open|ask|wait|done|failed)(?:\s+((?:["']|[0-9]).*))?\s*""", re.DOTALL)
 
@@ -98,10 +109,7 @@ class Compact:
 
     def plan_prompt(self, turn: Turn) -> list[Message]:
         """The task, what was done so far with what came of it, and the question for the next instruction."""
-        done = "".join(
-            f"{number}. {self._told(step, turn.frame)}\n" for number, step in enumerate(turn.history, start=1)
-        )
-        return [Message("system", (_SYSTEM,)), Message("user", (f"Task: {turn.task}\n{done}Next?",))]
+        return [Message("system", (_SYSTEM,)), Message("user", (f"{self._behind(turn)}Next?",))]
 
     def plan_grammar(self, turn: Turn) -> str:
         """See `compact_plans`."""
@@ -123,8 +131,9 @@ class Compact:
             raise InvalidAction(f"the plan cannot be read: {error}. Write {_PLAN_FORMS[verb]}") from None
 
     def prompt(self, turn: Turn, plan: str = "") -> list[Message]:
-        """The instruction (without a plan: the task), then the screenshot."""
-        return [Message("system", (_SYSTEM,)), Message("user", (plan or turn.task, turn.screenshot))]
+        """The instruction (to look: the task and what was done; without a plan: the task), then the screenshot."""
+        words = f"{self._behind(turn)}Look." if plan == LOOK else plan or turn.task
+        return [Message("system", (_SYSTEM,)), Message("user", (words, turn.screenshot))]
 
     def grammar(self, frame: Frame, spent: Sequence[Point] = ()) -> str | None:
         return _GRAMMAR + pixels(frame.model) + places(frame.model, [frame.to_model(point) for point in spent])
@@ -138,10 +147,25 @@ class Compact:
 
     def render(self, action: Action, frame: Frame) -> str:
         values = [_written(value) for value in _said(action, frame)]
+        if action.kind == "drag" and len(values) == _ENDS:
+            return "drag click({}, {}) click({}, {})".format(*values)
         return f"{action.kind}({', '.join(values)})"
 
+    def looked(self, action: Action) -> str:
+        """How a prompt tells a step that was found by looking: the call, about where it was in screenshot pixels."""
+        places = {name: at for name, at in action if isinstance(at, Point)}
+        rounded = {name: Point(round(at.x / GRID) * GRID, round(at.y / GRID) * GRID) for name, at in places.items()}
+        return self.render(action.model_copy(update=rounded), _ANYWHERE)
+
+    def _behind(self, turn: Turn) -> str:
+        done = "".join(
+            f"{number}. {self._told(step, turn.frame)}\n" for number, step in enumerate(turn.history, start=1)
+        )
+        return f"Task: {turn.task}\n{done}"
+
     def _told(self, step: PastStep, frame: Frame) -> str:
-        said = step.plan or self._rendered(step, frame) or step.reply[:_LONGEST_QUOTE]
+        plan = self.looked(step.action) if step.plan == LOOK and step.action else step.plan
+        said = plan or self._rendered(step, frame) or step.reply[:_LONGEST_QUOTE]
         note = one_line(step.note)
         return one_line(said) + (f" ({note})" if note else "")
 
@@ -166,12 +190,14 @@ def _planned(verb: str, values: list[Value]) -> Action:
 def _first_call(reply: str) -> tuple[str, list[Value]]:
     """Name and values of the first call. A word with a bracket behind it that holds words is prose, not a call."""
     for match in _CALL.finditer(reply):
-        if match[1] != "wait" and not _ARGUMENT.match(reply, match.end()):
+        name = match[1] or "drag"
+        if match[1] not in ("wait", None) and not _ARGUMENT.match(reply, match.end()):
             continue
+        reader = Reader(reply, match.end())
         try:
-            return match[1], _arguments(Reader(reply, match.end()))
+            return name, _arguments(reader) if match[1] else _two_clicks(reader)
         except NotAValue as error:
-            raise InvalidAction(f"the call cannot be read: {error}. Write {_FORMS[match[1]]}") from None
+            raise InvalidAction(f"the call cannot be read: {error}. Write {_FORMS[name]}") from None
     raise InvalidAction(f"the reply holds no call. Write one of {'; '.join(_FORMS.values())}")
 
 
@@ -184,6 +210,16 @@ def _arguments(reader: Reader) -> list[Value]:
             if reader.next_is(")"):
                 break
             raise NotAValue("a comma or the closing bracket is missing")
+    return found
+
+
+def _two_clicks(reader: Reader) -> list[Value]:
+    """The values of both ends of a drag."""
+    found: list[Value] = []
+    for _ in range(2):
+        if not reader.next_is("click("):
+            raise NotAValue("a place is missing")
+        found += _arguments(reader)
     return found
 
 

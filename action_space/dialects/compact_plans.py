@@ -15,7 +15,7 @@ from action_space.dialects.base import PastStep
 from action_space.dialects.grammar import keys, quotes
 
 _STEP = """step: "click " quote (" button" | " field" | " checkbox")? | "type " quote | "open " quote
-  | "press " key (" " key){0,4} | "scroll " direction | "wait" | "failed"
+  | "press " key (" " key){0,4} | "scroll " direction | "wait" | "look" | "failed"
 direction: "up" | "down" | "left" | "right"
 """ + keys()
 _PATIENCE = 3

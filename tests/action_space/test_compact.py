@@ -36,7 +36,7 @@ CALLS: list[tuple[str, Action]] = [
     ('click(532, 120, "left", 3)', Click(point=P, count=3)),
     ('click(532, 120, "left", 1, "ctrl", "shift")', Click(point=P, modifiers=("ctrl", "shift"))),
     ("move(0, 0)", Move(point=Q)),
-    ("drag(532, 120, 0, 0)", Drag(start=P, end=Q)),
+    ("drag click(532, 120) click(0, 0)", Drag(start=P, end=Q)),
     ("drag(532, 120, 0, 0, 1.5)", Drag(start=P, end=Q, seconds=1.5)),
     ('scroll(532, 120, "down", 3)', Scroll(point=P, direction="down")),
     ('scroll(532, 120, "left", 10)', Scroll(point=P, direction="left", amount=10)),
@@ -70,6 +70,9 @@ def test_calls_both_ways(text: str, action: Action) -> None:
         ('click(532, 120, "ctrl")', Click(point=P, modifiers=("ctrl",))),
         ("click(532.7, 120.2)", Click(point=P)),
         ('scroll(532, 120, "down")', Scroll(point=P, direction="down")),
+        ("drag(532, 120, 0, 0)", Drag(start=P, end=Q)),
+        ("I drag click(532,120)  click( 0, 0 ) there", Drag(start=P, end=Q)),
+        ('type("drag click(1, 2) click(3, 4)")', Type(text="drag click(1, 2) click(3, 4)")),
         ("wait()", Wait()),
         ('press("ctrl+a")', Press(keys=("ctrl", "a"))),
         ("type('it')", Type(text="it")),
@@ -94,7 +97,10 @@ def test_other_forms_are_read(reply: str, action: Action) -> None:
         ("click(1, 1, 4)", "less than or equal to 3"),
         ('scroll(1, 1, "sideways", 3)', "'up', 'down', 'left' or 'right'"),
         ('scroll(1, 1, "down", 101)', "less than or equal to 100"),
-        ("drag(1, 2, 3)", "Write drag(x1, y1, x2, y2)"),
+        ("drag(1, 2, 3)", "Write drag click(x1, y1) click(x2, y2)"),
+        ("drag click(1, 2) click(3", "cannot be read"),
+        ("drag click(1, 2), 3", "a place is missing"),
+        ("drag click(1, 2) click(3)", "drag cannot take [1, 2, 3]"),
         ('type("click(1, 2)', "cannot be read"),
         ("type(12)", "valid string"),
         ('press("nokey")', "unknown key 'nokey'"),
@@ -207,6 +213,26 @@ def test_pointing_is_asked_with_the_instruction_and_then_the_picture() -> None:
     assert text == 'click "Name"'
     assert picture is SCREENSHOT
     assert COMPACT.prompt(turn)[1].content[0] == "Sign in"
+
+
+def test_to_look_the_task_is_told_with_what_was_done_and_about_where() -> None:
+    frame = Frame(Size(56, 56), Size(100, 100))
+    history = (
+        PastStep(Click(point=Point(50, 99)), "click(60, 120)", "look", "nothing changed", frame=frame),
+        PastStep(Drag(start=Point(1, 2), end=Point(30, 40)), "", "look"),
+        PastStep(Type(text="46"), "", "look"),
+        PastStep(None, "drag click(1", "look", "the call cannot be read"),
+        PastStep(Click(point=Point(1, 1)), "click(1, 1)", 'click "Submit" button'),
+    )
+    told = (
+        'Task: x\n1. click(49, 98) (nothing changed)\n2. drag click(0, 0) click(28, 42)\n3. type("46")\n'
+        '4. look (the call cannot be read)\n5. click "Submit" button\n'
+    )
+    turn = Turn("x", SCREENSHOT, FRAME, history)
+    assert COMPACT.prompt(turn, "look")[1].content == (f"{told}Look.", SCREENSHOT)
+    messages = COMPACT.plan_prompt(turn)
+    assert messages is not None and messages[1].content == (f"{told}Next?",)
+    assert COMPACT.plan_action("look") is None
 
 
 @pytest.mark.parametrize(("width", "height", "seen"), [(1280, 720, (1288, 728)), (1920, 1080, (1932, 1092))])

@@ -328,12 +328,34 @@ def test_demonstrations_are_plans_calls_and_boxes(chromium: Browser, tmp_path: P
         'click "password" field',
         'click "login" button',
     ], "in the words of the task"
-    assert plans[1] == 'type "dannie"' and "1. click" in str(steps[2].prompt[0])
+    prompts = [str(record.prompt[0]) for record in steps if record.form == "plan"]
+    assert plans[1] == 'type "dannie"' and "1. click" in prompts[1]
     dialect = load_dialect("compact")
     for record in (record for record in steps if record.form == "step"):
         action = dialect.parse(record.answer, Frame(SCREEN, SCREEN))
         assert isinstance(action, Click) and record.truth.boxes[0].contains(action.point)
     assert list(demonstrate(chromium, tmp_path, tasks=("login-user",), episodes=1, seed=5)) == [], "it is there already"
+
+
+def test_what_the_task_does_not_say_is_looked_for(chromium: Browser, tmp_path: Path) -> None:
+    told = ("click-tab", "click-button-sequence", "click-dialog", "focus-text")
+    seen = ("click-shape", "count-shape", "drag-box", "simple-arithmetic", "enter-date", "use-slider")
+    list(demonstrate(chromium, tmp_path, tasks=(*told, *seen), episodes=1, seed=5))
+    (shard,), _ = read_shards(tmp_path)
+    records = [record for record in shard.records() if record.kind == "agent"]
+    dialect = load_dialect("compact")
+    for task in (*told, *seen):
+        mine = [record for record in records if record.source == f"miniwob/{task}"]
+        plans = [record.answer for record in mine if record.form == "plan"]
+        looks = [record for record in mine if record.form == "look"]
+        assert len(looks) == len(plans), "every step may be looked for"
+        assert ("look" in plans, set(plans) == {"look"}) == (task in seen, task in seen), (task, plans)
+        assert [record for record in mine if record.form == "step"] == [] or task in told
+        for number, record in enumerate(looks):
+            action = dialect.parse(record.answer, Frame(SCREEN, SCREEN))
+            assert not isinstance(action, Click) or record.truth.boxes[0].contains(action.point)
+            lines = str(record.prompt[0]).splitlines()
+            assert lines[0].startswith("Task: ") and lines[-1] == "Look." and len(lines) == number + 2
 
 
 def test_nothing_that_is_held_out_is_demonstrated(chromium: Browser, tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
+from action_space.actions import Click
 from action_space.dialects import load_dialect
 from action_space.dialects.base import PastStep, Turn
+from action_space.dialects.compact import LOOK
 from action_space.errors import ConfigError, ModelError
-from action_space.geometry import Box, Frame, Size
+from action_space.geometry import Box, Frame, Point, Size
 from tests.vlm.tiny_trainer import NAMES, draw_screens, judged_plans, judged_point, sampled_of, tiny_trainer
 from vlm.chat import encode
 from vlm.model import Qwen25VL
@@ -132,17 +134,77 @@ def test_what_a_step_clicks_is_a_point_whatever_the_page_calls_it(drawn: tuple[P
     }, "a small screen is shown whole"
 
 
+def look_at(screen: Screen, behind: str, answer: str, *boxes: Box) -> Judged:
+    return Judged(
+        record=Record(
+            id=f"agent-{answer}",
+            kind="agent",
+            form="look",
+            images=(screen.image.name,),
+            prompt=(f"Task: Drag it\n{behind}Look.", Picture(image=0)),
+            answer=answer,
+            source="miniwob/drag-box",
+            truth=Truth(boxes=boxes),
+        )
+    )
+
+
+def test_what_is_due_on_a_screen_is_the_prompt_of_the_dialect(
+    drawn: tuple[Path, list[Screen]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = View(Size(308, 196), offset=(9, 20))
+    monkeypatch.setattr("vlm.training.answered.draw_view", lambda *_: view)
+    monkeypatch.setattr("vlm.training.answered.WITH_BLANKS", 1.0)
+    screen, dialect = drawn[1][0], load_dialect("compact")
+    behind = "1. click(140, 21)\n"
+    looks = [
+        look_at(screen, behind, "click(50, 40)", Box(40, 30, 60, 50)),
+        look_at(screen, behind, "drag click(50, 40) click(100, 80)"),
+        look_at(screen, behind, 'type("Drag it")'),
+    ]
+    questions = questions_of(Sampled(tuple(looks), {screen.image.name: screen}))
+    examples = [questions._looked(one.record, shown) for one in looks if (shown := questions._show(screen.image.name))]
+    history = (PastStep(Click(point=Point(141, 20)), "click(150, 40)", LOOK),)
+    turn = Turn("Drag it", Image.new("RGB", (308, 196)), Frame(view.size, view.size), history)
+    prompt = encode(dialect.prompt(turn, LOOK), TOKENS, [7 * 11])
+    said = [TOKENS.decode(example.answer.tolist(), skip_special_tokens=True) for example in examples]
+    for example in examples:
+        assert example.ids[: -len(example.answer)] == prompt
+        assert [example.ids[at + 1] for at in example.asks.tolist()] == example.answer.tolist()
+    point = dialect.parse(said[0], turn.frame)
+    assert isinstance(point, Click) and Box(49, 50, 69, 70).contains(point.point)
+    assert said[1:] == ["drag click(56, 63) click(112, 98)", 'type("Drag it")']
+    assert not examples[0].lengths and all(example.lengths for example in examples[1:])
+    assert [len(example.looks) for example in examples[1:]] == [0, len("Drag it") + 1], "what is typed is copied"
+    for look in examples[2].looks[:-1]:
+        assert {examples[2].ids[at] for at in look.at.tolist()} == {examples[2].ids[look.start + 1]}
+    assert len(questions.looking(500)) >= 3 and questions.pointing(500, WHOLE) == []
+
+
+def test_looking_is_trained_with_the_rest(
+    drawn: tuple[Path, list[Screen]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vlm.training.run.NOTE_EVERY", 1)
+    screen = drawn[1][0]
+    looks = look_at(screen, "", "click(50, 40)", Box(40, 30, 60, 50)), look_at(screen, "", 'type("it")')
+    sampled = sampled_of(drawn[1])
+    sampled = replace(sampled, judged=(*sampled.judged, *looks))
+    refine(tiny_trainer(), sampled, drawn[0], tmp_path, minutes=0.0001, seed=1, amounts=SMALL)
+    row = json.loads((tmp_path / "refine.log.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    assert {"hits", "look_hits", "act_plan", "plan"} <= row.keys() and row["left_out"] == 0
+
+
 def test_a_source_of_many_screens_does_not_crowd_out_the_others(drawn: tuple[Path, list[Screen]]) -> None:
     screens = drawn[1]
     points = [judged_point(screen, screen.elements[0]) for screen in screens]
-    records = [one.record.model_copy(update={"source": f"s{number and 1}/x"}) for number, one in enumerate(points)]
+    records = [one.record.model_copy(update={"source": f"s/{number and 1}"}) for number, one in enumerate(points)]
     judged = tuple(one.model_copy(update={"record": record}) for one, record in zip(points, records, strict=True))
     questions = questions_of(replace(sampled_of(screens), judged=judged))
-    drawn_names = Counter(questions._draw() for _ in range(3000))
+    drawn_names = Counter(questions.points.draw(questions.rng) for _ in range(3000))
     alone = records[0].images[0]
     assert abs(drawn_names[alone] / 3000 - 1 / (1 + 2**0.5)) < 0.05, "one of three screens, by the square root"
-    questions._forget(alone, judged[0])
-    assert alone not in {questions._draw() for _ in range(100)}
+    questions.points.drop(judged[0])
+    assert alone not in {questions.points.draw(questions.rng) for _ in range(100)}
 
 
 def test_what_cannot_be_asked_is_counted(drawn: tuple[Path, list[Screen]]) -> None:

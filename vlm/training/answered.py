@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from PIL import Image
 
+from action_space.dialects.compact import LOOK
 from action_space.geometry import Box, Point
 from vlm.training.data.records import Record
 from vlm.training.data.render import Element, Screen
-from vlm.training.dense import CELL
+from vlm.training.dense import CELL, target_cells
 from vlm.training.examples import (
     FIRST_X,
     FIRST_Y,
@@ -23,6 +24,7 @@ from vlm.training.examples import (
     IM_END,
     TAIL,
     Example,
+    acting_example,
     copies,
     encode,
     grounding_example,
@@ -32,16 +34,21 @@ from vlm.training.live import FRESH, LiveTower, part_around, see_part
 from vlm.training.pool import MOST_CELLS, MOST_OF_ANY, WHOLE, Control, EncodedScreen, encode_screen, part_of
 from vlm.training.pretrain import View, as_model_sees, draw_view
 from vlm.training.sampled import Judged, Sampled
+from vlm.training.stages import WITH_BLANKS
 from vlm.training.tokenizer import GRID
 from vlm.vision import VisionTower
 
-KEPT = 300
-"""Encoded screens in memory, about a megabyte each."""
+KEPT = 1_500_000
+"""Cells of encoded screens in memory, of 768 bytes each."""
 SMALL = 400
 """Cells of a screen that is always shown whole: what else is on it, as the task in plain words, costs little there."""
 CLOSE = 0.5
 """How often a tower that learns sees a part of a larger screen anew, in place of what is kept of the whole."""
+LOOKED_BLANK = 0.5
+"""The share of the blank cells of a screen that is kept, at most, where it is looked at for what to do: they cost as
+much as the others. Now and then all are."""
 _CLICK = re.compile(r"click\((\d+), (\d+)\)")
+_PLACE = re.compile(r"\b(click|move|scroll|long_press)\((\d+), (\d+)")
 _STEP = re.compile(r'click ("(?:[^"\\]|\\.)+")(?: (button|field|checkbox))?')
 
 
@@ -69,6 +76,40 @@ class _Shown:
         return cls(encoded, view, {control.element.name.lower(): control for control in encoded.controls})
 
 
+class _Asked:
+    """Screens and what is asked on each, by where they come from."""
+
+    def __init__(self) -> None:
+        self.on: dict[str, list[Judged]] = {}
+        self._screens: dict[str, list[str]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.on)
+
+    def add(self, one: Judged) -> None:
+        name = one.record.images[0]
+        if name not in self.on:
+            self._screens.setdefault(one.record.source, []).append(name)
+        self.on.setdefault(name, []).append(one)
+
+    def draw(self, rng: random.Random) -> str:
+        """A screen. Of a source with many screens more are drawn, but by the square root of their number, or the source
+        of which it is easy to have many would crowd out the others."""
+        weights = [len(names) ** 0.5 for names in self._screens.values()]
+        return rng.choice(rng.choices(list(self._screens.values()), weights)[0])
+
+    def drop(self, one: Judged) -> None:
+        name = one.record.images[0]
+        self.on[name].remove(one)
+        if not self.on[name]:
+            del self.on[name]
+            for source, names in list(self._screens.items()):
+                if name in names:
+                    names.remove(name)
+                if not names:
+                    del self._screens[source]
+
+
 class Questions:
     """Sampled records as examples. left_out: how many cannot be asked here, by reason.
 
@@ -78,18 +119,17 @@ class Questions:
     def __init__(self, sampled: Sampled, tower: VisionTower, rng: random.Random, live: LiveTower | None = None) -> None:
         self.rng, self.tower, self.live, self.screens = rng, tower, live, sampled.screens
         self.plans = [one for one in sampled.judged if not one.record.images]
-        self.points: dict[str, list[Judged]] = {}
-        self.sources: dict[str, list[str]] = {}
+        self.points, self.looks = _Asked(), _Asked()
         self.left_out: Counter[str] = Counter()
         for one in sampled.judged:
-            if _is_point(one.record):
-                name = one.record.images[0]
-                if name not in self.points:
-                    self.sources.setdefault(one.record.source.partition("/")[0], []).append(name)
-                self.points.setdefault(name, []).append(one)
+            if is_look(one.record):
+                self.looks.add(one)
+            elif _is_point(one.record):
+                self.points.add(one)
             elif one.record.images:
                 self.left_out["a record that is no point on one screen"] += 1
         self._shown: dict[str, _Shown | None] = {}
+        self._cells = 0
 
     def planning(self, tokens: int) -> list[Example]:
         """Planning prompts that are `tokens` long for the language model, all padding included, or a little more."""
@@ -105,23 +145,32 @@ class Questions:
         found: list[Example] = []
         self._look_away()
         while self.points and tokens > 0:
-            name = self._draw()
-            chosen = self.rng.sample(self.points[name], min(4, len(self.points[name])))
+            name = self.points.draw(self.rng)
+            ones = self.points.on[name]
+            chosen = self.rng.sample(ones, min(4, len(ones)))
             close = self._look_close(name, chosen[0]) if self.live and self.rng.random() < CLOSE else None
             for one in chosen:
                 example = self._of_part(one, close) if close else self.point(one, self._shown_of(name, cells))
                 if example is None and close is None:
-                    self._forget(name, one)
+                    self._forget(self.points, one)
                 elif example is not None and tokens > 0:
                     found.append(example)
                     tokens -= padded(len(example.ids))
         return found
 
-    def _draw(self) -> str:
-        """A screen. Of a source with many screens more are drawn, but by the square root of their number, or the source
-        of which it is easy to have many would crowd out the others."""
-        weights = [len(names) ** 0.5 for names in self.sources.values()]
-        return self.rng.choice(self.rng.choices(list(self.sources.values()), weights)[0])
+    def looking(self, tokens: int) -> list[Example]:
+        """So much of what is due on a screen, given the task and what was done."""
+        found: list[Example] = []
+        while self.looks and tokens > 0:
+            name = self.looks.draw(self.rng)
+            for one in self.rng.sample(self.looks.on[name], min(2, len(self.looks.on[name]))):
+                shown = self._show(name)
+                if shown is None:
+                    self._forget(self.looks, one)
+                else:
+                    found.append(self._looked(one.record, shown))
+                    tokens -= padded(len(found[-1].ids))
+        return found
 
     def point(self, one: Judged, cells: float = WHOLE) -> Example | None:
         """The example of a grounding record; None, and counted, if its control cannot be asked for."""
@@ -132,6 +181,19 @@ class Questions:
         if shown is None or control is None:
             return None
         return grounding_example(part_of(self.rng, shown.encoded, control, cells), self.rng, _words(one.record))
+
+    def _looked(self, record: Record, shown: _Shown) -> Example:
+        """What is due on a screen, given the task and what was done."""
+        rows, columns = shown.encoded.drawn.shape
+        corners = [shown.view.of(x, y) for b in record.truth.boxes for x, y in ((b.left, b.top), (b.right, b.bottom))]
+        box = Box(*corners[0], *corners[1]) if corners else Box(0, 0, columns * CELL, rows * CELL)
+        area = target_cells(box, rows, columns).bool()
+        control = Control(Element("link", "", box), box, area, area)
+        blank = 1.0 if self.rng.random() < WITH_BLANKS else self.rng.random() * LOOKED_BLANK
+        region = part_of(self.rng, shown.encoded, control, WHOLE, blank)
+        if corners and _CLICK.fullmatch(record.answer):
+            return grounding_example(region, self.rng, _words(record))
+        return acting_example(region, _words(record), _in_view(record.answer, shown.view))
 
     def answered(self, one: Judged, answer: str) -> Example | None:
         """The record's prompt with another answer behind it; None if that is not written as the model writes, or the
@@ -153,14 +215,9 @@ class Questions:
         """What the model gets right every time teaches little, so it comes less often."""
         return self.rng.choices(choices, weights=[1.25 - one.share for one in choices])[0]
 
-    def _forget(self, name: str, one: Judged) -> None:
+    def _forget(self, asked: _Asked, one: Judged) -> None:
         self.left_out["a control that cannot be asked for"] += 1
-        self.points[name].remove(one)
-        if not self.points[name]:
-            del self.points[name]
-            for names in self.sources.values():
-                if name in names:
-                    names.remove(name)
+        asked.drop(one)
 
     def _shown_of(self, name: str, cells: float) -> float:
         """How many cells of a screen to show if there should be about so many."""
@@ -176,16 +233,17 @@ class Questions:
 
     def _show(self, name: str) -> _Shown | None:
         if name not in self._shown:
-            if len(self._shown) >= (FRESH if self.live else KEPT):
-                del self._shown[next(iter(self._shown))]
+            while self._shown and (len(self._shown) >= FRESH if self.live else self._cells >= KEPT):
+                self._cells -= _cells(self._shown.pop(next(iter(self._shown))))
             self._shown[name] = self._encode(self._with_steps(name))
+            self._cells += _cells(self._shown[name])
         return self._shown[name]
 
     def _with_steps(self, name: str) -> Screen:
         """A stored screen; what a step there clicks is a control too, though the page may call it none: a colour."""
         stored = self.screens[name]
         found = {element.name.lower(): element for element in stored.elements}
-        steps = (clicked(one.record) for one in self.points.get(name, ()))
+        steps = (clicked(one.record) for one in self.points.on.get(name, ()))
         more = {e.name.lower(): e for e in steps if e is not None and e.name.lower() not in found}
         return replace(stored, elements=(*stored.elements, *more.values()))
 
@@ -193,13 +251,13 @@ class Questions:
         """Forget what a tower that learns saw for the step before."""
         for name, shown in list(self._shown.items()) if self.live else ():
             if shown is not None and shown.encoded.drawn.numel() <= SMALL:
-                del self._shown[name]
+                self._cells -= _cells(self._shown.pop(name))
 
     def _encode(self, stored: Screen) -> _Shown | None:
         image, screen, view = self._load(stored)
         live = self.live if view.size.width * view.size.height <= SMALL * CELL**2 else None
         with nullcontext() if live else torch.no_grad():
-            encoded = encode_screen(live or self.tower, image, screen, MOST_OF_ANY)
+            encoded = encode_screen(live or self.tower, image, screen, MOST_OF_ANY, bare=True)
         return _Shown.of(encoded, view) if encoded else None
 
     def _look_close(self, name: str, one: Judged) -> _Shown | None:
@@ -221,6 +279,27 @@ class Questions:
         view = draw_view(self.rng, *picture.size)
         seen, screen = as_model_sees(picture, stored, view)
         return np.asarray(seen), screen, view
+
+
+def _cells(shown: _Shown | None) -> int:
+    return shown.encoded.drawn.numel() if shown else 0
+
+
+def is_look(record: Record) -> bool:
+    """Whether it asks what is due on a screen: its prompt is the task and what was done."""
+    return record.kind == "agent" and record.form == LOOK and len(record.images) == 1
+
+
+def _in_view(call: str, view: View) -> str:
+    """A call whose places, pixels of the stored picture, are where they are in a view, a click's on the grid."""
+
+    def moved(match: re.Match[str]) -> str:
+        x, y = view.of(int(match[2]), int(match[3]))
+        if match[1] == "click":
+            x, y = GRID * round(x / GRID), GRID * round(y / GRID)
+        return f"{match[1]}({x}, {y}"
+
+    return _PLACE.sub(moved, call)
 
 
 def clicked(record: Record) -> Element | None:

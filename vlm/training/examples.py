@@ -75,18 +75,33 @@ def grounding_example(region: Region, rng: random.Random, words: str = "") -> Ex
     point of the control as the answer."""
     control = region.control
     before = [*HEAD, *encode(words), VISION_START] if words else asked(rng, control.element.kind, control.element.name)
-    first, count = len(before), len(region.tokens)
     x, y = (rng.choice(grid_points(control.box, axis)) for axis in (0, 1))
     answer = [FIRST_X + x, FIRST_Y + y, IM_END]
+    ids, positions = _with_picture(before, region, answer)
+    asking = len(ids) - len(answer) - 1
+    area = len(before) + torch.nonzero(control.area).flatten()
+    looks = Look(asking, area), Look(asking + 1, area)
+    return Example(ids, positions, torch.arange(asking, len(ids) - 1), torch.tensor(answer), looks, region)
+
+
+def acting_example(region: Region, words: str, answer: str) -> Example:
+    """Words, the region's tokens, and an answer that is no single point on it: what to type, or from where to drag."""
+    before, said = [*HEAD, *encode(words), VISION_START], [*encode(answer), IM_END]
+    ids, positions = _with_picture(before, region, said)
+    asking = len(ids) - len(said) - 1
+    looks = tuple(Look(look.start + asking + 1 - len(before), look.at) for look in copies(before, answer))
+    asks = torch.arange(asking, len(ids) - 1)
+    return Example(ids, positions, asks, torch.tensor(said), looks, region, lengths=(len(said),))
+
+
+def _with_picture(before: list[int], region: Region, answer: list[int]) -> tuple[list[int], Tensor]:
+    """A prompt with a region's tokens behind it, and the answer: ids, and positions `[3, L]`."""
+    first, count = len(before), len(region.tokens)
     after = [VISION_END, *TAIL, *answer]
-    ids = [*before, *[IMAGE_PAD] * count, *after]
     image = torch.cat((torch.zeros(count, 1, dtype=torch.long), region.places), dim=1).T
     behind = first + max(region.screen) + torch.arange(len(after))
     positions = torch.cat((torch.arange(first).expand(3, -1), first + image, behind.expand(3, -1)), dim=1)
-    asking = len(ids) - len(answer) - 1
-    area = first + torch.nonzero(control.area).flatten()
-    looks = Look(asking, area), Look(asking + 1, area)
-    return Example(ids, positions, torch.arange(asking, len(ids) - 1), torch.tensor(answer), looks, region)
+    return [*before, *[IMAGE_PAD] * count, *after], positions
 
 
 def asked(rng: random.Random, kind: str, name: str) -> list[int]:

@@ -112,12 +112,14 @@ class Pool:
         return part_of(rng, screen, control, cells, blank)
 
 
-def encode_screen(tower: Tower, image: np.ndarray, screen: Screen, most: int = MOST_CELLS) -> EncodedScreen | None:
-    """A picture `[H, W, 3]` as the tower sees it; None if there is nothing to ask for, or it has more cells than
-    `most`."""
+def encode_screen(
+    tower: Tower, image: np.ndarray, screen: Screen, most: int = MOST_CELLS, *, bare: bool = False
+) -> EncodedScreen | None:
+    """A picture `[H, W, 3]` as the tower sees it; None if it has more cells than `most`, or nothing to ask for and may
+    not be `bare` of that."""
     rows, columns = image.shape[0] // CELL, image.shape[1] // CELL
     controls = controls_of(screen, rows, columns)
-    if not controls or rows * columns > most:
+    if not (controls or bare) or rows * columns > most:
         return None
     seen = image[: rows * CELL, : columns * CELL]
     frames = torch.from_numpy(normalised(seen)).permute(2, 0, 1)[None].bfloat16()

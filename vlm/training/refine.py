@@ -2,6 +2,7 @@
 before is forgotten."""
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 from action_space.errors import ConfigError
 from vlm.training.answered import Questions
 from vlm.training.data.words import Words
-from vlm.training.examples import planning_example
+from vlm.training.examples import Example, planning_example
 from vlm.training.live import FRESH, LiveTower, pointing_live
 from vlm.training.multimodal import Trainer
 from vlm.training.optim import MuonAdamW
@@ -23,6 +24,11 @@ from vlm.training.workers import rank
 
 USUAL = 0.5
 """The share of a step's tokens that is of the usual examples: points on drawn screens, and plans of drawn tasks."""
+ACTING = 4.0
+"""How much what to type or where to drag weighs beside a click, whose gradients are larger: see `PLANNING`."""
+LOOKING = 3
+"""How many times as many tokens are of screens that are looked at for what is due, if there are any: that is harder
+than to find a name, and every task is another thing to learn."""
 TEXT_TOKENS = 2400
 """Of planning prompts in a step, for each 3,000 of points."""
 
@@ -53,7 +59,7 @@ def refine(
     own = seed + stage.step + 7919 * rank()
     rng, live = random.Random(own), LiveTower(seeing) if tower else None
     questions = Questions(sampled, seeing, rng, live)
-    if not questions.plans and not questions.points:
+    if not (questions.plans or questions.points or questions.looks):
         raise ConfigError("nothing was kept that can be trained on: sample more answers")
     pool = Pool(screens, seeing, own)
     crops = Crops(screens, own, start=amounts.pool, grow=1) if live else None
@@ -70,9 +76,10 @@ def refine(
         usual = round(USUAL * amounts.visual / (2 if live else 1))
         points += pointing(pool, cells, usual)
         points += pointing_live(crops, live, usual) if live and crops else []
+        points += questions.looking(round(LOOKING * amounts.visual))
         plans = questions.planning(round((1 - USUAL) * text))
         plans += [planning_example(rng, words) for _ in range(max(1, round(USUAL * amounts.plans)))]
-        figures = gradients(trainer.grounding_loss, points)
+        figures = _gradients_of(trainer, points)
         if live:
             live.learn()
         figures |= gradients(trainer.planning_loss, plans, PLANNING)
@@ -80,3 +87,21 @@ def refine(
         stage.collect(figures | {"left_out": float(questions.left_out.total())})
     seeing.requires_grad_(False)
     return trainer
+
+
+def _gradients_of(trainer: Trainer, examples: Sequence[Example]) -> dict[str, float]:
+    """Gradients of what is asked on screens: controls by their words, and what to do, which is a click or not."""
+    acts = [example for example in examples if example.lengths]
+    clicks = [example for example in examples if not example.lengths]
+    looked = [example for example in clicks if example.region and not example.region.control.element.name]
+    named = [example for example in clicks if example.region and example.region.control.element.name]
+    parts = (
+        ("", trainer.grounding_loss, named, 1.0),
+        ("look_", trainer.grounding_loss, looked, 1.0),
+        ("act_", trainer.planning_loss, acts, ACTING),
+    )
+    figures: dict[str, float] = {}
+    for name, loss, some, weight in parts:
+        found = gradients(loss, some, weight * len(some) / len(examples))
+        figures |= {name + key: value for key, value in found.items()}
+    return figures

@@ -5,9 +5,10 @@ and counted.
 """
 
 import io
+import json
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,8 +17,9 @@ from typing import Any
 from playwright.sync_api import Browser
 from playwright.sync_api import Error as PlaywrightError
 
-from action_space.actions import Action, Click
+from action_space.actions import Action, Click, Finish, Press, Scroll, Type, Wait
 from action_space.dialects import load_dialect
+from action_space.dialects.compact import Compact
 from action_space.errors import ConfigError, DeviceError
 from action_space.geometry import Box, Frame
 from evals.online.miniwob.oracle import ORACLES, Deed, Eyes, load_oracle
@@ -35,17 +37,22 @@ A_SHARD = 50
 KINDS: tuple[Kind, ...] = ("interleaved", "grounding", "agent", "qa", "ocr")
 _LARGE, _NEAR = 0.25, 3
 """Share of the page from which on an element is a place to point in, no target: then CSS pixels around the point."""
-# What lies under a point: the control, or the innermost element; null where there is none.
+# What lies under a point: the control, or the innermost element; null where there is none, or it has parts of its own.
 _UNDER = """([x, y]) => {
   const e = document.elementFromPoint(x, y);
   if (!e) return null;
   const own = e.closest('a, button, input, select, textarea, label, [role=tab], [role=menuitem]') ?? e;
   const box = own.getBoundingClientRect(), type = (own.type ?? '').toLowerCase();
+  if (['date', 'time', 'month', 'week', 'datetime-local'].includes(type)) return null;
   const noun = own.tagName === 'BUTTON' || ['submit', 'button'].includes(type) ? 'button'
     : type === 'checkbox' ? 'checkbox'
     : ['TEXTAREA', 'SELECT'].includes(own.tagName) || (own.tagName === 'INPUT' && type !== 'radio') ? 'field' : '';
   return {noun, box: [box.left, box.top, box.right, box.bottom]};
 }"""
+_BESIDE, _WRITTEN = 28, 2
+"""Pixels between a name and what it names, and how often it may be written: there, and in the task."""
+_PART = 0.5
+"""Of a control's area, so much less is a part of it, which its name does not tell."""
 _NAMED = re.compile(r'click "(?:[^"\\]|\\.)+"')
 
 
@@ -98,7 +105,9 @@ def _add(browser: Browser, shard: NewShard, task: str, seed: int, scale: float) 
         return "not solved"
     rng, source, ident = random.Random(f"{task}-{seed}"), f"miniwob/{task}", f"{task}-{seed}"
     moments = tuple(_moment(shard.add_picture(look.png), number, look) for number, look in enumerate(looks))
-    write_records(shard, list(on_episode(rng, Episode(utterance, moments), KINDS)), (), source, ident)
+    looked = not all(is_said(utterance, look.deed, look.labels, look.box) for look in looks)
+    episode = Episode(utterance, moments, looked=looked)
+    write_records(shard, list(on_episode(rng, episode, KINDS)), (), source, ident)
     for number, (look, moment) in enumerate(zip(looks, moments, strict=True)):
         row = {"image": moment.image, "source": source, **look.labels}
         shard.add_screen(row)
@@ -158,9 +167,53 @@ def _target(world: World, action: Action, scale: float) -> tuple[str, Box | None
     return found["noun"] if on_it else "", Box(*(round(scale * value) for value in (*near, *far)))
 
 
+def is_said(task: str, deed: Deed, labels: Mapping[str, Any], box: Box | None) -> bool:
+    """Whether a task's words and a plan's say what a deed is: not if a click's name does not tell its target from the
+    others on the screen.
+
+    labels: of the screen before the deed, as `labels.js` says them. box: what a click is for.
+    """
+    names = [str(json.loads(quote)) for quote in re.findall(r'"(?:[^"\\]|\\.)*"', deed.words)]
+    action = deed.action
+    if not isinstance(action, Click) or box is None or len(names) != 1:
+        said = isinstance(action, Type) and all(_has(task, name) for name in names)
+        return said or isinstance(action, Press | Scroll | Wait | Finish)
+    name, elements = names[0], labels["elements"]
+    if not _has(task, name) or action.count > 1:
+        return False
+    there = [e for e in elements if any(Box(*e[key]).contains(action.point) for key in ("box", "label") if e.get(key))]
+    named = [element for element in elements if element["name"].lower() == name.lower()]
+    if any(_area(box) < _PART * _area(Box(*element["box"])) for element in there):
+        return False
+    if named:
+        return len(named) == 1 and named[0] in there
+    if there and sum(element["kind"] == there[0]["kind"] for element in elements) == 1:
+        return True
+    written = [Box(*line["box"]) for line in labels.get("lines", ()) if _has(line["text"], name)]
+    near = [line for line in written if _apart(line, box) <= _BESIDE]
+    return len(near) == 1 and len(written) <= _WRITTEN  # once in the task
+
+
+def _has(text: str, name: str) -> bool:
+    """Whether a text has a name in whole words."""
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def _area(box: Box) -> int:
+    return (box.right - box.left) * (box.bottom - box.top)
+
+
+def _apart(one: Box, other: Box) -> int:
+    """How far apart boxes are, across or down."""
+    across = max(one.left - other.right, other.left - one.right)
+    return max(across, one.top - other.bottom, other.top - one.bottom)
+
+
 def _moment(image: str, number: int, look: _Look) -> Moment:
-    dialect, words = load_dialect("compact"), look.deed.words
+    dialect, action, words = load_dialect("compact"), look.deed.action, look.deed.words
+    assert isinstance(dialect, Compact)
     if look.noun and _NAMED.fullmatch(words):
         words = f"{words} {look.noun}"
-    call = "" if dialect.plan_action(words) is not None else dialect.render(look.deed.action, look.frame)
-    return Moment(image, float(number), words, call, look.box if call else None)
+    act = dialect.render(action, look.frame.with_model(look.frame.screen))
+    call = "" if dialect.plan_action(words) is not None else act
+    return Moment(image, float(number), words, call, look.box if call else None, act, dialect.looked(action))

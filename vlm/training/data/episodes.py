@@ -22,7 +22,8 @@ class Moment:
 
     image: name of its picture in the shard. seconds: since the beginning. plan: the instruction, in the words of the
     `compact` dialect. call: the dialect's call on this picture, "" where the plan says it all. box: where a click does
-    it, None if it needs none, or a drag or anything else was due.
+    it, None if it needs none, or a drag or anything else was due. act: the call, also where the plan says it all, and
+    told: how a later prompt tells it, if it may be looked for; "" otherwise.
     """
 
     image: str
@@ -30,18 +31,22 @@ class Moment:
     plan: str
     call: str = ""
     box: Box | None = None
+    act: str = ""
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Episode:
     """moments: the last one's plan is `done`, unless the episode ended by itself. task: as a person would put it.
 
-    events: from, to (seconds) and what happened.
+    events: from, to (seconds) and what happened. looked: the task's words do not say all that is due, so that the plan
+    is to look.
     """
 
     task: str
     moments: tuple[Moment, ...]
     events: tuple[tuple[float, float, str], ...] = ()
+    looked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

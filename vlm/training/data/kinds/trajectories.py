@@ -1,5 +1,5 @@
-"""Agent trajectories: for each step the planning question, as text, and the instruction on its screen; and guides, in
-which text and pictures take turns.
+"""Agent trajectories: for each step the planning question, as text, and on its screen the instruction, or the task and
+what was done; and guides, in which text and pictures take turns.
 
 Prompts are exactly those of the `compact` dialect.
 """
@@ -7,27 +7,34 @@ Prompts are exactly those of the `compact` dialect.
 import random
 from collections.abc import Iterator
 
+from action_space.dialects.compact import LOOK
 from vlm.training.data.episodes import Episode, Moment
 from vlm.training.data.kinds.question import SHOWN, Question
 from vlm.training.data.records import Part, Picture, Truth
 
 
 def agent(rng: random.Random, episode: Episode) -> Iterator[Question]:  # noqa: ARG001 (makers are called alike)
-    """A plan for each moment, and a call for each that has one."""
+    """A plan for each moment, and a call for each that has one; and for each that may be looked for, its call then."""
     behind: list[str] = []
+    told: list[str] = []
     for moment in episode.moments:
-        yield Question("plan", (plan_prompt(episode.task, behind),), moment.plan, Truth(texts=(moment.plan,)))
-        if moment.call:
-            boxes = (moment.box,) if moment.box else ()
+        plan, before = (LOOK, told) if episode.looked else (moment.plan, behind)
+        yield Question("plan", (f"{so_far(episode.task, before)}Next?",), plan, Truth(texts=(plan,)))
+        boxes = (moment.box,) if moment.box else ()
+        if moment.call and not episode.looked:
             truth = Truth(boxes=boxes, texts=(moment.call,))
             yield Question("step", (moment.plan, SHOWN), moment.call, truth, (moment.image,))
+        if moment.act:
+            truth = Truth(boxes=boxes, texts=(moment.act,))
+            words = f"{so_far(episode.task, told)}Look."
+            yield Question(LOOK, (words, SHOWN), moment.act, truth, (moment.image,))
         behind.append(moment.plan)
+        told.append(moment.told)
 
 
-def plan_prompt(task: str, behind: list[str]) -> str:
-    """What the dialect asks when these steps are done."""
-    done = "".join(f"{number}. {plan}\n" for number, plan in enumerate(behind, start=1))
-    return f"Task: {task}\n{done}Next?"
+def so_far(task: str, behind: list[str]) -> str:
+    """How the dialect tells a task and what was done."""
+    return f"Task: {task}\n" + "".join(f"{number}. {plan}\n" for number, plan in enumerate(behind, start=1))
 
 
 def interleaved(rng: random.Random, episode: Episode) -> Iterator[Question]:

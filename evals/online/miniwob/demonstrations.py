@@ -9,8 +9,9 @@ import json
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ from vlm.training.questions import NOUNS
 A_SHARD = 50
 """Episodes."""
 KINDS: tuple[Kind, ...] = ("interleaved", "grounding", "agent", "qa", "ocr")
+_SETTLE_S = 0.1
+"""These pages stand still, but for what an oracle waits for itself."""
 _LARGE, _NEAR = 0.25, 3
 """Share of the page from which on an element is a place to point in, no target: then CSS pixels around the point."""
 # What lies under a point: the control, or the innermost element; null where there is none, or it has parts of its own.
@@ -72,8 +75,8 @@ def demonstrate(
         if there and there.counts["drawn"] == len(part):
             continue
         with new_shard(folder, number) as shard:
-            for task, episode_seed in part:
-                yield f"{task} {episode_seed}: {_add(browser, shard, task, episode_seed, scale)}"
+            for task, ones in groupby(sorted(part), key=lambda one: one[0]):
+                yield from _add_all(browser, shard, task, [episode_seed for _, episode_seed in ones], scale)
 
 
 def _check(tasks: Sequence[str], end: int) -> None:
@@ -90,16 +93,30 @@ def demonstrable() -> tuple[str, ...]:
     return tuple(task for task in train_tasks() if task in ORACLES)
 
 
-def _add(browser: Browser, shard: NewShard, task: str, seed: int, scale: float) -> str:
-    """Play one episode into a shard. Gives what to say about it."""
-    shard.drawn += 1
-    try:
-        with World(task, seed, scale=scale, browser=browser) as world:
-            looks = list(_played(world, task, scale))
-            solved, utterance = world.verdict().solved, world.utterance
-    except DeviceError as error:
-        shard.dropped["page failed"] += 1
-        return f"the page failed: {error}"
+def _add_all(browser: Browser, shard: NewShard, task: str, seeds: Sequence[int], scale: float) -> Iterator[str]:
+    """Play episodes of one task into a shard, on one page so long as it works. Yields what to say about each."""
+    with ExitStack() as stack:
+        world: World | None = None
+        for seed in seeds:
+            shard.drawn += 1
+            try:
+                if world is None:
+                    world = stack.enter_context(World(task, seed, scale=scale, settle_s=_SETTLE_S, browser=browser))
+                else:
+                    world.again(seed)
+                yield f"{task} {seed}: {_add(world, shard, seed, scale)}"
+            except DeviceError as error:
+                shard.dropped["page failed"] += 1
+                stack.close()
+                world = None
+                yield f"{task} {seed}: the page failed: {error}"
+
+
+def _add(world: World, shard: NewShard, seed: int, scale: float) -> str:
+    """Play an episode into a shard. Gives what to say about it. Raises DeviceError."""
+    task, utterance = world.task, world.utterance
+    looks = list(_played(world, task, scale))
+    solved = world.verdict().solved
     if not solved:
         shard.dropped["not solved"] += 1
         return "not solved"

@@ -33,7 +33,8 @@ _READY = "() => typeof core === 'object' && core.cover_div !== null && typeof ge
 _START = """([seed, limit_ms]) => {
   Math.seedrandom(seed);
   core.EPISODE_MAX_TIME = limit_ms;
-  core.startEpisodeReal();
+  window.clickwrightStart ??= core.startEpisodeReal;
+  window.clickwrightStart.call(core);
   core.startEpisodeReal = () => {};
   window.clickwrightSeed = seed;
 }"""
@@ -65,7 +66,8 @@ LEFT = Verdict(ended=True, reward=0.0, reason="the page was left")
 class World:
     """The page of one task and seed, begun; implements `Environment`.
 
-    scale: screenshot pixels for each CSS pixel. browser: one that is running already and stays so.
+    scale: screenshot pixels for each CSS pixel. settle_s: the longest wait for a quiet picture. browser: one that is
+    running already and stays so.
     task: the page's name. utterance: its instruction, read once.
     Raises ConfigError when the pages are not installed, DeviceError when this one does not begin.
     """
@@ -75,7 +77,14 @@ class World:
     actions = BrowserEnvironment.actions - {"open"}
 
     def __init__(
-        self, task: str, seed: int, *, scale: float = SCALE, browser: Browser | None = None, headless: bool = True
+        self,
+        task: str,
+        seed: int,
+        *,
+        scale: float = SCALE,
+        settle_s: float = _SETTLE_S,
+        browser: Browser | None = None,
+        headless: bool = True,
     ) -> None:
         self.task = task
         self._seed = seed
@@ -85,16 +94,21 @@ class World:
             (pages_folder() / f"{task}.html").as_uri(),
             viewport=VIEWPORT,
             device_scale=scale,
-            settle_s=_SETTLE_S,
+            settle_s=settle_s,
             browser=browser,
             headless=headless,
         )
         self.page = self._browser.page
         try:
-            self.utterance = _told(f"starting {task!r}", self._begin)
+            self.utterance = _told(f"starting {task!r}", self._open)
         except BaseException:
             self.close()
             raise
+
+    def again(self, seed: int) -> None:
+        """Begin with another seed on the page that is open, which is a third of the work. Raises DeviceError."""
+        self._seed = seed
+        self.utterance = _told(f"starting {self.task!r} again", self._begin)
 
     def __enter__(self) -> Self:
         return self
@@ -127,11 +141,15 @@ class World:
         said = _told("reading the reward", lambda: self.page.evaluate(_VERDICT, self._seed))
         return LEFT if said is None else Verdict(said["ended"], said["reward"], one_line(said["reason"]))
 
-    def _begin(self) -> str:
+    def _open(self) -> str:
         page: Page = self.page
         page.wait_for_load_state()
         page.wait_for_function(_READY, timeout=_READY_MS)
         page.add_style_tag(content=_STYLE)
+        return self._begin()
+
+    def _begin(self) -> str:
+        page: Page = self.page
         page.evaluate(_START, [self._seed, _DAY_MS])
         page.wait_for_function("() => WOB_TASK_READY", timeout=_READY_MS)
         return " ".join(str(page.evaluate(_UTTERANCE)).split())

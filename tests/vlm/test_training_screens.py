@@ -1,5 +1,6 @@
 """Screens of all kinds of pages and what is asked about them: every answer is checked against the screen's labels."""
 
+import io
 import json
 import random
 import re
@@ -8,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 from playwright.sync_api import Browser
 from playwright.sync_api import Error as PlaywrightError
 
@@ -25,6 +26,7 @@ from vlm.training.data import screens as drawing
 from vlm.training.data.kinds import makers
 from vlm.training.data.kinds.grounding import MISSING, by_position
 from vlm.training.data.pages_document import document_page
+from vlm.training.data.pages_figures import COLOURS, LARGE, SMALL, figures_page
 from vlm.training.data.pages_phone import phone_page
 from vlm.training.data.records import KINDS, Picture, Record
 from vlm.training.data.render import Element, Screen, draw, read_screens, screen_of
@@ -182,6 +184,32 @@ def test_a_document_is_written_as_qwen_html(chromium: Browser) -> None:
     found = parse_document(question.answer, Frame(Size(*size), Size(*size)))
     assert [block.box for block in found.blocks] == list(question.truth.boxes) and len(found.blocks) > 3
     assert {block.kind for block in found.blocks} >= {"h1", "p", "li"}
+
+
+def test_a_figure_is_named_by_what_tells_it_from_the_others(chromium: Browser) -> None:
+    studio = open_studio(chromium)
+    seen = 0
+    for seed in range(12):
+        page = figures_page(studio.sheet(random.Random(seed)))
+        png, labels = draw(studio.tab(page.device_scale), page)
+        names = [element["name"] for element in labels["elements"]]
+        assert len(set(names)) == len(names) and labels["hidden"] == {"outside": 0, "covered": 0}
+        with Image.open(io.BytesIO(png)) as image:
+            picture = image.convert("RGB")
+        for name, box in ((element["name"], element["box"]) for element in labels["elements"]):
+            colour = next((COLOURS[word] for word in name.split() if word in COLOURS), None)
+            part = picture.crop(box)
+            pixels = [pixel for _, pixel in part.getcolors(part.width * part.height) or ()]
+            if colour:
+                wanted = ImageColor.getrgb(colour)
+                # Thin letters may have no pixel that is all ink.
+                far = min(max(abs(a - b) for a, b in zip(pixel, wanted, strict=True)) for pixel in pixels)
+                assert far < 90, (seed, name)
+            size = max(part.size)
+            assert "small" not in name or SMALL[0] <= size <= SMALL[1]
+            assert "large" not in name or LARGE[0] <= size <= LARGE[1]
+            seen += colour is not None
+    assert seen > 20
 
 
 def test_position_words_count_from_the_side_they_name() -> None:

@@ -18,6 +18,7 @@ from vlm.training.data.kinds.question import Question, click_on
 from vlm.training.data.pages import Page, PageWriter
 from vlm.training.data.pages_desktop import desktop_page
 from vlm.training.data.pages_document import document_page
+from vlm.training.data.pages_figures import figures_page
 from vlm.training.data.pages_phone import phone_page
 from vlm.training.data.pages_web import web_page
 from vlm.training.data.records import KINDS, Kind, Record
@@ -42,9 +43,10 @@ def _plain(sheet: Sheet) -> Page:
 PAGES: dict[str, tuple[Callable[[Sheet], Page], int]] = {
     "web": (_plain, 24),
     "app": (web_page, 20),
-    "phone": (phone_page, 26),
-    "desktop": (desktop_page, 24),
+    "phone": (phone_page, 24),
+    "desktop": (desktop_page, 22),
     "document": (document_page, 6),
+    "figures": (figures_page, 4),
 }
 """Kind of page -> who writes it, and how often."""
 WORKED_ON = 0.08

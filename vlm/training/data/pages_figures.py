@@ -1,0 +1,120 @@
+"""Figures, letters and digits in plain colours and two sizes, strewn about: what a control looks like is all that tells
+it from the others, and is its name.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from html import escape
+from itertools import product
+
+from vlm.training.data.pages import Page
+from vlm.training.data.sheet import Sheet, strict_document
+
+SIZES = ((320, 420), (280, 280), (420, 320), (224, 336), (448, 448), (336, 224))
+"""Width and height of a page, in CSS pixels."""
+SMALL, LARGE = (16, 26), (36, 64)
+"""Of a figure's side, in CSS pixels."""
+COLOURS = {
+    "red": "#e00",
+    "blue": "#22d",
+    "green": "#080",
+    "yellow": "#fd0",
+    "orange": "#f80",
+    "purple": "#808",
+    "pink": "#fae",
+    "cyan": "#0dd",
+    "magenta": "#f0f",
+    "brown": "#842",
+    "grey": "#888",
+    "black": "#000",
+    "white": "#fff",
+    "olive": "#880",
+    "navy": "#008",
+}
+SHAPES = {
+    "circle": '<circle cx="50" cy="50" r="48"/>',
+    "square": '<rect x="4" y="4" width="92" height="92"/>',
+    "rectangle": '<rect x="2" y="22" width="96" height="56"/>',
+    "triangle": '<polygon points="50,3 98,97 2,97"/>',
+    "diamond": '<polygon points="50,2 98,50 50,98 2,50"/>',
+    "star": '<polygon points="50,2 61,36 98,36 68,58 79,95 50,72 21,95 32,58 2,36 39,36"/>',
+    "pentagon": '<polygon points="50,3 98,39 80,96 20,96 2,39"/>',
+    "hexagon": '<polygon points="27,8 73,8 98,50 73,92 27,92 2,50"/>',
+    "cross": '<polygon points="35,2 65,2 65,35 98,35 98,65 65,65 65,98 35,98 35,65 2,65 2,35 35,35"/>',
+    "heart": '<path d="M50 96 L6 50 A25 25 0 0 1 50 18 A25 25 0 0 1 94 50 Z"/>',
+}
+LETTERS, DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """size: small or large. group: what else of its kind is called."""
+
+    size: str
+    colour: str
+    shape: str
+    group: str
+
+    def names(self) -> list[str]:
+        """All that one may call it."""
+        kinds = (self.shape, self.group, "item")
+        return [" ".join(filter(None, words)) for words in product(("", self.size), ("", self.colour), kinds)]
+
+
+def figures_page(sheet: Sheet) -> Page:
+    """Some figures, each named by what tells it from the others there; those that nothing tells have no name."""
+    rng = sheet.rng
+    width, height = rng.choice(SIZES)
+    paper = rng.choice(("#fff", "#fff", "#fff", "#f6f4ee", "#eef2f8", "#222"))
+    few = rng.sample(sorted(COLOURS), rng.randint(2, 6))
+    colours = [name for name in few if COLOURS[name] != paper and (name, paper) != ("black", "#222")] or ["red"]
+    figures = [_figure(sheet, colours) for _ in range(rng.randint(3, 14))]
+    often = Counter(name for figure in figures for name in figure.names())
+    parts, taken = "", list[tuple[int, int, int]]()
+    for figure in figures:
+        side = rng.randint(*(SMALL if figure.size == "small" else LARGE))
+        place = _place(sheet, side, width, height, taken)
+        if place:
+            unique = [name for name in figure.names() if often[name] == 1]
+            parts += _drawn(sheet, figure, side, place, rng.choice(unique) if unique else "")
+    css = f"body{{width:{width}px;height:{height}px;background:{paper}}}.figure{{position:absolute;cursor:pointer}}"
+    return Page(strict_document(css, parts), width, height, 1.0)
+
+
+def _figure(sheet: Sheet, colours: list[str]) -> _Figure:
+    rng = sheet.rng
+    size, colour = rng.choice(("small", "large")), rng.choice(colours)
+    group = rng.choice(("shape", "shape", "letter", "digit"))
+    choices = {"shape": sorted(SHAPES), "letter": LETTERS, "digit": DIGITS}[group]
+    return _Figure(size, colour, rng.choice(choices), group)
+
+
+def _place(
+    sheet: Sheet, side: int, width: int, height: int, taken: list[tuple[int, int, int]]
+) -> tuple[int, int] | None:
+    """Where a figure is free of the others, which it then is one of; None if luck does not find such a place."""
+    for _ in range(20):
+        left, top = sheet.rng.randint(2, width - side - 2), sheet.rng.randint(2, height - side - 2)
+        apart = (
+            max(abs(2 * (left - x) + side - s), abs(2 * (top - y) + side - s)) / 2 - (side + s) / 2 for x, y, s in taken
+        )
+        if all(gap >= 4 for gap in apart):
+            taken.append((left, top, side))
+            return left, top
+    return None
+
+
+def _drawn(sheet: Sheet, figure: _Figure, side: int, place: tuple[int, int], name: str) -> str:
+    rng, colour = sheet.rng, COLOURS[figure.colour]
+    style = f"left:{place[0]}px;top:{place[1]}px;width:{side}px;height:{side}px"
+    role = f' role=button aria-label="{escape(name, quote=True)}"' if name else ""
+    if figure.group == "shape":
+        line = rng.choice(("", "", ' stroke="#000" stroke-width="3"'))
+        inner = (
+            f'<svg viewBox="0 0 100 100" width="100%" height="100%" fill="{colour}"{line}>{SHAPES[figure.shape]}</svg>'
+        )
+    else:
+        font = rng.choice(sheet.fonts)
+        style += f";color:{colour};font:{rng.choice((400, 700))} {side}px/{side}px '{font}';text-align:center"
+        inner = figure.shape
+    return f'<div class="figure"{role} style="{style}">{inner}</div>'

@@ -21,8 +21,8 @@ direction: "up" | "down" | "left" | "right"
 _PATIENCE = 3
 """Steps in vain with one plan, after which another one is due."""
 _NAMES_NOTHING = re.compile(
-    r"a|activate|add|after|all|and|as|at|box|button|check|checkbox|choose|click|empty|enable|enter|field|"
-    r"fill|first|for|from|go|hit|in|input|into|it|link|list|mark|of|on|open|option|or|pick|please|press|"
+    r"a|activate|add|after|all|and|as|at|box|button|called|check|checkbox|choose|click|dialog|empty|enable|enter|field|"
+    r"fill|first|for|from|go|hit|in|input|into|it|labeled|labelled|link|list|mark|named|of|on|open|option|or|pick|please|press|"
     r"push|put|select|set|switch|tab|that|the|then|this|tick|to|turn|type|value|with|write"
 )
 """Words that tell what to do, and where; alone they are no name of a control."""

@@ -78,13 +78,13 @@ def test_a_plan_quotes_the_task_word_by_word(task: str) -> None:
         action = dialect.plan_action(plan)
         quoted = re.fullmatch(r'(click|type|open) (".*")( button| field| checkbox)?', plan, re.DOTALL)
         if quoted is None:
-            assert re.fullmatch(r"(press|scroll|wait|done|failed)\b.*", plan), plan
+            assert re.fullmatch(r"(press|scroll|wait|look|done|failed)\b.*", plan), plan
         else:
             text = json.loads(quoted[2])
             ends = [r"\b" if re.match(r"\w", char) else "" for char in (text[0], text[-1])]
             assert re.search(ends[0] + re.escape(text) + ends[1], task), plan
             assert text == text.strip(" "), plan
-        assert (action is None) == plan.startswith(("click", "scroll")), plan
+        assert (action is None) == plan.startswith(("click", "scroll", "look")), plan
 
 
 def quoted_in(grammar: str, rng: random.Random, plans: int) -> set[str]:
@@ -102,6 +102,13 @@ def test_what_a_task_has_in_quotes_is_said_whole() -> None:
     assert {"Elm Street 4", "Street", "Don't Save"} <= heard
     # "Type", "into" and "press" alone name nothing; "and close the window" may.
     assert all(text in "and close the window." for text in heard - {"Elm Street 4", "Street", "Don't Save"})
+
+
+def test_words_that_lead_to_a_quoted_name_are_no_name() -> None:
+    task = 'Click the button in the dialog box labeled "Cancel".'
+    grammar = load_dialect("compact").plan_grammar(Turn(task, Image.new("RGB", (28, 28)), FRAME))
+    assert grammar
+    assert quoted_in(grammar, random.Random(7), 60) == {"Cancel"}
 
 
 @pytest.mark.parametrize(
@@ -214,7 +221,7 @@ def test_no_click_is_near_a_place_that_led_nowhere() -> None:
     grammar = load_dialect("compact").grammar(frame, spent)
     assert grammar
     places = set()
-    for _ in range(300):
+    for _ in range(400):
         action = load_dialect("compact").parse(said(grammar, rng), frame)
         if isinstance(action, Click):
             places.add(action.point)

@@ -26,9 +26,9 @@ USUAL = 0.5
 """The share of a step's tokens that is of the usual examples: points on drawn screens, and plans of drawn tasks."""
 ACTING = 4.0
 """How much what to type or where to drag weighs beside a click, whose gradients are larger: see `PLANNING`."""
-LOOKING = 3
-"""How many times as many tokens are of screens that are looked at for what is due, if there are any: that is harder
-than to find a name, and every task is another thing to learn."""
+LOOKING = 0.6
+"""The share of a step's tokens of screens, and of their gradients, that is of screens that are looked at for what is
+due, if there are any: that is harder than to find a name, and every task is another thing to learn."""
 TEXT_TOKENS = 2400
 """Of planning prompts in a step, for each 3,000 of points."""
 
@@ -65,20 +65,22 @@ def refine(
     crops = Crops(screens, own, start=amounts.pool, grow=1) if live else None
     fill(pool, amounts.pool)
     words = Words(rng, held_out=False)
-    text = TEXT_TOKENS * amounts.visual // FULL.visual
+    looking = LOOKING if questions.looks else 0.0
+    visual = round((1 - looking) * amounts.visual)
+    text = TEXT_TOKENS * visual // FULL.visual
     for scale in stage.steps():
         if stage.step % amounts.every == 0:
             pool.grow()
             if live:
                 del pool.screens[:-FRESH]
         cells = cells_at(rng, 1.0)
-        points = questions.pointing(round((1 - USUAL) * amounts.visual), WHOLE if rng.random() < 0.3 else cells)
-        usual = round(USUAL * amounts.visual / (2 if live else 1))
+        points = questions.pointing(round((1 - USUAL) * visual), WHOLE if rng.random() < 0.3 else cells)
+        usual = round(USUAL * visual / (2 if live else 1))
         points += pointing(pool, cells, usual)
         points += pointing_live(crops, live, usual) if live and crops else []
-        points += questions.looking(round(LOOKING * amounts.visual))
+        points += questions.looking(round(looking * amounts.visual))
         plans = questions.planning(round((1 - USUAL) * text))
-        plans += [planning_example(rng, words) for _ in range(max(1, round(USUAL * amounts.plans)))]
+        plans += [planning_example(rng, words) for _ in range(max(1, round(USUAL * (1 - looking) * amounts.plans)))]
         figures = _gradients_of(trainer, points)
         if live:
             live.learn()
@@ -95,13 +97,13 @@ def _gradients_of(trainer: Trainer, examples: Sequence[Example]) -> dict[str, fl
     clicks = [example for example in examples if not example.lengths]
     looked = [example for example in clicks if example.region and not example.region.control.element.name]
     named = [example for example in clicks if example.region and example.region.control.element.name]
-    parts = (
-        ("", trainer.grounding_loss, named, 1.0),
+    looks = len(acts) + len(looked)
+    shares = {"look_": LOOKING * len(looked) / max(1, looks), "act_": LOOKING * len(acts) / max(1, looks)}
+    figures = gradients(trainer.grounding_loss, named, 1 - LOOKING if looks else 1.0)
+    for name, loss, some, weight in (
         ("look_", trainer.grounding_loss, looked, 1.0),
         ("act_", trainer.planning_loss, acts, ACTING),
-    )
-    figures: dict[str, float] = {}
-    for name, loss, some, weight in parts:
-        found = gradients(loss, some, weight * len(some) / len(examples))
+    ):
+        found = gradients(loss, some, weight * shares[name])
         figures |= {name + key: value for key, value in found.items()}
     return figures

@@ -24,14 +24,14 @@ def _wish(eyes: Eyes) -> _Wish:
         text = fields.get("message") or fields.get("to") or fields.get("target") or ""
         kind = {"star": "important"}.get(fields.get("task", "forward"), fields.get("task", "forward"))
         return _Wish(kind, fields["by"], text)
-    by = re.findall(r"(?:by|from) (\w+)", eyes.task)[0]
+    by = re.findall(r"(?:by|from) ([\w-]+)", eyes.task)[0]
     if "trash" in eyes.task:
         return _Wish("delete", by)
     if "star icon" in eyes.task:
         return _Wish("important", by)
     if '"' in eyes.task:
         return _Wish("reply", by, quoted(eyes.task))
-    return _Wish("forward", by, re.findall(r"(?:to|[Ss]end) (\w+)(?! the email to)", eyes.task)[0])
+    return _Wish("forward", by, re.findall(r"(?:to|[Ss]end) ([\w-]+)(?! the email to)", eyes.task)[0])
 
 
 def email(eyes: Eyes) -> Iterator[Deed]:

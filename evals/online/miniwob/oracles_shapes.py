@@ -74,7 +74,7 @@ def _past(start: float, end: float, size: float) -> float:
 
 
 def drag_items(eyes: Eyes) -> Iterator[Deed]:
-    name, where = re.findall(r"Drag (\w+) (.+)\.$", eyes.task)[0]
+    name, where = re.findall(r"Drag ([\w-]+) (.+)\.$", eyes.task)[0]
     now = _place_of(eyes, name)
     named = {"to the top": 0, "to the bottom": 4, "down by one position": now + 1, "up by one position": now - 1}
     number = re.findall(r"to the (\d)", where)
@@ -89,7 +89,7 @@ _GRID = [
 
 
 def drag_items_grid(eyes: Eyes) -> Iterator[Deed]:
-    name, where = re.findall(r"Drag (\w+) (.+)\.$", eyes.task)[0]
+    name, where = re.findall(r"Drag ([\w-]+) (.+)\.$", eyes.task)[0]
     now = _place_of(eyes, name)
     ways = {"up by one": now - 3, "down by one": now + 3, "left by one": now - 1, "right by one": now + 1}
     end = ways[where] if where in ways else _GRID.index(where.removeprefix("to the "))

@@ -75,7 +75,7 @@ def _type_color(eyes: Eyes, color: str) -> Iterator[Deed]:
 
 
 def use_colorwheel(eyes: Eyes) -> Iterator[Deed]:
-    name = re.findall(r"Select (\w+)", eyes.task)[0]
+    name = re.findall(r"Select ([\w-]+)", eyes.task)[0]
     yield from _type_color(eyes, eyes.read(f"ui_utils.colorNameToHex({name!r})"))
 
 

@@ -37,7 +37,7 @@ from action_space.messages import Message
 LOOK = "look"
 """The plan to let the screen say what is due."""
 GRID = 7
-"""Pixels between the points of which the model has tokens; so exactly it is told where it acted."""
+"""Pixels between the points for which the model has tokens; so exactly it is told where it acted."""
 _SYSTEM = "GUI"
 _DRAG_SECONDS = 0.5
 _ANYWHERE = Frame(Size(10**6, 10**6), Size(10**6, 10**6))

@@ -193,7 +193,8 @@ class Questions:
         region = part_of(self.rng, shown.encoded, control, WHOLE, blank)
         if corners and _CLICK.fullmatch(record.answer):
             return grounding_example(region, self.rng, _words(record))
-        return acting_example(region, _words(record), _in_view(record.answer, shown.view))
+        answer = record.answer if record.answer.startswith("type(") else _in_view(record.answer, shown.view)
+        return acting_example(region, _words(record), answer)
 
     def answered(self, one: Judged, answer: str) -> Example | None:
         """The record's prompt with another answer behind it; None if that is not written as the model writes, or the

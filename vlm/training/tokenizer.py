@@ -13,6 +13,8 @@ from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 
+from action_space.dialects.compact import GRID as GRID
+
 SPECIAL_TOKENS = (
     *("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>"),
     *("<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>"),
@@ -23,8 +25,6 @@ PHRASES = (
     *("system\nGUI", "user\n", "assistant\n", "Task: ", "\nNext?"),
     *('click "', 'type "', '" button', '" field', '" checkbox'),
 )
-GRID = 7
-"""Pixels between the points for which there are tokens."""
 MOST_X, MOST_Y = 1932, 2408
 """The right and lower ends of that grid, for screens of 1920 x 1080 and 1080 x 2400; anything else is spelled."""
 X_TOKENS = tuple(f"click({x}" for x in range(0, MOST_X + 1, GRID))

@@ -52,6 +52,9 @@ def train(
         typer.Option(help="Refine --from on the answers in this folder, without teaching. May be given several times."),
     ] = None,
     refine_minutes: Annotated[float, typer.Option(help="With --sampled: fine-tuning on confirmed answers.")] = 25,
+    refine_rate: Annotated[
+        float, typer.Option(min=0, help="In it the highest learning rate; more learns new things sooner, and forgets.")
+    ] = 0.003,
     refine_tower: Annotated[
         bool, typer.Option("--refine-tower", help="In it the vision tower learns too, from small pictures.")
     ] = False,
@@ -109,7 +112,9 @@ def train(
             quiz(taught, pages.screens, out / "answers", points=1, plans=2, attempts=2, seed=seed)
             begin, sampled = taught, [out / "answers"]
     if sampled and begin:
-        plan = Further(begin, sampled, pages, out, minutes, seed, amounts, tower=refine_tower or smoke)
+        plan = Further(
+            begin, sampled, pages, out, minutes, seed, amounts, rate=refine_rate, tower=refine_tower or smoke
+        )
         further(plan, workers=workers, export_to=export_to)
     if export_to:
         console.print(f"exported to {export_to}")

@@ -18,7 +18,7 @@ from vlm.training.multimodal import Trainer
 from vlm.training.prefer import prefer
 from vlm.training.pretrain import pretrain
 from vlm.training.quiz import Quiz, ask_plans, ask_points
-from vlm.training.refine import refine
+from vlm.training.refine import RATE, refine
 from vlm.training.run import FULL, Amounts
 from vlm.training.sampled import RESULTS, append_unit, read_sampled, read_units
 from vlm.training.stages import BUNDLED, PLACING, resume, start, teach
@@ -92,7 +92,7 @@ class Further:
 
     begin: a checkpoint of the bundled model's shape, or the `.pt` of a stage. sampled: folders of sampled answers, or
     sets of shards. drawn: for icons, and of the usual examples. out: for checkpoints, logs, and what the filters say.
-    tower: whether it learns too while the answers are trained on.
+    rate: see `refine`. tower: whether it learns too while the answers are trained on.
     """
 
     begin: Path
@@ -103,6 +103,7 @@ class Further:
     seed: int
     amounts: Amounts = FULL
     filters: bool = True
+    rate: float = RATE
     tower: bool = False
 
 
@@ -142,6 +143,7 @@ def _train_further(plan: Further) -> Trainer:
             minutes=plan.minutes.refine,
             seed=plan.seed,
             amounts=plan.amounts,
+            rate=plan.rate,
             tower=plan.tower,
         )
     if plan.minutes.prefer:

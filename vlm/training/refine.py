@@ -22,6 +22,8 @@ from vlm.training.sampled import Sampled
 from vlm.training.stages import PLANNING, cells_at, fill, gradients, pointing
 from vlm.training.workers import rank
 
+RATE = 0.003
+"""What is known already stands a third of the rate at which it was learned."""
 USUAL = 0.5
 """The share of a step's tokens that is of the usual examples: points on drawn screens, and plans of drawn tasks."""
 ACTING = 4.0
@@ -42,16 +44,18 @@ def refine(
     minutes: float,
     seed: int,
     amounts: Amounts = FULL,
+    rate: float = RATE,
     tower: bool = False,
 ) -> Trainer:
     """Train on what was sampled; every step takes equally many tokens of the language model.
 
-    screens: those of the usual examples. tower: whether it learns too, from small screens and parts of larger ones.
+    screens: those of the usual examples. rate: the highest learning rate, of matrices. tower: whether it learns too,
+    from small screens and parts of larger ones.
     Resumes from `folder/refine.pt`. Raises ConfigError if there is nothing to train on.
     """
     torch.manual_seed(seed)
     seeing = trainer.model.visual.requires_grad_(tower)
-    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=0.003, other_lr=5e-4, slow="visual")
+    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=rate, other_lr=rate / 6, slow="visual")
     stage = Stage("refine", folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer, hold=0.2)
     if stage.done:
         seeing.requires_grad_(False)

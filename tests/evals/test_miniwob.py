@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from action_space.actions import Action, Click, Finish, Open, Wait
+from action_space.actions import Action, Click, Drag, Finish, Open, Wait
 from action_space.dialects import load_dialect
 from action_space.errors import ConfigError, DeviceError, UnsupportedAction
 from action_space.geometry import Frame, Point, Size
@@ -354,6 +354,7 @@ def test_what_the_task_does_not_say_is_looked_for(chromium: Browser, tmp_path: P
         for number, record in enumerate(looks):
             action = dialect.parse(record.answer, Frame(SCREEN, SCREEN))
             assert not isinstance(action, Click) or record.truth.boxes[0].contains(action.point)
+            assert not isinstance(action, Drag) or record.answer.startswith("drag click("), "in tokens of places"
             lines = str(record.prompt[0]).splitlines()
             assert lines[0].startswith("Task: ") and lines[-1] == "Look." and len(lines) == number + 2
 

@@ -18,7 +18,7 @@ from typing import Any
 from playwright.sync_api import Browser
 from playwright.sync_api import Error as PlaywrightError
 
-from action_space.actions import Action, Click, Finish, Press, Scroll, Type, Wait
+from action_space.actions import Action, Click, Drag, Finish, Press, Scroll, Type, Wait
 from action_space.dialects import load_dialect
 from action_space.dialects.compact import Compact
 from action_space.errors import ConfigError, DeviceError
@@ -231,6 +231,8 @@ def _moment(image: str, number: int, look: _Look) -> Moment:
     assert isinstance(dialect, Compact)
     if look.noun and _NAMED.fullmatch(words):
         words = f"{words} {look.noun}"
+    if isinstance(action, Drag):  # how long it takes is not for a model to learn
+        action = Drag(start=action.start, end=action.end)
     act = dialect.render(action, look.frame.with_model(look.frame.screen))
     call = "" if dialect.plan_action(words) is not None else act
     return Moment(image, float(number), words, call, look.box if call else None, act, dialect.looked(action))

@@ -13,6 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
+from action_space.dialects.compact import LOOK
 from action_space.errors import RecordingError
 from agent.describe import describe
 from agent.report.marks import marks
@@ -114,9 +115,12 @@ def _view(step: Step) -> dict[str, object]:
     elif step.action is not None and step.action.kind == "finish":
         tone, effect = ("good" if step.action.status == "success" else "bad"), "claimed by the model"
     carried_out = step.error is None or step.error.kind == "DeviceError"
+    title = describe(step.action) if step.action is not None else "no action"
     return {
         "step": step,
-        "title": describe(step.action) if step.action is not None else "no action",
+        "title": title,
+        # To look is no more than that; what came of it tells the steps of a list apart.
+        "what": f"{LOOK}: {title}" if step.plan == LOOK else step.plan or title,
         "key": step.image[:16],
         "marks": marks(step.action, step.frame.screen, carried_out=carried_out),
         "tone": tone,

@@ -107,6 +107,11 @@ def test_it_holds_every_step_and_every_picture_once(trajectory: Trajectory) -> N
     assert "prefill <b>1.5 s</b>" in page and "act <b>10 ms</b>" in page
 
 
+def test_the_list_of_steps_says_what_came_of_looking(trajectory: Trajectory) -> None:
+    looked = replace(trajectory, steps=tuple(step.model_copy(update={"plan": "look"}) for step in trajectory.steps))
+    assert '<span class="what">look: double click (100, 100)' in render(looked)
+
+
 def test_what_a_grammar_saved_is_told(trajectory: Trajectory) -> None:
     page = render(trajectory)
     assert page.count("10 out (7 forced by the grammar)") == 1 and page.count("1000 tokens in, 10 out") == 10

@@ -109,7 +109,7 @@ def test_it_holds_every_step_and_every_picture_once(trajectory: Trajectory) -> N
 
 def test_the_list_of_steps_says_what_came_of_looking(trajectory: Trajectory) -> None:
     looked = replace(trajectory, steps=tuple(step.model_copy(update={"plan": "look"}) for step in trajectory.steps))
-    assert '<span class="what">look: double click (100, 100)' in render(looked)
+    assert '<span class="what">look: drag (10, 10) to (200, 300)' in render(looked)
 
 
 def test_what_a_grammar_saved_is_told(trajectory: Trajectory) -> None:

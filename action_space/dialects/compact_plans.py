@@ -2,8 +2,8 @@
 
 Names and texts are quoted from the task. What the task itself has in quotes is said whole or not at all; what stands
 between its quotes only where there is more than words such as "and press", and no name runs on into the next deed:
-"Select Red and click Submit" has two. `done` comes when all that is in quotes was named. After a few steps in vain one
-of those that were not named yet is due.
+"Select Red and click Submit" has two. What is in quotes is named in its order, deed by deed. `done` comes when all that
+is in quotes was named. After a few steps in vain one of those that were not named yet is due.
 """
 
 import json
@@ -32,6 +32,10 @@ _NEXT_DEED = re.compile(
     re.IGNORECASE,
 )
 """Where one deed of a task ends and the next begins: no name runs across, but for one in quotes."""
+_ANOTHER_DEED = re.compile(r"[,;.!]|\b(?:and|then)\b", re.IGNORECASE)
+"""Between quotes: they belong to two deeds."""
+_OTHER_ORDER = re.compile(r"\b(?:after|before|except|if|not|once|only|unless|until|when)\b|n't\b", re.IGNORECASE)
+"""What a task with such a word wants first, its order does not tell."""
 _IN_QUOTES = re.compile(r"""\"([^"]+)\"|“([^”]+)”|«([^»]+)»|`([^`]+)`|(?<!\w)'([^']+)'(?!\w)""")
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
@@ -39,12 +43,26 @@ _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 def plan_grammar(task: str, history: Sequence[PastStep]) -> str:
     """The grammar of the next instruction of a task, with what was done so far."""
     between, quoted = _taken_apart(task)
-    unnamed = [text for text in quoted if text not in _named(history)]
+    named = _named(history)
+    unnamed = [text for text in quoted if text not in named]
+    due = _due(between, quoted, named)
     start = "start: step\n" if unnamed else 'start: step | "done"\n'
     if unnamed and _in_vain(history) >= _PATIENCE:
-        return start + _STEP + quotes((), unnamed)
+        return start + _STEP + quotes((), [text for text in due if text not in named])
     loose = [deed for text in between for deed in _NEXT_DEED.split(text) if _may_name(deed)]
-    return start + _STEP + quotes(loose if loose or quoted else [task], quoted)
+    return start + _STEP + quotes(loose if loose or quoted else [task], due)
+
+
+def _due(between: Sequence[str], quoted: Sequence[str], named: set[str]) -> list[str]:
+    """What may be said of what is in quotes: what was named, and what is new in the first deed that has any."""
+    if any(_OTHER_ORDER.search(text) for text in between):
+        return list(quoted)
+    found: list[str] = []
+    for number, text in enumerate(quoted):
+        if number and _ANOTHER_DEED.search(between[number]) and not set(found) <= named:
+            break
+        found.append(text)
+    return [*found, *(text for text in quoted if text in named and text not in found)]
 
 
 def _taken_apart(task: str) -> tuple[list[str], list[str]]:

@@ -104,20 +104,23 @@ def test_screens_are_shown_as_they_are_looked_at(drawn: tuple[Path, list[Screen]
                 assert shown.crop(part).tobytes() == picture.crop(old).tobytes()
 
 
-def step_on(screen: Screen, name: str, box: Box) -> Judged:
-    middle = box.center
+def agent_on(screen: Screen, form: str, words: str, answer: str, *boxes: Box) -> Judged:
     return Judged(
         record=Record(
-            id=f"agent-{name}",
+            id=f"agent-{answer}",
             kind="agent",
-            form="step",
+            form=form,
             images=(screen.image.name,),
-            prompt=(f'click "{name}"', Picture(image=0)),
-            answer=f"click({middle.x}, {middle.y})",
+            prompt=(words, Picture(image=0)),
+            answer=answer,
             source="miniwob/click-color",
-            truth=Truth(boxes=(box,)),
+            truth=Truth(boxes=boxes),
         )
     )
+
+
+def step_on(screen: Screen, name: str, box: Box) -> Judged:
+    return agent_on(screen, "step", f'click "{name}"', f"click({box.center.x}, {box.center.y})", box)
 
 
 def test_what_a_step_clicks_is_a_point_whatever_the_page_calls_it(drawn: tuple[Path, list[Screen]]) -> None:
@@ -135,18 +138,7 @@ def test_what_a_step_clicks_is_a_point_whatever_the_page_calls_it(drawn: tuple[P
 
 
 def look_at(screen: Screen, behind: str, answer: str, *boxes: Box) -> Judged:
-    return Judged(
-        record=Record(
-            id=f"agent-{answer}",
-            kind="agent",
-            form="look",
-            images=(screen.image.name,),
-            prompt=(f"Task: Drag it\n{behind}Look.", Picture(image=0)),
-            answer=answer,
-            source="miniwob/drag-box",
-            truth=Truth(boxes=boxes),
-        )
-    )
+    return agent_on(screen, LOOK, f"Task: Drag it\n{behind}Look.", answer, *boxes)
 
 
 def test_what_is_due_on_a_screen_is_the_prompt_of_the_dialect(

@@ -97,17 +97,15 @@ def refine(
 
 def _gradients_of(trainer: Trainer, examples: Sequence[Example]) -> dict[str, float]:
     """Gradients of what is asked on screens: controls by their words, and what to do, which is a click or not."""
+    # The control of a look has no name, and the answer to a look that is no click has a length.
     acts = [example for example in examples if example.lengths]
     clicks = [example for example in examples if not example.lengths]
     looked = [example for example in clicks if example.region and not example.region.control.element.name]
     named = [example for example in clicks if example.region and example.region.control.element.name]
-    looks = len(acts) + len(looked)
-    shares = {"look_": LOOKING * len(looked) / max(1, looks), "act_": LOOKING * len(acts) / max(1, looks)}
-    figures = gradients(trainer.grounding_loss, named, 1 - LOOKING if looks else 1.0)
-    for name, loss, some, weight in (
-        ("look_", trainer.grounding_loss, looked, 1.0),
-        ("act_", trainer.planning_loss, acts, ACTING),
-    ):
-        found = gradients(loss, some, weight * shares[name])
-        figures |= {name + key: value for key, value in found.items()}
+    looks = max(1, len(acts) + len(looked))
+    figures = gradients(trainer.grounding_loss, named, 1 - LOOKING if acts or looked else 1.0)
+    clicked = gradients(trainer.grounding_loss, looked, LOOKING * len(looked) / looks)
+    acted = gradients(trainer.planning_loss, acts, ACTING * LOOKING * len(acts) / looks)
+    for name, found in (("look", clicked), ("act", acted)):
+        figures |= {f"{name}_{key}": value for key, value in found.items()}
     return figures

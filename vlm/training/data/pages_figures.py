@@ -92,7 +92,7 @@ def _figure(sheet: Sheet, colours: list[str]) -> _Figure:
 def _place(
     sheet: Sheet, side: int, width: int, height: int, taken: list[tuple[int, int, int]]
 ) -> tuple[int, int] | None:
-    """Where a figure is free of the others, which it then is one of; None if luck does not find such a place."""
+    """A place apart from those that are `taken` (left, top, side), to which it is added; None if chance finds none."""
     for _ in range(20):
         left, top = sheet.rng.randint(2, width - side - 2), sheet.rng.randint(2, height - side - 2)
         apart = (

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import Xlib.threaded  # noqa: F401 - makes locks real: without them two threads on a connection can wait for ever
 from Xlib import X, error
 from Xlib.display import Display
 from Xlib.protocol.event import ClientMessage

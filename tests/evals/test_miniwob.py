@@ -359,6 +359,18 @@ def test_what_the_task_does_not_say_is_looked_for(chromium: Browser, tmp_path: P
             assert lines[0].startswith("Task: ") and lines[-1] == "Look." and len(lines) == number + 2
 
 
+def test_a_browser_that_is_gone_ends_the_demonstrations_and_another_goes_on(tmp_path: Path) -> None:
+    with own_browser() as browser:
+        playing = demonstrate(browser, tmp_path, tasks=("click-test",), episodes=3, seed=5)
+        next(playing)
+        browser.close()
+        with pytest.raises(DeviceError, match="call this again"):
+            list(playing)
+    assert read_shards(tmp_path)[0] == [], "no shard is whole that lacks what the browser did not play"
+    with own_browser() as browser:
+        assert len(list(demonstrate(browser, tmp_path, tasks=("click-test",), episodes=3, seed=5))) == 3
+
+
 def test_nothing_that_is_held_out_is_demonstrated(chromium: Browser, tmp_path: Path) -> None:
     assert not set(demonstrable()) & set(tasks.HELD_OUT)
     for task in tasks.HELD_OUT:

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageDraw
 
+from vlm.backends.settings import named_dtype
 from vlm.model import Qwen25VL
 from vlm.training.data.render import Element, Screen, read_screens
 from vlm.training.data.words import Words
@@ -37,7 +38,7 @@ TINY = replace(
 def tiny_trainer(seed: int = 0) -> Trainer:
     """With the tower frozen, as after visual pre-training."""
     torch.manual_seed(seed)
-    trainer = Trainer(Qwen25VL(TINY)).bfloat16()
+    trainer = Trainer(Qwen25VL(TINY)).to(named_dtype("auto"))
     trainer.model.visual.requires_grad_(False)
     return trainer
 

@@ -67,7 +67,8 @@ class Trainer(nn.Module):
         """cos and sin `[B, 1, L, head_dim / 2]` of positions `[3, B, L]`."""
         text = self.model.config.text
         cos, sin = mrope_table(positions, text.head_dim, text.rope_theta, text.mrope_section)
-        return cos.bfloat16().unsqueeze(1), sin.bfloat16().unsqueeze(1)
+        dtype = self.model.language_model.embed_tokens.weight.dtype
+        return cos.to(dtype).unsqueeze(1), sin.to(dtype).unsqueeze(1)
 
     def states(self, batch: Batch, layers: int | None = None) -> list[Tensor]:
         """Hidden states `[B, L, width]`: the embeddings, then after each of the first `layers` decoder layers."""

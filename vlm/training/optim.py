@@ -1,4 +1,4 @@
-"""Muon for the matrices, AdamW for everything else; fp32 master weights behind a bf16 network."""
+"""Muon for the matrices, AdamW for everything else; fp32 master weights behind a network of any numbers."""
 
 from collections.abc import Iterable
 
@@ -16,9 +16,10 @@ SLOWLY = 0.3
 
 
 def orthogonalised(gradient: Tensor, steps: int = 5) -> Tensor:
-    """The nearest semi-orthogonal matrix to `gradient`, by Newton-Schulz iteration in bf16 (Jordan et al., 2024)."""
+    """The nearest semi-orthogonal matrix to `gradient`, by Newton-Schulz iteration in its own numbers, for which
+    bf16 is enough (Jordan et al., 2024)."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = gradient.bfloat16()
+    x = gradient
     wide = x.shape[0] > x.shape[1]
     x = x.T if wide else x
     x = x / (x.norm() + 1e-7)
@@ -72,10 +73,10 @@ class MuonAdamW:
         # A part that this step did not use has no gradient in one worker, but may have one in another.
         gradients = summed([zeros_or_gradient(entry[0]) / workers() for entry in self.entries])
         matrices = []
-        for (_, master, first, second), gradient, rate in zip(self.entries, gradients, self.rates, strict=True):
+        for (parameter, master, first, second), gradient, rate in zip(self.entries, gradients, self.rates, strict=True):
             if second is None:
                 first.lerp_(gradient, 0.05)
-                matrices.append((master, gradient.lerp(first, 0.95), scale * rate))
+                matrices.append((master, gradient.lerp(first, 0.95).to(parameter.dtype), scale * rate))
             else:
                 self._adamw(master, first, second, gradient, scale * rate)
         self._muon(matrices)
@@ -87,7 +88,7 @@ class MuonAdamW:
         """Each a matrix, its direction and the scale. Every worker makes its share of the updates orthogonal."""
         mine = [number % workers() == rank() for number in range(len(matrices))]
         shares = [
-            orthogonalised(d).float() if own else torch.zeros_like(d)
+            orthogonalised(d).float() if own else torch.zeros(d.shape)
             for own, (_, d, _) in zip(mine, matrices, strict=True)
         ]
         for (master, _, scale), update in zip(matrices, summed(shares), strict=True):

@@ -122,7 +122,7 @@ def encode_screen(
     if not (controls or bare) or rows * columns > most:
         return None
     seen = image[: rows * CELL, : columns * CELL]
-    frames = torch.from_numpy(normalised(seen)).permute(2, 0, 1)[None].bfloat16()
+    frames = torch.from_numpy(normalised(seen)).permute(2, 0, 1)[None]
     tokens = tower(patches_of(frames.expand(2, -1, -1, -1)), [(1, 2 * rows, 2 * columns)])
     return EncodedScreen(tokens.view(rows, columns, -1), _drawn(seen), controls)
 

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from action_space.geometry import Box, Size, smart_resize
+from vlm.backends.settings import named_dtype
 from vlm.config import VisionConfig
 from vlm.images import normalised, patches_of
 from vlm.rope import Grid
@@ -133,7 +134,7 @@ class Crops:
             left, top = self._corner(image, labels, width, height)
             pixels.append(normalised(image[top : top + height, left : left + width]))
             targets.append(dense_targets(labels, left, top, width, height))
-        frames = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).bfloat16()
+        frames = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
         joined = DenseTargets(*(torch.cat([getattr(t, part.name) for t in targets]) for part in fields(DenseTargets)))
         return patches_of(frames.repeat_interleave(2, dim=0)), [(1, height // 14, width // 14)] * count, joined
 
@@ -184,7 +185,7 @@ def pretrain(
     torch.manual_seed(seed)
     width = config.out_hidden_size
     tower, heads, counts = VisionTower(config), DenseHeads(width), CountingHead(width)
-    modules = nn.ModuleDict({"tower": tower, "heads": heads, "counts": counts}).bfloat16()
+    modules = nn.ModuleDict({"tower": tower, "heads": heads, "counts": counts}).to(named_dtype("auto"))
     optimizer = MuonAdamW(modules.named_parameters(), matrix_lr=0.02, other_lr=2e-3)
     stage = Stage("pretrain", folder, minutes, modules, optimizer)
     sources = crops_of((screens, specimens), seed + stage.step, amounts)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from action_space.errors import ModelError
+from vlm.backends.settings import named_dtype
 from vlm.checkpoint import load_checkpoint
 from vlm.config import Config, TextConfig, VisionConfig
 from vlm.model import Qwen25VL
@@ -74,7 +75,7 @@ def start(seeing: nn.ModuleDict, screens: Path, *, seed: int, amounts: Amounts =
     torch.manual_seed(seed)
     model, counts = Qwen25VL(BUNDLED), seeing["counts"]
     model.visual.load_state_dict(seeing["tower"].state_dict())
-    model.visual.bfloat16().requires_grad_(False)
+    model.visual.to(named_dtype("auto")).requires_grad_(False)
     pool = Pool(screens, model.visual, seed)
     fill(pool, amounts.pool)
     tokens = torch.cat([screen.tokens[screen.drawn] for screen in pool.screens]).float()
@@ -86,7 +87,7 @@ def start(seeing: nn.ModuleDict, screens: Path, *, seed: int, amounts: Amounts =
         found = tokens @ counts.weight.float().T + counts.bias.float()
         letters = torch.linalg.lstsq(found - found.mean(0), tokens - tokens.mean(0)).solution
         _spell(model.language_model.embed_tokens.weight, letters / letters.square().mean(1, keepdim=True).sqrt())
-    trainer = Trainer(model).bfloat16()
+    trainer = Trainer(model).to(named_dtype("auto"))
     told_by_first(trainer.parameters())
     return trainer
 
@@ -106,12 +107,12 @@ def resume(path: Path) -> Trainer:
     """
     if path.suffix == ".pt":
         return _restored(path)
-    model = load_checkpoint(path, dtype=torch.bfloat16)
+    model = load_checkpoint(path, dtype=named_dtype("auto"))
     if (model.config.text, model.config.vision) != (BUNDLED.text, BUNDLED.vision):
         raise ModelError(f"{str(path)!r} has another shape than the bundled model: only that can be taught on")
     model.language_model.requires_grad_(True)
     model.lm_head.requires_grad_(True)
-    trainer = Trainer(model, probing=True).bfloat16()
+    trainer = Trainer(model, probing=True).to(named_dtype("auto"))
     if (path / HEADS).is_file():
         _load(trainer.heads, path / HEADS)
     told_by_first(trainer.parameters())  # heads may be new
@@ -119,7 +120,7 @@ def resume(path: Path) -> Trainer:
 
 
 def _restored(path: Path) -> Trainer:
-    trainer = Trainer(Qwen25VL(BUNDLED)).bfloat16()
+    trainer = Trainer(Qwen25VL(BUNDLED)).to(named_dtype("auto"))
     _load(nn.ModuleDict({"trainer": trainer}), path, "modules")
     trainer.model.visual.requires_grad_(False)
     return trainer

@@ -64,7 +64,8 @@ def demonstrate(
 ) -> Iterator[str]:
     """Write what a set of `episodes` episodes of each task has not yet; yields a line about each.
 
-    Raises ConfigError for a held-out task, one without an oracle, or seeds that are for evaluation; RecordingError.
+    Raises ConfigError for a held-out task, one without an oracle, or seeds that are for evaluation; RecordingError;
+    DeviceError when the browser is gone.
     """
     _check(tasks, seed + episodes)
     plan = [(task, seed + number) for number in range(episodes) for task in tasks]
@@ -94,7 +95,8 @@ def demonstrable() -> tuple[str, ...]:
 
 
 def _add_all(browser: Browser, shard: NewShard, task: str, seeds: Sequence[int], scale: float) -> Iterator[str]:
-    """Play episodes of one task into a shard, on one page so long as it works. Yields what to say about each."""
+    """Play episodes of one task into a shard, on one page so long as it works. Yields what to say about each.
+    Raises DeviceError when the browser is gone."""
     with ExitStack() as stack:
         world: World | None = None
         for seed in seeds:
@@ -106,6 +108,8 @@ def _add_all(browser: Browser, shard: NewShard, task: str, seeds: Sequence[int],
                     world.again(seed)
                 yield f"{task} {seed}: {_add(world, shard, seed, scale)}"
             except DeviceError as error:
+                if not browser.is_connected():  # or all that is left would be dropped
+                    raise DeviceError("the browser is gone; call this again: the shards that are done stay") from error
                 shard.dropped["page failed"] += 1
                 stack.close()
                 world = None

@@ -171,9 +171,9 @@ def _files(folder: Path | None) -> Iterator[Path]:
 def _held_out() -> Iterator[ZipPath]:
     for package, archive in _HELD_OUT.items():
         if base := _package(package):
-            with ZipFile(base / archive) as file:
-                names = sorted(name for name in file.namelist() if name.endswith(".svg"))
-            yield from (ZipPath(base / archive, name) for name in names)
+            file = ZipFile(base / archive)  # open for as long as an icon of it is: a path of its own would each be slow
+            names = sorted(name for name in file.namelist() if name.endswith(".svg"))
+            yield from (ZipPath(file, name) for name in names)
 
 
 def _package(name: str) -> Path | None:

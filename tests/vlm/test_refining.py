@@ -224,6 +224,20 @@ def test_refining_trains_and_goes_on_after_a_kill(drawn: tuple[Path, list[Screen
         refine(tiny_trainer(), sampled, folder, tmp_path, minutes=1, seed=1, amounts=SMALL, tower=True)
 
 
+def test_what_was_trained_in_bf16_goes_on_in_float32(
+    drawn: tuple[Path, list[Screen]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a processor that has no bf16, which would be a hundred times slower there."""
+    sampled, folder, spent = sampled_of(drawn[1]), drawn[0], 0.0
+    for number, native in enumerate((True, False), start=1):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda native=native: native, raising=False)
+        trainer = refine(tiny_trainer(), sampled, folder, tmp_path, minutes=spent + 0.0001, seed=1, amounts=SMALL)
+        assert {p.dtype for p in trainer.parameters()} == {torch.bfloat16 if native else torch.float32}
+        saved = torch.load(tmp_path / "refine.pt", weights_only=True)
+        assert saved["step"] >= number
+        spent = saved["spent_s"] / 60
+
+
 def test_a_tower_that_learns_is_frozen_again_and_sees_anew_for_every_step(
     drawn: tuple[Path, list[Screen]], tmp_path: Path
 ) -> None:

@@ -191,6 +191,7 @@ class VisionTower(nn.Module):
         batches = self.frame_batches(grids)
         if sum(b.frames * b.patches for b in batches) != pixel_values.shape[0]:
             raise ValueError(f"the grids {list(grids)} do not add up to the {pixel_values.shape[0]} patches given")
+        pixel_values = pixel_values.to(self.patch_embed.weight)
         places = self._places(batches, pixel_values.device)
         x = self._embedded(pixel_values, places.order)
         return self._merged(_through(self.blocks, x, places, batches), places)
@@ -233,7 +234,7 @@ class VisionTower(nn.Module):
         return Places(order, inverse, cos, sin)
 
     def _embedded(self, pixel_values: Tensor, order: Tensor) -> Tensor:
-        x: Tensor = self.patch_embed(pixel_values.to(self.patch_embed.weight.dtype))
+        x: Tensor = self.patch_embed(pixel_values)
         return x.view(-1, self.config.spatial_merge_size**2, x.shape[-1])[order].flatten(0, 1)
 
     def _merged(self, x: Tensor, places: "Places") -> Tensor:

@@ -8,7 +8,7 @@ heads are dropped at export.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -49,10 +49,16 @@ class DenseTargets:
     edges: Tensor
     spelled: Tensor
 
+    def to(self, device: torch.device) -> "DenseTargets":
+        """The same where the tokens are."""
+        return DenseTargets(*(getattr(self, part.name).to(device) for part in fields(self)))
+
     def counts(self) -> Tensor:
         """`[cells, 36]`: how often each letter and digit occurs in each cell, NaN where not all are known."""
         known = (self.chars != IGNORE).all(1, keepdim=True)
-        counts = F.one_hot(FOLDED[self.chars.clamp(min=0)], COUNTED + 1).sum(1)[:, :COUNTED].float()
+        counts = (
+            F.one_hot(FOLDED.to(self.chars.device)[self.chars.clamp(min=0)], COUNTED + 1).sum(1)[:, :COUNTED].float()
+        )
         return counts.masked_fill(~known, torch.nan)
 
 
@@ -215,10 +221,10 @@ class DenseHeads(nn.Module):
         """Summed loss and what it is made of, with the share of characters that were read."""
         logits = self.chars(tokens).view(-1, CHAR_CLASSES).float()
         wanted = targets.chars.view(-1)
-        weight = torch.ones(CHAR_CLASSES)
+        weight = torch.ones(CHAR_CLASSES, device=tokens.device)
         weight[EMPTY] = 0.05  # most slots are empty: at full weight nothing else is learned
         chars = F.cross_entropy(logits, wanted, weight=weight, ignore_index=IGNORE)
-        kind_weight = torch.tensor([0.1, *[1.0] * (len(KINDS) - 1)])
+        kind_weight = torch.tensor([0.1, *[1.0] * (len(KINDS) - 1)], device=tokens.device)
         kinds = F.cross_entropy(self.kinds(tokens).float(), targets.kinds, weight=kind_weight)
         known = ~targets.edges.isnan()
         found = self.edges(tokens).float()[known]

@@ -3,7 +3,7 @@
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import torch
 import torch.nn.functional as F
@@ -162,6 +162,11 @@ class Batch:
     features: Tensor | None
     look_from: Tensor
     look_at: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same where a network is."""
+        parts = {part.name: getattr(self, part.name) for part in fields(self)}
+        return replace(self, **{name: part.to(device) for name, part in parts.items() if part is not None})
 
 
 def letters_in(name: str) -> Tensor:

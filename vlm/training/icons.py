@@ -55,7 +55,7 @@ def learn_icons(
         for scale, (patches, grids, targets) in batches(stage, sources, SOURCES, amounts):
             with torch.no_grad():
                 shown = before(patches, grids)
-            loss, figures = icon_loss(tower(patches, grids), shown, targets.spelled, letters)
+            loss, figures = icon_loss(tower(patches, grids), shown, targets.spelled.to(shown.device), letters)
             torch.autograd.backward(loss)
             optimizer.step(scale)
             stage.collect(figures)
@@ -72,11 +72,12 @@ def letters_shown(tower: VisionTower, crops: Crops, amounts: Amounts) -> Tensor:
         patches, grids, targets = crops.batch(width, height, count)
         counts = targets.counts()
         known = ~counts.isnan().any(1)
-        seen.append(tower(patches, grids)[known].float())
+        shown = tower(patches, grids)
+        seen.append(shown[known].float().cpu())
         there.append(counts[known])
     tokens, letters = torch.cat(seen), torch.cat(there)
     added: Tensor = torch.linalg.lstsq(letters - letters.mean(0), tokens - tokens.mean(0), driver="gelsd").solution
-    return added
+    return added.to(shown.device)
 
 
 def icon_loss(tokens: Tensor, shown: Tensor, spelled: Tensor, letters: Tensor) -> tuple[Tensor, dict[str, float]]:

@@ -63,6 +63,10 @@ class Trainer(nn.Module):
             }
         )
 
+    def collated(self, examples: Sequence[Example]) -> Batch:
+        """Examples as one batch, where the network is."""
+        return collate(examples).to(self.model.lm_head.weight.device)
+
     def table(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """cos and sin `[B, 1, L, head_dim / 2]` of positions `[3, B, L]`."""
         text = self.model.config.text
@@ -105,7 +109,7 @@ class Trainer(nn.Module):
         queries = apply_rotary(queries, cos[rows, 0, at].unsqueeze(1), sin[rows, 0, at].unsqueeze(1))
         keys = apply_rotary(self.projected(state, *heads, keys=True)[:, :, 0], cos[:, 0], sin[:, 0])
         scores = torch.einsum("nhd,nkd->nhk", queries, keys[rows]).float() * queries.shape[-1] ** -0.5
-        hidden = torch.arange(batch.ids.shape[1]) > at.unsqueeze(1)
+        hidden = torch.arange(batch.ids.shape[1], device=at.device) > at.unsqueeze(1)
         attention = scores.masked_fill(hidden.unsqueeze(1), float("-inf")).log_softmax(-1)
         found = attention.masked_fill(~batch.look_at[:count].unsqueeze(1), float("-inf")).logsumexp(-1)
         return -found.mean(), found.exp().mean()
@@ -129,13 +133,13 @@ class Trainer(nn.Module):
 
     def placing(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
         """Of the places alone."""
-        batch = collate(examples)
+        batch = self.collated(examples)
         return self.placing_loss(batch, self.states(batch, PLACED))
 
     def grounding_loss(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
         """Of the points, and of all that leads to them. Every point well inside a control is as good."""
         regions = [example.region for example in examples if example.region is not None]
-        batch = collate(examples)
+        batch = self.collated(examples)
         states = self.states(batch)
         read = [self._read(state) for state in states]
         placing, figures = self.placing_loss(batch, states)
@@ -172,7 +176,7 @@ class Trainer(nn.Module):
         """Minus log of the share that a head gives to the wanted ones among the visual tokens of each example."""
         image = batch.ids == IMAGE_PAD
         right = torch.zeros_like(image)
-        right[image] = torch.cat(list(wanted))
+        right[image] = torch.cat(list(wanted)).to(right.device)
         scores = self.heads[head](state)[..., 0].float().masked_fill(~image, float("-inf")).log_softmax(-1)
         loss: Tensor = -scores.masked_fill(~right, float("-inf")).logsumexp(-1).mean()
         return loss
@@ -180,13 +184,13 @@ class Trainer(nn.Module):
     def _asked(self, batch: Batch, state: Tensor, names: Sequence[str]) -> Tensor:
         """How badly visual tokens tell the letters of the name that was asked for: cross-entropy of each letter."""
         image = batch.ids == IMAGE_PAD
-        letters = torch.stack([letters_in(name) for name in names]).repeat_interleave(image.sum(1), 0)
+        letters = torch.stack([letters_in(name) for name in names]).to(image.device).repeat_interleave(image.sum(1), 0)
         loss: Tensor = F.binary_cross_entropy_with_logits(self.heads["asked"](state[image]).float(), letters)
         return loss
 
     def planning_loss(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
         """Of whole plans, in nats each: a mean over letters, nearly all of which are copied, would hardly be felt."""
-        batch = collate(examples)
+        batch = self.collated(examples)
         states = self.states(batch)
         answers = self.answers(batch, states)
         lengths = [length for example in examples for length in example.lengths]

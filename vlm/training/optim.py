@@ -32,7 +32,7 @@ def orthogonalised(gradient: Tensor, steps: int = 5) -> Tensor:
 
 def zeros_or_gradient(parameter: Tensor) -> Tensor:
     """The gradient in fp32."""
-    return torch.zeros(parameter.shape) if parameter.grad is None else parameter.grad.float()
+    return torch.zeros_like(parameter, dtype=torch.float32) if parameter.grad is None else parameter.grad.float()
 
 
 class MuonAdamW:
@@ -88,7 +88,7 @@ class MuonAdamW:
         """Each a matrix, its direction and the scale. Every worker makes its share of the updates orthogonal."""
         mine = [number % workers() == rank() for number in range(len(matrices))]
         shares = [
-            orthogonalised(d).float() if own else torch.zeros(d.shape)
+            orthogonalised(d).float() if own else torch.zeros_like(d, dtype=torch.float32)
             for own, (_, d, _) in zip(mine, matrices, strict=True)
         ]
         for (master, _, scale), update in zip(matrices, summed(shares), strict=True):

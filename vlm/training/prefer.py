@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vlm.training.answered import Questions
-from vlm.training.examples import Example, collate, padded
+from vlm.training.examples import Example, padded
 from vlm.training.multimodal import Trainer
 from vlm.training.optim import MuonAdamW
 from vlm.training.run import Stage
@@ -108,7 +108,7 @@ def preference_loss(trainer: Trainer, start: Trainer, found: Sequence[Pair]) -> 
 
 def likelihoods(trainer: Trainer, examples: Sequence[Example]) -> Tensor:
     """`[n]`: the logarithm of each answer's probability, in nats."""
-    batch = collate(examples)
+    batch = trainer.collated(examples)
     answers = trainer.answers(batch, trainer.states(batch))
     each = answers.gather(1, batch.answer.unsqueeze(1))[:, 0]
     return torch.stack([part.sum() for part in torch.split(each, [len(example.asks) for example in examples])])

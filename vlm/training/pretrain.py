@@ -12,7 +12,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 from action_space.geometry import Box, Size, smart_resize
-from vlm.backends.settings import named_dtype
 from vlm.config import VisionConfig
 from vlm.images import normalised, patches_of
 from vlm.rope import Grid
@@ -28,7 +27,7 @@ from vlm.training.dense import (
     seeing_loss,
 )
 from vlm.training.optim import MuonAdamW
-from vlm.training.run import FULL, Amounts, Stage
+from vlm.training.run import FULL, Amounts, Stage, placed
 from vlm.training.workers import rank
 from vlm.vision import VisionTower
 
@@ -185,13 +184,13 @@ def pretrain(
     torch.manual_seed(seed)
     width = config.out_hidden_size
     tower, heads, counts = VisionTower(config), DenseHeads(width), CountingHead(width)
-    modules = nn.ModuleDict({"tower": tower, "heads": heads, "counts": counts}).to(named_dtype("auto"))
+    modules = placed(nn.ModuleDict({"tower": tower, "heads": heads, "counts": counts}))
     optimizer = MuonAdamW(modules.named_parameters(), matrix_lr=0.02, other_lr=2e-3)
     stage = Stage("pretrain", folder, minutes, modules, optimizer)
     sources = crops_of((screens, specimens), seed + stage.step, amounts)
     for scale, batch in batches(stage, sources, SOURCES, amounts):
         tokens = tower(batch[0], batch[1])
-        loss, figures = seeing_loss(modules, tokens, batch[2])
+        loss, figures = seeing_loss(modules, tokens, batch[2].to(tokens.device))
         torch.autograd.backward(loss)
         optimizer.step(scale)
         stage.collect(figures)

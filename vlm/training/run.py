@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 from action_space.errors import ConfigError
+from vlm.backends.settings import named_device, named_dtype
 from vlm.training.optim import MuonAdamW, ramp
 from vlm.training.workers import rank, said_by_first
 
@@ -43,6 +45,16 @@ SMOKE = Amounts(crops=((112, 112, 4, 1),), visual=200, plans=2, pool=3)
 """Just enough to see that every part turns."""
 
 
+_Network = TypeVar("_Network", bound=nn.Module)
+
+
+def placed(network: _Network) -> _Network:
+    """A network where it is trained, in the numbers in which that is fast: on a GPU if there is one, and in bfloat16
+    where the device multiplies that natively, else in float32."""
+    device = named_device("auto")
+    return network.to(device, named_dtype("auto", device))
+
+
 class Stage:
     """Keeps the clock, the checkpoint and the log of one stage in `folder`.
 
@@ -70,7 +82,7 @@ class Stage:
 
     def _go_on(self) -> None:
         try:
-            saved = torch.load(self.path, weights_only=True)
+            saved = torch.load(self.path, map_location="cpu", weights_only=True)
             self.spent_s, self.step = saved["spent_s"], saved["step"]
             self.modules.load_state_dict(saved["modules"])
             self.optimizer.load_state(saved["optimizer"], self.step)

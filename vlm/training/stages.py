@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from action_space.errors import ModelError
-from vlm.backends.settings import named_dtype
 from vlm.checkpoint import load_checkpoint
 from vlm.config import Config, TextConfig, VisionConfig
 from vlm.model import Qwen25VL
@@ -21,7 +20,7 @@ from vlm.training.export import HEADS
 from vlm.training.multimodal import Trainer
 from vlm.training.optim import MuonAdamW
 from vlm.training.pool import WHOLE, Pool
-from vlm.training.run import FULL, Amounts, Stage
+from vlm.training.run import FULL, Amounts, Stage, placed
 from vlm.training.tokenizer import token_id
 from vlm.training.workers import rank, told_by_first
 
@@ -75,7 +74,7 @@ def start(seeing: nn.ModuleDict, screens: Path, *, seed: int, amounts: Amounts =
     torch.manual_seed(seed)
     model, counts = Qwen25VL(BUNDLED), seeing["counts"]
     model.visual.load_state_dict(seeing["tower"].state_dict())
-    model.visual.to(named_dtype("auto")).requires_grad_(False)
+    placed(model.visual).requires_grad_(False)
     pool = Pool(screens, model.visual, seed)
     fill(pool, amounts.pool)
     tokens = torch.cat([screen.tokens[screen.drawn] for screen in pool.screens]).float()
@@ -87,7 +86,7 @@ def start(seeing: nn.ModuleDict, screens: Path, *, seed: int, amounts: Amounts =
         found = tokens @ counts.weight.float().T + counts.bias.float()
         letters = torch.linalg.lstsq(found - found.mean(0), tokens - tokens.mean(0)).solution
         _spell(model.language_model.embed_tokens.weight, letters / letters.square().mean(1, keepdim=True).sqrt())
-    trainer = Trainer(model).to(named_dtype("auto"))
+    trainer = placed(Trainer(model))
     told_by_first(trainer.parameters())
     return trainer
 
@@ -107,12 +106,12 @@ def resume(path: Path) -> Trainer:
     """
     if path.suffix == ".pt":
         return _restored(path)
-    model = load_checkpoint(path, dtype=named_dtype("auto"))
+    model = load_checkpoint(path, dtype=torch.float32)
     if (model.config.text, model.config.vision) != (BUNDLED.text, BUNDLED.vision):
         raise ModelError(f"{str(path)!r} has another shape than the bundled model: only that can be taught on")
     model.language_model.requires_grad_(True)
     model.lm_head.requires_grad_(True)
-    trainer = Trainer(model, probing=True).to(named_dtype("auto"))
+    trainer = placed(Trainer(model, probing=True))
     if (path / HEADS).is_file():
         _load(trainer.heads, path / HEADS)
     told_by_first(trainer.parameters())  # heads may be new
@@ -120,7 +119,7 @@ def resume(path: Path) -> Trainer:
 
 
 def _restored(path: Path) -> Trainer:
-    trainer = Trainer(Qwen25VL(BUNDLED)).to(named_dtype("auto"))
+    trainer = placed(Trainer(Qwen25VL(BUNDLED)))
     _load(nn.ModuleDict({"trainer": trainer}), path, "modules")
     trainer.model.visual.requires_grad_(False)
     return trainer
@@ -129,7 +128,7 @@ def _restored(path: Path) -> Trainer:
 def _load(module: nn.Module, path: Path, part: str = "") -> None:
     """Weights that training saved, or a part of what it saved."""
     try:
-        saved = torch.load(path, weights_only=True)
+        saved = torch.load(path, map_location="cpu", weights_only=True)
         module.load_state_dict(saved[part] if part else saved)
     except (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, UnpicklingError) as error:
         text = " ".join(str(error).split())[:200]

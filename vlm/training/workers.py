@@ -17,10 +17,12 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import Tensor
 
+from vlm.backends.settings import named_device
+
 
 def run_workers(count: int, work: Callable[..., object], *arguments: object) -> None:
-    """Call `work(*arguments)` in `count` processes and wait; with 1, in this one. Arguments are pickled."""
-    if count == 1:
+    """Call `work(*arguments)` in `count` processes and wait; with 1, and on a GPU, in this. Arguments are pickled."""
+    if count == 1 or named_device("auto") != "cpu":
         work(*arguments)
         return
     with tempfile.TemporaryDirectory(prefix="clickwright-workers-") as folder:

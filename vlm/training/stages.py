@@ -77,13 +77,13 @@ def start(seeing: nn.ModuleDict, screens: Path, *, seed: int, amounts: Amounts =
     placed(model.visual).requires_grad_(False)
     pool = Pool(screens, model.visual, seed)
     fill(pool, amounts.pool)
-    tokens = torch.cat([screen.tokens[screen.drawn] for screen in pool.screens]).float()
+    tokens = torch.cat([screen.tokens[screen.drawn] for screen in pool.screens]).float().cpu()
     factor, last = tokens.square().mean().rsqrt(), model.visual.merger.mlp[2]
     assert isinstance(last, nn.Linear) and isinstance(counts, nn.Linear)
     with torch.no_grad():
         last.weight.mul_(factor)
         last.bias.mul_(factor)
-        found = tokens @ counts.weight.float().T + counts.bias.float()
+        found = tokens @ counts.weight.float().cpu().T + counts.bias.float().cpu()
         letters = torch.linalg.lstsq(found - found.mean(0), tokens - tokens.mean(0)).solution
         _spell(model.language_model.embed_tokens.weight, letters / letters.square().mean(1, keepdim=True).sqrt())
     trainer = placed(Trainer(model))

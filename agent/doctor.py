@@ -86,6 +86,20 @@ def _bundled_model() -> Iterable[Finding]:
     yield Finding("bundled model", there, str(weights) if there else f"{weights} is missing: install clickwright again")
 
 
+def _processor() -> Iterable[Finding]:
+    import torch
+
+    from vlm.backends.settings import named_device, named_dtype
+
+    device = named_device("auto")
+    if device != "cpu":
+        yield Finding("models run on", None, f"{torch.cuda.get_device_name()}, in bfloat16")
+        return
+    slow = named_dtype("auto") == torch.float32
+    numbers = "float32: this processor does not multiply bfloat16, which would be faster" if slow else "bfloat16"
+    yield Finding("models run on", None, f"{torch.get_num_threads()} threads of the processor, in {numbers}")
+
+
 def _browser() -> Iterable[Finding]:
     from environments.chromium import own_browser
 
@@ -119,7 +133,14 @@ def _android() -> Iterable[Finding]:
     yield from (Finding(*found) for found in android_findings())
 
 
-CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (_python, _bundled_model, _browser, _desktop, _android)
+CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (
+    _python,
+    _bundled_model,
+    _processor,
+    _browser,
+    _desktop,
+    _android,
+)
 """In the order in which they are told."""
 
 

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from action_space.errors import ConfigError, DeviceError
 from action_space.geometry import Box, Size
+from agent.doctor import _processor
 from agent.doctor_coords import find_colour, measure_clicks
 from agent.session import settings_of
 from environments.targets import SIDE, spread, targets_on
@@ -26,6 +28,15 @@ def test_it_says_what_works(agent_command: Command) -> None:
     assert found["browser"]["ok"] and found["browser"]["text"].startswith("Chromium ")
     assert found["bundled model"]["ok"]
     assert "desktop" in found
+    assert found["models run on"]["ok"] is None
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="models run on the GPU here")
+@pytest.mark.parametrize(("native", "numbers"), [(True, "in bfloat16"), (False, "in float32: this processor does not")])
+def test_it_says_in_which_numbers_models_run(monkeypatch: pytest.MonkeyPatch, native: bool, numbers: str) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native, raising=False)
+    (finding,) = _processor()
+    assert f"threads of the processor, {numbers}" in finding.text
 
 
 def test_without_a_display_or_a_browser(agent_command: Command) -> None:

@@ -3,7 +3,8 @@
 Names and texts are quoted from the task. What the task itself has in quotes is said whole or not at all; what stands
 between its quotes only where there is more than words such as "and press", and no name runs on into the next deed:
 "Select Red and click Submit" has two. What is in quotes is named in its order, deed by deed. `done` comes when all that
-is in quotes was named. After a few steps in vain one of those that were not named yet is due.
+is in quotes was named. After a few steps in vain another name is due, one that was not named yet if there is any in
+quotes. What is not in quotes and had an effect is named again only if the task says it once more.
 """
 
 import json
@@ -14,16 +15,20 @@ from itertools import takewhile
 from action_space.dialects.base import PastStep
 from action_space.dialects.grammar import keys, quotes
 
-_STEP = """step: "click " quote (" button" | " field" | " checkbox")? | "type " quote | "open " quote
-  | "press " key (" " key){0,4} | "scroll " direction | "wait" | "look" | "failed"
+_STEP = """step: "press " key (" " key){0,4} | "scroll " direction | "wait" | "look" | "failed"
 direction: "up" | "down" | "left" | "right"
 """ + keys()
+_NAMING = """ | named
+named: "click " quote (" button" | " field" | " checkbox")? | "type " quote | "open " quote
+"""
 _PATIENCE = 3
 """Steps in vain with one plan, after which another one is due."""
 _NAMES_NOTHING = re.compile(
-    r"a|activate|add|after|all|and|as|at|box|button|called|check|checkbox|choose|click|dialog|empty|enable|enter|field|"
-    r"fill|first|for|from|go|hit|in|input|into|it|labeled|labelled|link|list|mark|named|of|on|open|option|or|pick|please|press|"
-    r"push|put|select|set|switch|tab|that|the|then|this|tick|to|turn|type|value|with|write"
+    r"a|activate|add|after|all|and|as|at|below|between|box|button|called|check|checkbox|choose|"
+    r"click|dialog|empty|enable|enter|expand|field|fill|find|first|for|from|go|hit|in|input|into|"
+    r"it|labeled|labelled|link|list|mark|named|of|on|open|option|or|pick|please|press|push|put|"
+    r"section|sections|select|set|switch|tab|tabs|that|the|then|this|tick|to|turn|type|value|with|"
+    r"write"
 )
 """Words that tell what to do, and where; alone they are no name of a control."""
 _NEXT_DEED = re.compile(
@@ -36,6 +41,8 @@ _ANOTHER_DEED = re.compile(r"[,;.!]|\b(?:and|then)\b", re.IGNORECASE)
 """Between quotes: they belong to two deeds."""
 _OTHER_ORDER = re.compile(r"\b(?:after|before|except|if|not|once|only|unless|until|when)\b|n't\b", re.IGNORECASE)
 """What a task with such a word wants first, its order does not tell."""
+_MORE_THAN_ONCE = re.compile(r"\b(?:again|each|every|keep|repeat\w*|times|twice|until|while)\b", re.IGNORECASE)
+"""In a task with such a word what was done with an effect may be due once more."""
 _IN_QUOTES = re.compile(r"""\"([^"]+)\"|“([^”]+)”|«([^»]+)»|`([^`]+)`|(?<!\w)'([^']+)'(?!\w)""")
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
@@ -46,11 +53,17 @@ def plan_grammar(task: str, history: Sequence[PastStep]) -> str:
     named = _named(history)
     unnamed = [text for text in quoted if text not in named]
     due = _due(between, quoted, named)
-    start = "start: step\n" if unnamed else 'start: step | "done"\n'
-    if unnamed and _in_vain(history) >= _PATIENCE:
-        return start + _STEP + quotes((), [text for text in due if text not in named])
-    loose = [deed for text in between for deed in _NEXT_DEED.split(text) if _may_name(deed)]
-    return start + _STEP + quotes(loose if loose or quoted else [task], due)
+    vain = _strings_in(history[-1].plan) if _in_vain(history) >= _PATIENCE else []
+    start = "start: step" if unnamed else 'start: step | "done"'
+    if unnamed and vain:
+        return _grammar(start, [], [text for text in due if text not in named])
+    gone = [*vain, *(() if _MORE_THAN_ONCE.search(task) else _worked(history))]
+    loose = _without(gone, [deed for text in between for deed in _NEXT_DEED.split(text)])
+    return _grammar(start, loose if loose or quoted or vain else [task], [text for text in due if text not in vain])
+
+
+def _grammar(start: str, loose: Sequence[str], whole: Sequence[str]) -> str:
+    return start + (_NAMING + quotes(loose, whole) if loose or whole else "\n") + _STEP
 
 
 def _due(between: Sequence[str], quoted: Sequence[str], named: set[str]) -> list[str]:
@@ -71,6 +84,22 @@ def _taken_apart(task: str) -> tuple[list[str], list[str]]:
     starts, ends = [0, *(match.end() for match in found)], [*(match.start() for match in found), len(task)]
     between = [task[start:end].strip() for start, end in zip(starts, ends, strict=True)]
     return between, [next(filter(None, match.groups())) for match in found]
+
+
+def _worked(history: Sequence[PastStep]) -> list[str]:
+    """What the plans that had an effect have in quotes, as often as they have."""
+    return [text for step in history if not step.note for text in _strings_in(step.plan)]
+
+
+def _without(names: Sequence[str], texts: list[str]) -> list[str]:
+    """What is left of some texts that may name something, when each name was left out once."""
+    for name in names:
+        said = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+        for number, text in enumerate(texts):
+            if found := said.search(text):
+                texts = [*texts[:number], text[: found.start()], text[found.end() :], *texts[number + 1 :]]
+                break
+    return [text for text in texts if _may_name(text)]
 
 
 def _may_name(text: str) -> bool:

@@ -156,6 +156,35 @@ def test_after_steps_in_vain_what_was_not_named_is_due() -> None:
         assert (heard == {"Suite"}) is due, heard
 
 
+@pytest.mark.parametrize("task", ['Switch between the tabs to find and click on the link "Amet".', "Click on Amet"])
+def test_what_was_clicked_in_vain_is_looked_for(task: str) -> None:
+    again = PastStep(None, "", 'click "Amet"', "nothing changed")
+    other = PastStep(None, "", "look")
+    for past, names in ((2 * [again], {"Amet"}), (3 * [again], set()), ([again, again, again, other], {"Amet"})):
+        grammar = load_dialect("compact").plan_grammar(Turn(task, Image.new("RGB", (28, 28)), FRAME, tuple(past)))
+        assert grammar
+        assert {text for text in quoted_in(grammar, random.Random(9), 60) if "Amet" in text} >= names
+        assert "Amet" in names or quoted_in(grammar, random.Random(9), 60) == set()
+        assert {"look", "done"} <= {said(grammar, random.Random(number)) for number in range(80)}
+
+
+@pytest.mark.parametrize(
+    ("task", "may"),
+    [
+        ("Select aB1, c2 and click Submit", False),
+        ("Select c2, aB1, c3, aB1 and click Submit", True),
+        ("Press aB1 twice, then press Submit", True),
+    ],
+)
+def test_what_had_an_effect_is_named_as_often_as_it_is_said(task: str, may: bool) -> None:
+    past = (PastStep(None, "", 'click "aB1" checkbox'), PastStep(None, "", 'click "c2"', "nothing changed"))
+    grammar = load_dialect("compact").plan_grammar(Turn(task, Image.new("RGB", (28, 28)), FRAME, past))
+    assert grammar
+    heard = quoted_in(grammar, random.Random(10), 200)
+    assert any("aB1" in text for text in heard) is may
+    assert "Submit" in heard and ("c2" not in task or any("c2" in text for text in heard))
+
+
 def test_a_plan_is_done_when_all_that_was_quoted_was_named() -> None:
     dialect = load_dialect("compact")
     task = """Type "Ann \\\\ Bo" into 'Name', don't worry, and press «Send»"""

@@ -132,7 +132,7 @@ class Compact:
 
     def prompt(self, turn: Turn, plan: str = "") -> list[Message]:
         """The instruction (to look: the task and what was done; without a plan: the task), then the screenshot."""
-        words = f"{self._calls_behind(turn)}Look." if plan == LOOK else plan or turn.task
+        words = f"{self._behind(turn)}Look." if plan == LOOK else plan or turn.task
         return [Message("system", (_SYSTEM,)), Message("user", (words, turn.screenshot))]
 
     def grammar(self, frame: Frame, spent: Sequence[Point] = ()) -> str | None:
@@ -156,11 +156,6 @@ class Compact:
         places = {name: at for name, at in action if isinstance(at, Point)}
         rounded = {name: Point(round(at.x / GRID) * GRID, round(at.y / GRID) * GRID) for name, at in places.items()}
         return self.render(action.model_copy(update=rounded), _ANYWHERE)
-
-    def _calls_behind(self, turn: Turn) -> str:
-        """The task and the calls that had an effect: what had none, the screen does not show."""
-        calls = [self.looked(step.action) for step in turn.history if step.action and not step.note]
-        return f"Task: {turn.task}\n" + "".join(f"{number}. {call}\n" for number, call in enumerate(calls, start=1))
 
     def _behind(self, turn: Turn) -> str:
         done = "".join(

@@ -229,8 +229,7 @@ def test_to_look_the_task_is_told_with_what_was_done_and_about_where() -> None:
         '4. look (the call cannot be read)\n5. click "Submit" button\n'
     )
     turn = Turn("x", SCREENSHOT, FRAME, history)
-    calls = 'Task: x\n1. drag click(0, 0) click(28, 42)\n2. type("46")\n3. click(0, 0)\n'
-    assert COMPACT.prompt(turn, "look")[1].content == (f"{calls}Look.", SCREENSHOT), "what was done, as it is taught"
+    assert COMPACT.prompt(turn, "look")[1].content == (f"{told}Look.", SCREENSHOT)
     messages = COMPACT.plan_prompt(turn)
     assert messages is not None and messages[1].content == (f"{told}Next?",)
     assert COMPACT.plan_action("look") is None

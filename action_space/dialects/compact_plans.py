@@ -24,11 +24,9 @@ named: "click " quote (" button" | " field" | " checkbox")? | "type " quote | "o
 _PATIENCE = 3
 """Steps in vain with one plan, after which another one is due."""
 _NAMES_NOTHING = re.compile(
-    r"a|activate|add|after|all|and|as|at|below|between|box|button|called|check|checkbox|choose|"
-    r"click|dialog|empty|enable|enter|expand|field|fill|find|first|for|from|go|hit|in|input|into|"
-    r"it|labeled|labelled|link|list|mark|named|of|on|open|option|or|pick|please|press|push|put|"
-    r"section|sections|select|set|switch|tab|tabs|that|the|then|this|tick|to|turn|type|value|with|"
-    r"write"
+    r"a|activate|add|after|all|and|as|at|box|button|called|check|checkbox|choose|click|dialog|empty|enable|enter|field|"
+    r"fill|first|for|from|go|hit|in|input|into|it|labeled|labelled|link|list|mark|named|of|on|open|option|or|pick|please|press|"
+    r"push|put|select|set|switch|tab|that|the|then|this|tick|to|turn|type|value|with|write"
 )
 """Words that tell what to do, and where; alone they are no name of a control."""
 _NEXT_DEED = re.compile(

@@ -160,11 +160,10 @@ def test_after_steps_in_vain_what_was_not_named_is_due() -> None:
 def test_what_was_clicked_in_vain_is_looked_for(task: str) -> None:
     again = PastStep(None, "", 'click "Amet"', "nothing changed")
     other = PastStep(None, "", "look")
-    for past, names in ((2 * [again], {"Amet"}), (3 * [again], set()), ([again, again, again, other], {"Amet"})):
+    for past, may in ((2 * [again], True), (3 * [again], False), ([again, again, again, other], True)):
         grammar = load_dialect("compact").plan_grammar(Turn(task, Image.new("RGB", (28, 28)), FRAME, tuple(past)))
         assert grammar
-        assert {text for text in quoted_in(grammar, random.Random(9), 60) if "Amet" in text} >= names
-        assert "Amet" in names or quoted_in(grammar, random.Random(9), 60) == set()
+        assert any("Amet" in text for text in quoted_in(grammar, random.Random(9), 60)) is may
         assert {"look", "done"} <= {said(grammar, random.Random(number)) for number in range(80)}
 
 

@@ -87,17 +87,9 @@ def _bundled_model() -> Iterable[Finding]:
 
 
 def _processor() -> Iterable[Finding]:
-    import torch
+    from vlm.backends.settings import what_runs_models
 
-    from vlm.backends.settings import named_device, named_dtype
-
-    device = named_device("auto")
-    if device != "cpu":
-        yield Finding("models run on", None, f"{torch.cuda.get_device_name()}, in bfloat16")
-        return
-    slow = named_dtype("auto") == torch.float32
-    numbers = "float32: this processor does not multiply bfloat16, which would be faster" if slow else "bfloat16"
-    yield Finding("models run on", None, f"{torch.get_num_threads()} threads of the processor, in {numbers}")
+    yield Finding("models run on", None, what_runs_models())
 
 
 def _browser() -> Iterable[Finding]:

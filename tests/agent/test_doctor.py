@@ -11,11 +11,11 @@ from PIL import Image
 
 from action_space.errors import ConfigError, DeviceError
 from action_space.geometry import Box, Size
-from agent.doctor import _processor
 from agent.doctor_coords import find_colour, measure_clicks
 from agent.session import settings_of
 from environments.targets import SIDE, spread, targets_on
 from tests.desktop_for_tests import needs, own_display, two_monitors
+from vlm.backends.settings import what_runs_models
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -35,8 +35,7 @@ def test_it_says_what_works(agent_command: Command) -> None:
 @pytest.mark.parametrize(("native", "numbers"), [(True, "in bfloat16"), (False, "in float32: this processor does not")])
 def test_it_says_in_which_numbers_models_run(monkeypatch: pytest.MonkeyPatch, native: bool, numbers: str) -> None:
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native, raising=False)
-    (finding,) = _processor()
-    assert f"threads of the processor, {numbers}" in finding.text
+    assert f"threads of the processor, {numbers}" in what_runs_models()
 
 
 def test_without_a_display_or_a_browser(agent_command: Command) -> None:

@@ -227,7 +227,7 @@ def test_ctrl_c_ends_the_workers_and_keeps_the_results(tmp_path: Path) -> None:
     )
     runner_process = start(["-c", code, str(tmp_path)])
     wait_until((tmp_path / "hung").exists)
-    wait_until(lambda: " " in (tmp_path / "hung").read_text())
+    wait_until(lambda: " " in (tmp_path / "hung").read_text() and len(lines(tmp_path)) == 1)
     runner_process.send_signal(signal.SIGINT)
     assert runner_process.wait() == 130
     assert not any(map(is_running, map(int, (tmp_path / "hung").read_text().split())))

@@ -4,6 +4,7 @@ import io
 import json
 import random
 import re
+import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -29,7 +30,7 @@ from vlm.training.data.pages_document import document_page
 from vlm.training.data.pages_figures import COLOURS, LARGE, SMALL, figures_page
 from vlm.training.data.pages_phone import phone_page
 from vlm.training.data.records import KINDS, Picture, Record
-from vlm.training.data.render import Element, Screen, draw, read_screens, screen_of
+from vlm.training.data.render import Element, Screen, draw, installed_fonts, read_screens, screen_of
 from vlm.training.data.screens import draw_shards, open_studio
 from vlm.training.data.shards import read_shards
 from vlm.training.questions import NOUNS
@@ -277,3 +278,29 @@ def test_kinds_are_chosen_by_name() -> None:
 def test_a_truth_is_small_json(records: list[tuple[Record, Screen | None, Path]]) -> None:
     for record, *_ in records[:50]:
         assert Record.model_validate(json.loads(record.model_dump_json())) == record
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        (
+            "echo 'DejaVu Sans:fontformat=TrueType'; echo 'DejaVu Serif:fontformat=Type 1'",
+            "no font of the training share",
+        ),
+        ("exit 3", "install fontconfig"),
+        ("", "install fontconfig"),
+    ],
+)
+def test_without_fonts_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, said: str) -> None:
+    if program:
+        (tmp_path / "fc-list").write_text(f"#!/bin/sh\n{program}\n")
+        (tmp_path / "fc-list").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConfigError, match=said):
+        installed_fonts(held_out=False)
+
+
+def test_of_a_family_that_chromium_may_not_draw_nothing_is_taken() -> None:
+    command = ["fc-list", ":fontformat=Type 1", "family"]
+    undrawn = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n"))
+    assert not {*installed_fonts(held_out=False), *installed_fonts(held_out=True)} & undrawn

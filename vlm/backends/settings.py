@@ -45,6 +45,16 @@ def named_dtype(name: str, device: str = "cpu") -> torch.dtype:
     return table[name]
 
 
+def what_runs_models() -> str:
+    """The device and the numbers that "auto" stands for, for people."""
+    device = named_device("auto")
+    if device != "cpu":
+        return f"{torch.cuda.get_device_name()}, in bfloat16"
+    slow = named_dtype("auto") == torch.float32
+    numbers = "float32: this processor does not multiply bfloat16, which would be faster" if slow else "bfloat16"
+    return f"{torch.get_num_threads()} threads of the processor, in {numbers}"
+
+
 def pixel_limits(folder: Path) -> tuple[int, int]:
     """The checkpoint's min_pixels and max_pixels, in the old or the new layout of preprocessor_config.json."""
     given = read_json(folder, "preprocessor_config.json")

@@ -9,9 +9,10 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import run
+from subprocess import CalledProcessError, run
 from typing import TYPE_CHECKING, Any
 
+from action_space.errors import ConfigError
 from action_space.geometry import Box, Size
 from vlm.training.data.pages import Page, PageWriter
 from vlm.training.data.shards import SCREENS, read_shards
@@ -84,9 +85,16 @@ class Drawn:
 
 
 def installed_fonts(*, held_out: bool) -> tuple[str, ...]:
-    """Families with Latin letters that fontconfig knows, of one side of the split."""
-    listing = run(["fc-list", ":lang=en", "family"], capture_output=True, text=True, check=True).stdout
-    families = {line.split(",")[0].strip() for line in listing.splitlines()}
+    """Families with Latin letters that fontconfig knows, of one side of the split. Raises ConfigError without any."""
+    command = ["fc-list", ":lang=en", "family", "fontformat"]
+    try:
+        lines = run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    except (OSError, CalledProcessError) as error:
+        raise ConfigError("fc-list cannot tell which fonts there are: install fontconfig") from error
+    listing = [line.partition(":fontformat=") for line in lines]
+    # Chromium draws no Type 1: of a family that is there in another form too it takes the one or the other, by chance.
+    undrawn = {names for names, _, form in listing if form == "Type 1"}
+    families = {names.split(",")[0].strip() for names, _, _ in listing if names not in undrawn}
     plain = {
         name for name in families if name and not name.startswith("Noto ") and "'" not in name and "Emoji" not in name
     }
@@ -104,9 +112,11 @@ def installed_fonts(*, held_out: bool) -> tuple[str, ...]:
         "Initials",
         "Outline",
     )
-    return tuple(
-        sorted(name for name in plain if is_held_out(name) == held_out and not any(word in name for word in symbols))
-    )
+    fonts = [name for name in plain if is_held_out(name) == held_out and not any(word in name for word in symbols)]
+    if not fonts:
+        side = "held-out" if held_out else "training"
+        raise ConfigError(f"no font of the {side} share is installed: install more of them (Debian: fonts-dejavu)")
+    return tuple(sorted(fonts))
 
 
 def draw(tab: "Tab", page: Page) -> tuple[bytes, dict[str, Any]]:

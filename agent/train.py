@@ -87,6 +87,7 @@ def train(
     if draw_only:
         return
     from vlm import folder_of
+    from vlm.backends.settings import what_runs_models
     from vlm.training.data.render import Drawn
     from vlm.training.recipe import Further, Minutes, further, make, quiz
     from vlm.training.run import FULL, SMOKE
@@ -95,7 +96,7 @@ def train(
     pages = Drawn(drawn or out / "screens", out / "specimens", out / "icons")
     minutes = Minutes(vision_minutes, teach_minutes, icon_minutes, refine_minutes, prefer_minutes)
     amounts = SMOKE if smoke else FULL
-    console.print(f"training in {workers} processes; follow {out}/*.log.jsonl")
+    console.print(f"training on {what_runs_models()}; follow {out}/*.log.jsonl", markup=False, soft_wrap=True)
     if not sampled:
         taught = export_to or out / "taught"
         make(

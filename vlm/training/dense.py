@@ -56,9 +56,8 @@ class DenseTargets:
     def counts(self) -> Tensor:
         """`[cells, 36]`: how often each letter and digit occurs in each cell, NaN where not all are known."""
         known = (self.chars != IGNORE).all(1, keepdim=True)
-        counts = (
-            F.one_hot(FOLDED.to(self.chars.device)[self.chars.clamp(min=0)], COUNTED + 1).sum(1)[:, :COUNTED].float()
-        )
+        letters = FOLDED.to(self.chars.device)[self.chars.clamp(min=0)]
+        counts = F.one_hot(letters, COUNTED + 1).sum(1)[:, :COUNTED].float()
         return counts.masked_fill(~known, torch.nan)
 
 

@@ -44,10 +44,9 @@ def export(trainer: Trainer, folder: Path) -> None:
     stop = [tokenizer.token_to_id("<|im_end|>"), tokenizer.token_to_id("<|endoftext|>")]
     # Without them transformers takes those of the published vocabulary, and vLLM hands them to its grammars.
     ends = {"eos_token_id": stop[0], "pad_token_id": stop[1]}
-    save_checkpoint(
-        trainer.model.to("cpu", torch.bfloat16), folder, extra={**ends, "clickwright": {"dialect": "compact"}}
-    )
-    torch.save(trainer.heads.to("cpu", torch.bfloat16).state_dict(), folder / HEADS)
+    trainer = trainer.to("cpu", torch.bfloat16)
+    save_checkpoint(trainer.model, folder, extra={**ends, "clickwright": {"dialect": "compact"}})
+    torch.save(trainer.heads.state_dict(), folder / HEADS)
     tokenizer.save(str(folder / "tokenizer.json"))
     tokens = {
         "tokenizer_class": "PreTrainedTokenizerFast",

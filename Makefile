@@ -32,7 +32,7 @@ demo-desktop: setup
 
 # Two files at a time: most tests wait for browsers and devices. ARGS="-n 0" for one at a time.
 test: setup
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -22,12 +22,6 @@ settings.load_profile("suite")
 
 CLOSING_S = 120
 ENDING_S = 60
-LONGEST = ("test_recipe.py", "test_bench.py", "test_gather.py", "test_looking.py", "test_ablation.py")
-"""Files of a few long tests: begun last, one worker would be left alone with them for minutes."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)

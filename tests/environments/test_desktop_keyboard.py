@@ -109,6 +109,8 @@ class Editor:
     def type(self, text: str) -> str:
         """Replace everything by a text; what stands there then."""
         self._desktop.execute(Press(keys=("ctrl", "a")))
+        self._desktop.execute(Press(keys=("delete",)))
+        until(lambda: not self._programs.text(self._page))  # a longer text before would pass for the new one
         self._desktop.execute(Type(text=text))
         return self.now(len(text))
 

@@ -61,6 +61,7 @@ def plan_grammar(task: str, history: Sequence[PastStep]) -> str:
 
 
 def _grammar(start: str, loose: Sequence[str], whole: Sequence[str]) -> str:
+    """Of the rule `start`, and of steps that name something only if there is anything to name; see `quotes`."""
     return start + (_NAMING + quotes(loose, whole) if loose or whole else "\n") + _STEP
 
 

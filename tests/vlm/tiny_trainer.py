@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageDraw
 
+from vlm.backends.settings import named_dtype
 from vlm.model import Qwen25VL
 from vlm.training.data.render import Element, Screen, read_screens
 from vlm.training.data.words import Words
 from vlm.training.judging import Answers, plan_record, point_record
 from vlm.training.multimodal import Trainer
 from vlm.training.questions import plan_question
-from vlm.training.run import placed
 from vlm.training.sampled import Judged, Sampled
 from vlm.training.stages import BUNDLED
 
@@ -38,7 +38,7 @@ TINY = replace(
 def tiny_trainer(seed: int = 0) -> Trainer:
     """With the tower frozen, as after visual pre-training."""
     torch.manual_seed(seed)
-    trainer = placed(Trainer(Qwen25VL(TINY)))
+    trainer = Trainer(Qwen25VL(TINY)).to(named_dtype("auto"))
     trainer.model.visual.requires_grad_(False)
     return trainer
 

@@ -21,7 +21,8 @@ from vlm.backends.settings import named_device
 
 
 def run_workers(count: int, work: Callable[..., object], *arguments: object) -> None:
-    """Call `work(*arguments)` in `count` processes and wait; with 1, and on a GPU, in this. Arguments are pickled."""
+    """Call `work(*arguments)` in `count` processes and wait; arguments are pickled. With 1, and where there is a GPU, it
+    is called in this process."""
     if count == 1 or named_device("auto") != "cpu":
         work(*arguments)
         return

@@ -6,6 +6,7 @@ A folder of screens holds `screens.jsonl` (a line a screen) and the PNG files th
 
 import json
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,10 +92,9 @@ def installed_fonts(*, held_out: bool) -> tuple[str, ...]:
         lines = run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     except (OSError, CalledProcessError) as error:
         raise ConfigError("fc-list cannot tell which fonts there are: install fontconfig") from error
-    listing = [line.partition(":fontformat=") for line in lines]
+    forms = [(re.split(",|:", line)[0].strip(), line.endswith("=Type 1")) for line in lines]
     # Chromium draws no Type 1: of a family that is there in another form too it takes the one or the other, by chance.
-    undrawn = {names for names, _, form in listing if form == "Type 1"}
-    families = {names.split(",")[0].strip() for names, _, _ in listing if names not in undrawn}
+    families = {name for name, _ in forms} - {name for name, is_type_1 in forms if is_type_1}
     plain = {
         name for name in families if name and not name.startswith("Noto ") and "'" not in name and "Emoji" not in name
     }

@@ -21,8 +21,8 @@ from vlm.backends.settings import named_device
 
 
 def run_workers(count: int, work: Callable[..., object], *arguments: object) -> None:
-    """Call `work(*arguments)` in `count` processes and wait; arguments are pickled. With 1, and where there is a GPU, it
-    is called in this process."""
+    """Call `work(*arguments)` in `count` processes and wait; arguments are pickled. With 1, and where there is a GPU,
+    this process is the only one."""
     if count == 1 or named_device("auto") != "cpu":
         work(*arguments)
         return

@@ -6,6 +6,7 @@ OUT/test/questions.jsonl    what is asked about these; `agent eval generated --d
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,12 +90,20 @@ class Album:
 
 
 def rarest(rng: Random, screen: Screen, asked: Counter[str], most: int) -> list[Element]:
-    """Controls to ask for. asked: how often each name was, these included: a menu is on every page."""
+    """Controls to ask for. asked: how often each name was, these included: a menu is on every page.
+
+    Of names that differ by numbers alone ("#12", "#13"; the lines of a file) a screen is asked for one: they would
+    always be new, and crowd out all others."""
     found = [screen.elements[number] for number in askable(screen)]
     rng.shuffle(found)
-    chosen = sorted(found, key=lambda element: asked[element.name.lower()])[:most]
-    asked.update(element.name.lower() for element in chosen)
+    different = {_numberless(element.name): element for element in found}
+    chosen = sorted(different.values(), key=lambda element: asked[_numberless(element.name)])[:most]
+    asked.update(_numberless(element.name) for element in chosen)
     return chosen
+
+
+def _numberless(name: str) -> str:
+    return re.sub(r"\d+", "0", name.lower())
 
 
 def rows(folder: Path) -> Iterator[dict[str, Any]]:
@@ -111,7 +120,7 @@ def placed_rows(folder: Path) -> Iterator[tuple[Shard, dict[str, Any]]]:
 
 def names_asked(folder: Path) -> Iterator[str]:
     for shard in read_shards(folder)[0]:
-        yield from (text.lower() for record in shard.records() for text in record.truth.texts)
+        yield from (_numberless(text) for record in shard.records() for text in record.truth.texts)
 
 
 def remembered(folder: Path) -> Memory:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -17,14 +18,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from action_space.errors import RecordingError
+from action_space.geometry import Box
 from environments.browser import BrowserEnvironment
 from evals.benchmarks import load_source
 from evals.online import sights, wander
-from evals.online.album import A_SHARD, AGAIN, ALIKE, BARE, TEST, TRAIN, Album, counts_of, names_on, rows
+from evals.online.album import A_SHARD, AGAIN, ALIKE, BARE, TEST, TRAIN, Album, counts_of, names_on, rarest, rows
 from evals.online.gather import COUNTS, main
 from evals.online.sights import FLAT, OTHERWISE, SIZE, TWICE, UNNAMED, Sight, look, state_of
 from evals.online.wander import AVOID, Site, avoiding
 from evals.outcome import read_steps
+from vlm.training.data.render import Element, Screen
 from vlm.training.data.shards import PARTIAL, read_shards
 from vlm.training.sampled import read_sampled
 
@@ -132,6 +135,18 @@ def test_what_is_asked_about_the_test_pages(gathered: tuple[Served, Served, Path
         name = json.loads(step.instruction.removeprefix("click ").rpartition('"')[0] + '"').lower()
         assert name in names and (name in known) == (step.groups["name"] == "known")
         assert step.size == Image.open(out / TEST / step.image).size
+
+
+def test_names_that_differ_by_numbers_alone_are_asked_for_once_a_screen() -> None:
+    def screen(first: int) -> Screen:
+        names = [*(str(first + i) for i in range(9)), *(f"#{first + i}" for i in range(9)), "Blame", "History"]
+        links = (Element("link", name, Box(0, 20 * i, 90, 20 * i + 9)) for i, name in enumerate(names))
+        return Screen(Path(), tuple(links), ())
+
+    asked = Counter[str]()
+    both = [{element.name for element in rarest(Random(1), screen(first), asked, 3)} for first in (10, 40)]
+    assert all(len(names) == 3 and sum(name.isdigit() for name in names) <= 1 for names in both)
+    assert {"Blame", "History"} <= both[0] | both[1] and set(asked) == {"0", "#0", "blame", "history"}
 
 
 @pytest.mark.timeout(600)

@@ -1,6 +1,7 @@
 """`agent bench`: our engine against transformers, or any OpenAI-compatible server, in one run on one machine.
 
-Or against itself with its weights as they lie on disk (`--against plain`): what `vlm.onednn` is worth.
+Or against itself: with its weights as they lie on disk (`--against plain`: what `vlm.onednn` is worth), or shown whole
+screens where it leaves out cells of one colour (`--against whole`).
 
 Both get the same weights, dtype, threads, prompts and output length (a server ends its replies where it likes: how many
 tokens were said stands beside the table). Their turns alternate, and the table gives the
@@ -150,7 +151,7 @@ def measure_grammar(ours: Engine, pairs: int) -> Forcing | None:
 
 
 def peak_memory(folder: Path, kind: str, dtype: str, threads: int) -> int:
-    """Bytes of memory that one step takes in a process of its own. kind: ours, plain or transformers."""
+    """Bytes of memory that one step takes in a process of its own. kind: ours, one of `OURS`, or transformers."""
     command = [sys.executable, "-m", "evals.bench", kind, str(folder), dtype, str(threads)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return int(said.strip().splitlines()[-1])
@@ -159,9 +160,7 @@ def peak_memory(folder: Path, kind: str, dtype: str, threads: int) -> int:
 def _one_step(kind: str, folder: Path, dtype: str, threads: int) -> int:
     use_threads(threads)
     model: SpokenModel = (
-        TransformersModel(folder, dtype=dtype)
-        if kind == "transformers"
-        else load_ours(folder, dtype, blocks=kind == "ours")
+        TransformersModel(folder, dtype=dtype) if kind == "transformers" else load_ours(folder, dtype, kind)
     )
     dialect = load_dialect(model.dialect)
     asked = episode(dialect, screens(1))
@@ -194,11 +193,13 @@ def _folder_of(spec: str, shape: str, layers: int | None) -> Iterator[Path]:
 class Found:
     """What was measured. said: tokens of an episode, by who said them. memory: bytes of a step at its peak.
 
-    machine: None beside a server, whose parts cannot be measured.
+    cells: of a screen, how many ours is shown, and how many it has. machine: None beside a server, whose parts cannot
+    be measured.
     """
 
     dtype: str
     blocks: bool
+    cells: tuple[int, int]
     pairs: list[Pair]
     said: dict[str, int]
     machine: Limits | None
@@ -209,6 +210,7 @@ class Found:
         return {
             "dtype": self.dtype,
             "blocks": self.blocks,
+            "cells": self.cells,
             "seconds": [asdict(pair) | {"ratio": pair.ratio} for pair in self.pairs],
             "tokens_out": self.said,
             "limits": asdict(self.machine) if self.machine else None,
@@ -227,8 +229,9 @@ def bench(
     against: Annotated[
         str,
         typer.Option(
-            metavar="transformers|plain|SPEC|none",
-            help="Whom to compare with, as openai:NAME@URL. plain: ours, weights not laid out for speed.",
+            metavar="transformers|plain|whole|SPEC|none",
+            help="Whom to compare with, as openai:NAME@URL. plain: ours, weights not laid out for speed. whole: ours, "
+            "with no cell of a screen left out.",
         ),
     ] = "transformers",
     shape: Annotated[
@@ -279,7 +282,8 @@ def _measure(console: Console, folder: Path, against: str, dtype: str, threads: 
     tell("memory")
     kinds = {"ours": "ours", "theirs": against} if beside else {"ours": "ours"}
     memory = {whose: peak_memory(folder, kind, dtype, threads) for whose, kind in kinds.items()}
-    return Found(ours.dtype, ours.blocks, found, said, machine, forcing, memory)
+    seen = ours.shown(screens(1)[0], ours.min_pixels, ours.max_pixels)
+    return Found(ours.dtype, ours.blocks, (seen.tokens, seen.cells), found, said, machine, forcing, memory)
 
 
 def _milliseconds(pair: Pair) -> list[str]:
@@ -303,6 +307,9 @@ def _show(console: Console, found: Found) -> None:
         )
     if found.blocks:
         console.print("our weights lie in blocks, as oneDNN multiplies them")
+    shown_cells, cells = found.cells
+    if shown_cells < cells:
+        console.print(f"of a screen's {cells} cells ours is shown {shown_cells}: the others are of one colour")
     said = found.said
     console.print(f"an episode of {STEPS} steps: ours said {said['ours']} tokens, theirs {said['theirs']}")
     if forcing := found.forcing:

@@ -83,7 +83,9 @@ class Config:
     """A whole checkpoint's shape and its special token ids. quantization: None if its weights are floats.
 
     rope_compat: the positions of text behind a video and of the video's times: canonical as in Qwen's own code, or as
-    in transformers 4.50 to 4.57, or since 5.3 (`vlm.rope`). Pictures have the same in all of them.
+    in transformers 4.50 to 4.57, or since 5.3 (`vlm.rope`). Pictures have the same in all of them. whole_cells: a
+    network that was trained so is not shown the visual tokens of cells of one colour, in pictures of more cells than
+    this; None: it is shown all.
     """
 
     text: TextConfig
@@ -92,6 +94,7 @@ class Config:
     video_token_id: int = 151656
     vision_start_token_id: int = 151652
     rope_compat: RopeCompat = "canonical"
+    whole_cells: int | None = None
     quantization: Quantization | None = None
 
 
@@ -131,6 +134,7 @@ def parse_config(data: object) -> Config:
         vision=_pick(VisionConfig, _vision_keys(vision)),
         quantization=_quantization(text.get("quantization_config")),
         rope_compat=_rope_compat(root.get("clickwright")),
+        whole_cells=_whole_cells(root.get("clickwright")),
         **tokens,
     )
     _check_fixed(text, vision, config.text.num_hidden_layers)
@@ -143,6 +147,13 @@ def _rope_compat(ours: object) -> RopeCompat:
     value: RopeCompat = _object(ours, "clickwright").get("rope_compat", "canonical")
     if value not in get_args(RopeCompat):
         raise ModelError(f"rope_compat is {value!r}: choose one of {', '.join(get_args(RopeCompat))}")
+    return value
+
+
+def _whole_cells(ours: object) -> int | None:
+    value = _object(ours, "clickwright").get("whole_cells")
+    if value is not None:
+        _check_value("whole_cells", value, int)
     return value
 
 

@@ -14,6 +14,8 @@ from vlm.rope import Grid
 
 MEAN = np.array([0.48145466, 0.4578275, 0.40821073], dtype=np.float32)
 STD = np.array([0.26862954, 0.26130258, 0.27577711], dtype=np.float32)
+ONE_COLOUR = 6
+"""How much of 255 the pixels of a cell may differ, by channel, if it shows nothing."""
 
 
 def rgb(image: Image.Image) -> Image.Image:
@@ -69,6 +71,14 @@ def frame_patches(
     levels = patches_of(pixels.permute(0, 3, 1, 2), patch=patch, merge=merge, temporal=min(2, len(shown)))
     values = torch.from_numpy(normalised(levels.view(len(levels), 3, -1).numpy(), axis=1)).to(dtype)
     return values.view(len(levels), 3, -1, patch * patch).expand(-1, -1, 2, -1).flatten(1)
+
+
+def drawn_cells(pixels: npt.NDArray[np.uint8], cell: int = 28) -> npt.NDArray[np.bool_]:
+    """Which cells `[rows, columns]` of a picture `[H, W, 3]` of whole cells show anything: are not of one colour."""
+    rows, columns = pixels.shape[0] // cell, pixels.shape[1] // cell
+    cells = pixels.reshape(rows, cell, columns, cell, 3)
+    found: npt.NDArray[np.bool_] = (cells.max((1, 3)) - cells.min((1, 3))).max(-1) > ONE_COLOUR
+    return found
 
 
 def resized(picture: Image.Image, grid: Grid, patch: int = 14) -> Image.Image:

@@ -14,11 +14,13 @@ from torch import Tensor
 
 from action_space.messages import Message
 from vlm.backends.engine import Engine
+from vlm.backends.reuse import Shown
 from vlm.backends.transformers import TransformersModel
 from vlm.language import KVCache
-from vlm.rope import Grid
 
 PREFILL_TOKENS, DECODED = 1024, 32
+OURS = ("plain", "whole")
+"""What our engine can be compared with itself: see `load_pair`."""
 
 Timed = Callable[[], object]
 Measured = Engine | TransformersModel
@@ -71,8 +73,10 @@ def measure_parts(
     ids = torch.randint(0, 200, (1, PREFILL_TOKENS))
     shown = ours.shown(picture, ours.min_pixels, ours.max_pixels)
     pixels = ours.patches(shown)
-    mine = _parts(ours, ids, pixels, shown.grid)
-    others = _parts(theirs, ids, pixels, shown.grid) if theirs else {}
+    mine = _parts(ours, ids, pixels, shown)
+    if isinstance(theirs, Engine):
+        shown = theirs.shown(picture, ours.min_pixels, ours.max_pixels)
+    others = _parts(theirs, ids, pixels, shown) if theirs else {}
     for name, part in mine.items():
         tell(name)
         yield Pair(name, *alternate(pairs, part, others.get(name)))
@@ -80,14 +84,14 @@ def measure_parts(
     yield _decode_a_token(ours, theirs, pairs)
 
 
-def _parts(of: Measured, ids: Tensor, pixels: Tensor, grid: Grid) -> dict[str, Timed]:
+def _parts(of: Measured, ids: Tensor, pixels: Tensor, shown: Shown) -> dict[str, Timed]:
     if isinstance(of, Engine):
         ours = of.model
         return {
-            "vision encode": lambda: ours.visual(pixels, [grid]),
+            "vision encode": lambda: ours.visual.look(pixels, shown.grid, None, shown.kept),
             "prefill": lambda: ours(ids, cache=KVCache(), last_only=True),
         }
-    model, grids = of.model, torch.tensor([grid])
+    model, grids = of.model, torch.tensor([shown.grid])
     return {
         "vision encode": lambda: model.model.visual(pixels, grid_thw=grids),
         "prefill": lambda: model(input_ids=ids, logits_to_keep=1, use_cache=True),
@@ -145,11 +149,12 @@ def load_pair(folder: Path, dtype: str, against: str) -> tuple[Engine, Measured 
     """The engine and, on the same checkpoint, what it is compared with in parts; neither ends a reply before its length
     is reached.
 
-    against: "transformers"; "plain", the engine with its weights as they lie on disk; None is there for anything else.
+    against: "transformers"; "plain", the engine with its weights as they lie on disk; "whole", the engine that is shown
+    cells of one colour too; None is there for anything else.
     """
     ours = load_ours(folder, dtype)
-    if against == "plain":
-        return ours, load_ours(folder, dtype, blocks=False)
+    if against in OURS:
+        return ours, load_ours(folder, dtype, against)
     if against != "transformers":
         return ours, None
     theirs = TransformersModel(folder, dtype=dtype)
@@ -158,9 +163,9 @@ def load_pair(folder: Path, dtype: str, against: str) -> tuple[Engine, Measured 
     return ours, theirs
 
 
-def load_ours(folder: Path, dtype: str, *, blocks: bool = True) -> Engine:
-    """Our engine alone. blocks: as for `Engine`."""
-    engine = Engine(folder, dtype=dtype, device="cpu", blocks=blocks)
+def load_ours(folder: Path, dtype: str, kind: str = "ours") -> Engine:
+    """Our engine alone, or one of `OURS`."""
+    engine = Engine(folder, dtype=dtype, device="cpu", blocks=kind != "plain", whole=kind == "whole")
     engine.stop_ids = frozenset()
     return engine
 

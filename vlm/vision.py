@@ -18,18 +18,23 @@ from vlm.config import VisionConfig
 from vlm.layers import RMSNorm, attention
 from vlm.rope import Grid, apply_rotary
 
+Runs = tuple[tuple[int, int, int], ...]
+"""Of equal windows: first patch, number of windows, patches in each."""
+TOGETHER = 4
+"""Tokens of a window that are left out together, where tokens are (`VisionTower.kept`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class FrameLayout:
     """How one frame's merged tokens are ordered for window attention.
 
-    order: `[tokens]` row-major index of the token at each place. inverse: the other way. windows: runs of equal
-    windows as (first patch, number of windows, patches in each). cos, sin: `[patches, head_dim / 2]` fp32, in order.
+    order: `[tokens]` row-major index of the token at each place. inverse: the other way. cos, sin: `[patches, head_dim
+    / 2]` fp32, in order.
     """
 
     order: Tensor
     inverse: Tensor
-    windows: tuple[tuple[int, int, int], ...]
+    windows: Runs
     cos: Tensor
     sin: Tensor
 
@@ -101,7 +106,7 @@ class VisionAttention(nn.Module):
         return out
 
 
-def _attend(q: Tensor, k: Tensor, v: Tensor, frames: int, runs: Sequence[tuple[int, int, int]]) -> Tensor:
+def _attend(q: Tensor, k: Tensor, v: Tensor, frames: int, runs: Runs) -> Tensor:
     """Dense attention over runs of equal windows. q, k, v and the result: `[heads, frames x patches, head_dim]`."""
     heads, outputs = q.shape[0], []
     for first, windows, length in runs:
@@ -196,25 +201,50 @@ class VisionTower(nn.Module):
         x = self._embedded(pixel_values, places.order)
         return self._merged(_through(self.blocks, x, places, batches), places)
 
-    def look(self, pixel_values: Tensor, grid: Grid, last: "Glance | None" = None) -> "tuple[Tensor, Glance]":
+    def look(
+        self, pixel_values: Tensor, grid: Grid, last: "Glance | None" = None, kept: Tensor | None = None
+    ) -> "tuple[Tensor, Glance]":
         """`forward` for one picture; what has not changed since the last one is taken from there as far as it goes.
 
-        Until the first block of full attention a window depends on nothing but its own pixels.
+        Until the first block of full attention a window depends on nothing but its own pixels. kept `[tokens]`,
+        row-major: the only tokens that are computed, and that see each other; None: all. Pictures whose windows have
+        the same pixels have to keep the same of them.
         """
-        batches = self.frame_batches([grid])
-        layout, places = batches[0].layout, self._places(batches, pixel_values.device)
+        batch = self.frame_batches([grid])[0]
+        places = self._places([batch], pixel_values.device)
         pixels = pixel_values.to(self.patch_embed.weight.dtype).view(len(places.order), -1)
-        if last is not None and last.grid == grid:
-            states, (runs, new) = last.states.clone(), _changed(last.pixels, pixels, places.order, layout)
+        every = torch.ones_like(places.order, dtype=torch.bool)
+        wanted = every if kept is None else kept.to(every.device)[places.order]
+        if last is not None and last.grid == grid and (last.whole or kept is not None):
+            # Bit by bit, and eight bytes at a time: there are millions of values.
+            differs = (last.pixels.view(torch.int64) != pixels.view(torch.int64)).any(-1)[places.order]
+            states = last.states.clone()
         else:
-            states, runs = pixels.new_empty(len(pixels), self.merger.width), layout.windows
-            new = torch.arange(len(pixels), device=pixels.device)
+            differs, states = every, pixels.new_empty(len(pixels), self.merger.width)
+        new, runs = _of_windows(batch.layout, wanted, differs)
         if len(new):
             x = self.patch_embed(pixels[places.order[new]].view(-1, self.config.patch_dim))
-            some = replace(batches[0], patches=len(x), layout=replace(layout, windows=runs))
+            some = _only(batch, runs, len(x))
             states[new] = _through(self.blocks[: self.early], x, places.only(new), [some]).view(len(new), -1)
-        x = _through(self.blocks[self.early :], states.view(len(pixel_values), -1), places, batches)
-        return self._merged(x, places), Glance(grid, pixels, states)
+        shown, runs = _of_windows(batch.layout, wanted, every)
+        x = states[shown].view(-1, self.config.hidden_size)
+        x = _through(self.blocks[self.early :], x, places.only(shown), [_only(batch, runs, len(x))])
+        tokens: Tensor = self.merger(x)
+        return tokens[torch.argsort(places.order[shown])], Glance(grid, pixels, states, kept is None)
+
+    def kept(self, drawn: Tensor, grid: Grid) -> Tensor:
+        """Tokens `[tokens]` to look at, row-major, if `drawn` ones show anything.
+
+        Of each window these, and of its others so many that it has a multiple of four: every number of tokens is a
+        product of its own.
+        """
+        layout, merge = self.frame_batches([grid])[0].layout, self.config.spatial_merge_size**2
+        kept = torch.zeros_like(drawn)
+        for first, count, length in layout.windows:
+            places = layout.order[first // merge : first // merge + count * length // merge].view(count, -1)
+            ranks = drawn[places].int().argsort(dim=-1, descending=True, stable=True).argsort(-1)
+            kept[places] = ranks < -(-drawn[places].sum(-1, keepdim=True) // TOGETHER) * TOGETHER
+        return kept
 
     @property
     def early(self) -> int:
@@ -260,11 +290,12 @@ class Places:
 @dataclass(frozen=True, slots=True)
 class Glance:
     """One picture, a row for each token: pixels in merge order, and in the order of the windows the states of its four
-    patches before any of them saw beyond its window."""
+    patches before any of them saw beyond its window. whole: whether these are known of all tokens."""
 
     grid: Grid
     pixels: Tensor
     states: Tensor
+    whole: bool
 
 
 def _through(blocks: nn.ModuleList, x: Tensor, places: Places, batches: Sequence[FrameBatch]) -> Tensor:
@@ -273,22 +304,32 @@ def _through(blocks: nn.ModuleList, x: Tensor, places: Places, batches: Sequence
     return x
 
 
-def _changed(
-    old: Tensor, new: Tensor, order: Tensor, layout: FrameLayout
-) -> tuple[tuple[tuple[int, int, int], ...], Tensor]:
-    """The windows in which two pictures differ: their runs, as if they were all, and the places of their tokens."""
-    # Bit by bit, and eight bytes at a time: there are millions of values.
-    differs = (old.view(torch.int64) != new.view(torch.int64)).any(-1)[order]
-    merge = layout.cos.shape[0] // len(order)
-    runs, places, at = [], [], 0
+def _of_windows(layout: FrameLayout, wanted: Tensor, touched: Tensor) -> tuple[Tensor, Runs]:
+    """Places of the wanted tokens of all windows in which any token is touched, and their runs, as if these were all.
+
+    wanted, touched: `[tokens]`, in the order of the windows. Windows with equally many wanted ones come together.
+    """
+    merge = layout.cos.shape[0] // len(layout.order)
+    groups: dict[int, list[Tensor]] = {}
     for first, count, length in layout.windows:
-        window = torch.arange(first, first + count * length, merge, device=new.device).view(count, -1) // merge
-        found = window[differs[window].any(-1)]
-        if len(found):
-            runs.append((at, len(found), length))
-            places.append(found.flatten())
-            at += len(found) * length
-    return tuple(runs), torch.cat(places) if places else order.new_empty(0)
+        windows = torch.arange(first, first + count * length, merge, device=wanted.device).view(count, -1) // merge
+        windows = windows[touched[windows].any(-1)]
+        counts = wanted[windows].sum(-1)
+        for number in sorted({*counts.tolist()} - {0}):
+            some = windows[counts == number]
+            groups.setdefault(number, []).append(some[wanted[some]].view(-1, number))
+    runs, places, at = [], [wanted.new_empty(0, dtype=torch.long)], 0
+    for number, found in groups.items():
+        count = sum(map(len, found))
+        runs.append((at, count, number * merge))
+        places += [each.flatten() for each in found]
+        at += count * number * merge
+    return torch.cat(places), tuple(runs)
+
+
+def _only(batch: FrameBatch, runs: Runs, patches: int) -> FrameBatch:
+    """A frame as if only these windows were there."""
+    return replace(batch, patches=patches, layout=replace(batch.layout, windows=runs))
 
 
 def _frame_index(batch: FrameBatch, index: Tensor, merge: int) -> Tensor:

@@ -1,6 +1,7 @@
 """The benchmark measures what it says: the same prompts and lengths for both, nothing left from the last episode."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,20 @@ def test_ours_is_measured_against_itself_with_weights_as_they_lie_on_disk(
     monkeypatch.setattr(speed, "_product_rate", lambda _dtype: 1e12)
     monkeypatch.setattr(speed, "_reading_rate", lambda: 1e10)
     assert speed.limits(ours, found) == speed.limits(plain, found)
+
+
+def test_ours_is_measured_against_itself_shown_whole_screens(checkpoint: Path, tmp_path: Path) -> None:
+    trained = shutil.copytree(checkpoint, tmp_path / "trained")
+    config = json.loads((trained / "config.json").read_text())
+    (trained / "config.json").write_text(json.dumps({**config, "clickwright": {"whole_cells": 20}}))
+    ours, whole = speed.load_pair(trained, "float32", "whole")
+    assert isinstance(whole, Engine)
+    picture, seen = bench.screens(1)[0], dict[str, int]()
+    for name, engine in (("ours", ours), ("whole", whole)):
+        engine.model.visual.merger.register_forward_hook(lambda *found, name=name: seen.update({name: len(found[2])}))
+    list(speed.measure_parts(ours, whole, picture, 1, lambda _: None))
+    shown = ours.shown(picture, ours.min_pixels, ours.max_pixels)
+    assert seen == {"ours": shown.tokens, "whole": shown.cells} and shown.tokens < shown.cells == 46 * 26
 
 
 def test_every_reply_is_as_long_and_every_episode_begins_anew(checkpoint: Path) -> None:

@@ -19,6 +19,7 @@ from action_space.geometry import Frame, Size
 from action_space.messages import Message
 from agent.planner import model_frame
 from environments.chromium import drawing_tab
+from vlm.backends.engine import Engine
 from vlm.images import preprocess
 
 NAMES = ("Save draft", "Open folder", "Delete", "Print page", "Quit", "Help")
@@ -56,7 +57,7 @@ def test_transformers_gives_the_same_logits_and_tokens(drawn: tuple[Image.Image,
     library = transformers()
     oracle = library.Qwen2_5_VLForConditionalGeneration.from_pretrained(vlm.BUNDLED, dtype=torch.float32).eval()
     tokenizer = library.AutoTokenizer.from_pretrained(vlm.BUNDLED)
-    engine = vlm.load("bundled", dtype="float32")
+    engine = Engine(vlm.BUNDLED, dtype="float32", whole=True)
     picture = drawn[0].resize((560, 420))
     messages = prompt(picture, 'click "Delete" button')
     chat = [

@@ -345,6 +345,7 @@ def test_a_folder_without_weights_or_config(folder: Path) -> None:
         ({"rope_scaling": {"mrope_section": [1, 1, 1]}}, "mrope_section [1, 1, 1] must add up to 4"),
         ({"clickwright": {"rope_compat": "hf999"}}, "rope_compat is 'hf999': choose one of canonical, hf457, hf523"),
         ({"clickwright": "compact"}, "clickwright is 'compact', it must be a JSON object"),
+        ({"clickwright": {"whole_cells": "400"}}, "whole_cells is '400', it must be a positive integer"),
         ({"num_key_value_heads": 3}, "3 kv heads"),
         ({"hidden_act": "gelu"}, "hidden_act is 'gelu': only 'silu' is supported"),
         ({"use_sliding_window": True, "max_window_layers": 1}, "use_sliding_window is true"),

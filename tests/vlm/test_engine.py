@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,11 +21,12 @@ import vlm
 from action_space.errors import ModelError
 from action_space.messages import Clip, Message
 from vlm.backends.engine import Engine, Speech
+from vlm.backends.prompt import read_prompt
 from vlm.chat import encode
 from vlm.images import preprocess
 from vlm.model import Qwen25VL
 from vlm.rope import Grid
-from vlm.vision import Glance
+from vlm.vision import Glance, VisionTower
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +90,9 @@ def test_what_was_computed_is_not_computed_again(folder: Path, monkeypatch: pyte
     encoded: list[object] = []
     look = engine.model.visual.look
 
-    def counted(patches: torch.Tensor, grid: Grid, last: Glance | None) -> tuple[torch.Tensor, Glance]:
+    def counted(patches: torch.Tensor, grid: Grid, *others: object) -> tuple[torch.Tensor, Glance]:
         encoded.append(grid)
-        return look(patches, grid, last)
+        return look(patches, grid, *others)
 
     monkeypatch.setattr(engine.model.visual, "look", counted)
     turns = [*asking("Step one, on this screen, in the words of the page: ", shown[0])]
@@ -147,6 +148,89 @@ def test_windows_that_did_not_change_are_not_computed_again(
     torch.testing.assert_close(then.states, visual.look(new, grid)[1].states)
     other = torch.randn(54 * 34, 1176)
     torch.testing.assert_close(visual.look(other, (1, 54, 34), glance)[0], visual(other, [(1, 54, 34)]))
+
+
+@torch.inference_mode()
+def test_cells_that_are_left_out_are_not_seen_by_the_others(folder: Path) -> None:
+    visual, grid = vlm.load(folder, dtype="float32").model.visual, (1, 34, 54)
+    pixels = torch.randn(34 * 54, 1176)
+    kept = torch.rand(17 * 27) < 0.5
+    tokens, _ = visual.look(pixels, grid, None, kept)
+    assert len(tokens) == kept.sum()
+    other = torch.where(kept.repeat_interleave(4)[:, None], pixels, torch.randn(34 * 54, 1176))
+    torch.testing.assert_close(visual.look(other, grid, None, kept)[0], tokens)
+    everything = torch.ones(17 * 27, dtype=torch.bool)
+    torch.testing.assert_close(visual.look(pixels, grid, None, everything)[0], visual(pixels, [grid]))
+    assert not torch.allclose(visual(pixels, [grid])[kept], tokens)
+
+
+@torch.inference_mode()
+def test_a_corner_alone_is_like_a_picture_of_that_corner(folder: Path) -> None:
+    visual = vlm.load(folder, dtype="float32").model.visual
+    pixels = torch.randn(8 * 8, 1176)
+    corner = torch.tensor([row < 2 and column < 2 for row in range(4) for column in range(4)])
+    tokens, _ = visual.look(pixels, (1, 8, 8), None, corner)
+    torch.testing.assert_close(tokens, visual(pixels[corner.repeat_interleave(4)], [(1, 4, 4)]))
+
+
+@torch.inference_mode()
+def test_what_is_left_out_may_change_from_picture_to_picture(folder: Path) -> None:
+    """As a page that is filled: windows come and go, and no state of one that was never computed is used."""
+    visual, grid = vlm.load(folder, dtype="float32").model.visual, (1, 34, 54)
+    pixels, glance = torch.zeros(17 * 27, 4 * 1176), None
+    for seed in range(6):
+        torch.manual_seed(seed)
+        blank, full = torch.rand(17 * 27) < 0.3, torch.rand(17 * 27) < 0.2
+        pixels = torch.where(full[:, None], torch.randn(17 * 27, 4 * 1176), pixels).masked_fill(blank[:, None], 0)
+        kept = visual.kept(pixels.any(-1), grid) if seed != 4 else None
+        patches = pixels.view(-1, 1176)
+        tokens, glance = visual.look(patches, grid, glance, kept)
+        torch.testing.assert_close(tokens, visual.look(patches, grid, None, kept)[0])
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(17, 27), (4, 4), (1, 9), (9, 1), (6, 3)])
+def test_of_each_window_a_multiple_of_four_tokens_is_kept(rows: int, columns: int) -> None:
+    tower, grid = VisionTower(CONFIG.vision), (1, 2 * rows, 2 * columns)
+    for share in (0.0, 0.05, 0.5, 1.0):
+        drawn = torch.rand(rows, columns) < share
+        kept = tower.kept(drawn.flatten(), grid).view(rows, columns)
+        assert not (drawn & ~kept).any()
+        for y, x in ((y, x) for y in range(0, rows, 4) for x in range(0, columns, 4)):
+            window, shown = kept[y : y + 4, x : x + 4], int(drawn[y : y + 4, x : x + 4].sum())
+            assert window.sum() == min(-(-shown // 4) * 4, window.numel())
+
+
+def blank_but_for(boxes: Sequence[tuple[int, int]], size: tuple[int, int] = (616, 420)) -> Image.Image:
+    page = Image.new("RGB", size, (250, 250, 250))
+    for x, y in boxes:
+        page.paste(picture(50, 20), (x, y))
+    return page
+
+
+def test_cells_of_one_colour_are_left_out_by_a_network_that_was_trained_so(folder: Path, tmp_path: Path) -> None:
+    trained = shutil.copytree(folder, tmp_path / "trained")
+    config = json.loads((trained / "config.json").read_text())
+    (trained / "config.json").write_text(json.dumps({**config, "clickwright": {"whole_cells": 300}}))
+    engines = [vlm.load(folder, dtype="float32"), Engine(trained, dtype="float32", whole=True)]
+    without = vlm.load(trained, dtype="float32")
+
+    def taken(page: Image.Image) -> tuple[int, int]:
+        replies = [each.generate(asking("Click ", page), max_new_tokens=16) for each in (*engines, without)]
+        assert replies[0].text == replies[1].text
+        return replies[0].tokens_in, replies[2].tokens_in
+
+    whole, some = taken(blank_but_for([(30, 30), (300, 200)]))
+    assert whole - 22 * 15 + 8 <= some <= whole - 22 * 15 + 24
+    assert taken(blank_but_for([])) == (whole, whole), "a page that shows nothing is shown whole"
+    small, same = taken(blank_but_for([(30, 30)], (560, 420)))
+    assert small == same
+    page = blank_but_for([(30, 30), (300, 200)])
+    shown = without.shown(page, 3136, 12845056)
+    prompts = [read_prompt(asking("Click ", page), [one], TOKENS, CONFIG) for one in (shown, replace(shown, kept=None))]
+    assert shown.kept is not None and prompts[0].following == prompts[1].following
+    start = prompts[1].images[0].start
+    places = [prompt.positions[:, 0, start : one.end] for prompt in prompts for one in prompt.images]
+    assert torch.equal(places[0], places[1][:, shown.kept]), "what is shown stands where it stood"
 
 
 def test_a_video_is_seen_in_its_time(engine: Engine) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from PIL import Image
 from tokenizers import Tokenizer
@@ -25,7 +26,7 @@ from vlm.backends.sureness import Sureness
 from vlm.chat import load_tokenizer, visuals
 from vlm.checkpoint import load_checkpoint
 from vlm.graphs import DecodeSteps, cuda_graph
-from vlm.images import frame_patches, image_grid, rgb
+from vlm.images import drawn_cells, frame_patches, image_grid, resized, rgb
 from vlm.onednn import block_weights
 from vlm.rope import Grid
 from vlm.video import clip_grid
@@ -48,16 +49,25 @@ class Engine:
     dtype: "float32", "bfloat16", "float16", or "auto": bfloat16 where the device multiplies it natively, else float32.
     device: as PyTorch names it ("cpu", "cuda", "cuda:1"), or "auto": a GPU if there is one.
     temperature: of answers that are drawn, which are those from attempt 1 on. blocks: whether weights are laid out for
-    speed where that can be done (`vlm.onednn`); the attribute tells whether they were. Raises ModelError.
+    speed where that can be done (`vlm.onednn`); the attribute tells whether they were. whole: whether a network that
+    was trained without cells of one colour is shown them all the same. Raises ModelError.
     """
 
     def __init__(
-        self, folder: Path, *, dtype: str = "auto", device: str = "auto", temperature: float = 1.0, blocks: bool = True
+        self,
+        folder: Path,
+        *,
+        dtype: str = "auto",
+        device: str = "auto",
+        temperature: float = 1.0,
+        blocks: bool = True,
+        whole: bool = False,
     ) -> None:
         self.device, self.temperature = named_device(device), temperature
         self.name = folder.name
         self.model = load_checkpoint(folder, dtype=named_dtype(dtype, self.device), device=self.device)
         self.blocks = blocks and block_weights(self.model)
+        self.whole_cells = None if whole else self.model.config.whole_cells
         self.tokenizer = load_tokenizer(folder)
         self.dialect = dialect_for(str(folder.resolve()), read_json(folder, "config.json")) or "computer_use"
         # Large models think aloud and spell well; a small one that quotes a task drops letters unless it is held to it.
@@ -178,7 +188,7 @@ class Engine:
         """How a picture, or a video, which has a budget of its own, is seen within limits. Raises ModelError."""
         vision = self.model.config.vision
         patch, merge = vision.patch_size, vision.spatial_merge_size
-        seconds = None
+        seconds = kept = None
         try:
             if isinstance(visual, Clip):
                 grid, seconds = clip_grid(visual, patch=patch), 2 * visual.seconds_per_frame
@@ -186,10 +196,20 @@ class Engine:
                 visual = rgb(visual)
                 size = Size(*visual.size)
                 grid = image_grid(size, min_pixels=min_pixels, max_pixels=max_pixels, patch=patch, merge=merge)
+                kept = self._kept(visual, grid)
         except ValueError as error:
             raise ModelError(str(error)) from None
         t, h, w = grid
-        return Shown(visual, pixel_hash(visual, grid), t * h * w // merge**2, grid, seconds)
+        return Shown(visual, pixel_hash(visual, grid), t * h * w // merge**2, grid, seconds, kept)
+
+    def _kept(self, picture: Image.Image, grid: Grid) -> Tensor | None:
+        """Which cells of a picture in RGB are shown; None: all."""
+        vision = self.model.config.vision
+        patch, merge = vision.patch_size, vision.spatial_merge_size
+        if self.whole_cells is None or grid[1] * grid[2] // merge**2 <= self.whole_cells:
+            return None
+        drawn = drawn_cells(np.asarray(resized(picture, grid, patch)), patch * merge)
+        return self.model.visual.kept(torch.from_numpy(drawn).flatten(), grid) if drawn.any() else None
 
     def _features(self, piece: slice, placed: Sequence[Placed]) -> Tensor | None:
         """The visual tokens that stand in a piece of a prompt; a picture of which none does is not encoded."""
@@ -204,7 +224,7 @@ class Engine:
         """All its visual tokens. Frames do not see each other in the tower, so a few of a video at a time will do."""
         if shown.seconds is None:
             tokens, glance = self.model.visual.look(
-                self.patches(shown), shown.grid, self._glances.pop(shown.grid, None)
+                self.patches(shown), shown.grid, self._glances.pop(shown.grid, None), shown.kept
             )
             self._glances[shown.grid] = glance
             if len(self._glances) > GLANCES:

@@ -55,15 +55,11 @@ class Prompt:
 
 
 def read_prompt(messages: Sequence[Message], shown: Sequence[Shown], tokenizer: Tokenizer, config: Config) -> Prompt:
-    """shown: how each picture and video of the messages is seen, in order. Raises ModelError."""
-    ids = encode(messages, tokenizer, [one.tokens for one in shown])
-    pads = [place for place, token in enumerate(ids) if token in (config.image_token_id, config.video_token_id)]
-    firsts = accumulate((one.tokens for one in shown), initial=0)
-    visuals = tuple(Placed(one, pads[first]) for one, first in zip(shown, firsts, strict=False))
-    keys = list(ids)
-    for one in visuals:
-        keys[one.start : one.end] = [one.shown.key] * one.shown.tokens
-    whole = torch.tensor([ids])
+    """shown: how each picture and video of the messages is seen, in order. Raises ModelError.
+
+    Every token stands where it would if all cells were shown.
+    """
+    whole = torch.tensor([encode(messages, tokenizer, [one.cells for one in shown])])
     positions, deltas = rope_index(
         whole,
         torch.ones_like(whole),
@@ -72,4 +68,15 @@ def read_prompt(messages: Sequence[Message], shown: Sequence[Shown], tokenizer: 
         [one.grid for one in shown if one.seconds is not None],
         [one.seconds for one in shown if one.seconds is not None],
     )
-    return Prompt(whole, positions, len(ids) + int(deltas[0]), tuple(keys), visuals)
+    following = whole.shape[1] + int(deltas[0])
+    pad = (whole[0] == config.image_token_id) | (whole[0] == config.video_token_id)
+    taken = torch.ones_like(pad)
+    if shown:
+        taken[pad] = torch.cat([torch.ones(one.cells).bool() if one.kept is None else one.kept for one in shown])
+    ids, pads = whole[:, taken], torch.nonzero(pad[taken]).flatten().tolist()
+    firsts = accumulate((one.tokens for one in shown), initial=0)
+    visuals = tuple(Placed(one, pads[first]) for one, first in zip(shown, firsts, strict=False))
+    keys = ids[0].tolist()
+    for one in visuals:
+        keys[one.start : one.end] = [one.shown.key] * one.shown.tokens
+    return Prompt(ids, positions[:, :, taken], following, tuple(keys), visuals)

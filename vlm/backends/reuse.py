@@ -23,16 +23,23 @@ WORTH_WHILE = 64
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A picture or video in a prompt: its hash, how many tokens it takes, and the grid of its patches.
+    """A picture or video in a prompt: its hash, how many cells (visual tokens) it has, and the grid of its patches.
 
-    seconds: of a video, from one step of the grid to the next; None for a picture.
+    seconds: of a video, from one step of the grid to the next; None for a picture. kept `[cells]`: which are shown;
+    None: all.
     """
 
     visual: Image.Image | Clip
     key: int
-    tokens: int
+    cells: int
     grid: Grid
     seconds: float | None = None
+    kept: Tensor | None = None
+
+    @property
+    def tokens(self) -> int:
+        """How many it takes of a prompt."""
+        return self.cells if self.kept is None else int(self.kept.sum())
 
 
 def parts_of(shown: Shown, most_patches: int) -> Iterator[Shown]:

@@ -25,6 +25,10 @@ CHAT_TEMPLATE = (
 )
 """Qwen2.5-VL's own turns, for tools that read the template from the checkpoint."""
 
+OWN = {"dialect": "compact", "whole_cells": 400}
+"""What only we read. Larger screens are mostly shown without cells of one colour in training (`stages.pointing`,
+`answered.SMALL`)."""
+
 _PREPROCESSOR = {
     "image_processor_type": "Qwen2VLImageProcessor",
     "min_pixels": 3136,
@@ -45,7 +49,7 @@ def export(trainer: Trainer, folder: Path) -> None:
     # Without them transformers takes those of the published vocabulary, and vLLM hands them to its grammars.
     ends = {"eos_token_id": stop[0], "pad_token_id": stop[1]}
     trainer = trainer.to("cpu", torch.bfloat16)
-    save_checkpoint(trainer.model, folder, extra={**ends, "clickwright": {"dialect": "compact"}})
+    save_checkpoint(trainer.model, folder, extra={**ends, "clickwright": OWN})
     torch.save(trainer.heads.state_dict(), folder / HEADS)
     tokenizer.save(str(folder / "tokenizer.json"))
     tokens = {

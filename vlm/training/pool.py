@@ -11,7 +11,7 @@ from torch import Tensor
 
 from action_space.errors import ConfigError
 from action_space.geometry import Box
-from vlm.images import normalised, patches_of
+from vlm.images import drawn_cells, normalised, patches_of
 from vlm.rope import Grid
 from vlm.training.data.render import Element, Screen
 from vlm.training.dense import CELL, label_of, letters_of, target_cells
@@ -124,7 +124,7 @@ def encode_screen(
     seen = image[: rows * CELL, : columns * CELL]
     frames = torch.from_numpy(normalised(seen)).permute(2, 0, 1)[None]
     tokens = tower(patches_of(frames.expand(2, -1, -1, -1)), [(1, 2 * rows, 2 * columns)])
-    return EncodedScreen(tokens.view(rows, columns, -1), _drawn(seen), controls)
+    return EncodedScreen(tokens.view(rows, columns, -1), torch.from_numpy(drawn_cells(seen)), controls)
 
 
 def part_of(rng: random.Random, screen: EncodedScreen, control: Control, cells: float, blank: float = 1.0) -> Region:
@@ -169,13 +169,6 @@ def controls_of(screen: Screen, rows: int, columns: int) -> tuple[Control, ...]:
 def kind_of(element: Element) -> tuple[str, bool]:
     """A button that only shows an icon is of another kind than one with words."""
     return element.kind, element.icon is not None
-
-
-def _drawn(image: np.ndarray) -> Tensor:
-    """`[rows, columns]`: the cells of a picture that are not of one colour."""
-    rows, columns = image.shape[0] // CELL, image.shape[1] // CELL
-    cells = image.reshape(rows, CELL, columns, CELL, 3)
-    return torch.from_numpy((cells.max((1, 3)).astype(int) - cells.min((1, 3))).max(-1) > 6)
 
 
 def _span(rng: random.Random, first: int, end: int, limit: int, length: int) -> tuple[int, int]:

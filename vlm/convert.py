@@ -113,7 +113,7 @@ def average(folders: Sequence[Path], out: Path, *, shard_bytes: int = SHARD_BYTE
     for other in sources:
         if other.config.quantization is not None:
             raise ModelError(f"the checkpoint {str(other.folder)!r} is quantised: average those it was made from")
-        if other.config != first.config:
+        if replace(other.config, whole_cells=first.config.whole_cells) != first.config:
             raise ModelError(f"{str(other.folder)!r} has another shape than {str(first.folder)!r}: no mean of both")
     require_new(out)
     size = write_tensors(out, _mean(sources), shard_bytes=shard_bytes)

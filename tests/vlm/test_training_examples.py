@@ -23,7 +23,7 @@ from vlm.training.examples import (
     places_in,
     planning_example,
 )
-from vlm.training.pool import Control, Region
+from vlm.training.pool import WHOLE, Control, EncodedScreen, Region, part_of
 from vlm.training.questions import NOTHING, NOUNS, instruction, plan_question
 from vlm.training.stages import BUNDLED
 from vlm.training.tokenizer import GRID, PHRASES
@@ -72,6 +72,22 @@ def test_a_region_keeps_the_positions_of_the_whole_screen() -> None:
     table = {tuple(p) for p in whole.positions[:, torch.tensor(whole.ids) == IMAGE_PAD].T.tolist()}
     assert {tuple(p) for p in example.positions[:, torch.tensor(example.ids) == IMAGE_PAD].T.tolist()} < table
     assert torch.equal(whole.positions[:, -1], example.positions[:, -1])
+
+
+def test_what_is_shown_does_not_tell_what_is_asked_for() -> None:
+    """Cells of one colour are left out, also those of the target."""
+    drawn = torch.zeros(ROWS, COLUMNS, dtype=torch.bool)
+    drawn[2, ::2] = drawn[4, 0] = True
+    encoded = EncodedScreen(torch.zeros(ROWS, COLUMNS, 8), drawn, ())
+
+    def shown(box: Box) -> Region:
+        area = target_cells(box, ROWS, COLUMNS).bool()
+        return part_of(random.Random(1), encoded, Control(Element("button", "Send it", box), box, area, area), WHOLE, 0)
+
+    one, other, blank = (shown(box) for box in (TARGET, Box(2, 114, 90, 138), Box(30, 2, 80, 26)))
+    assert torch.equal(one.places, other.places) and torch.equal(one.places, torch.nonzero(drawn))
+    assert one.control.area.sum() == other.control.area.sum() == 1
+    assert len(blank.places) == ROWS * COLUMNS, "or nothing of it would be seen"
 
 
 def test_the_answer_looks_at_the_target() -> None:

@@ -128,7 +128,7 @@ def encode_screen(
 
 
 def part_of(rng: random.Random, screen: EncodedScreen, control: Control, cells: float, blank: float = 1.0) -> Region:
-    """About `cells` cells around a control; see `Pool.region`."""
+    """About `cells` cells around a control; see `Pool.region`. Which of them are shown does not tell which control."""
     rows, columns, _ = screen.tokens.shape
     needed = control.area | control.written
     ys, xs = (torch.nonzero(needed.any(axis)).flatten() for axis in (1, 0))
@@ -140,7 +140,9 @@ def part_of(rng: random.Random, screen: EncodedScreen, control: Control, cells: 
         size = max(tall, bottom - top), max(wide, right - left)
         at = rng.randint(0, size[0] - (bottom - top)), rng.randint(0, size[1] - (right - left))
     part = slice(top, bottom), slice(left, right)
-    kept = screen.drawn[part] | needed[part] | (torch.rand(bottom - top, right - left) < blank)
+    kept = screen.drawn[part] | (torch.rand(bottom - top, right - left) < blank)
+    if not all((kept & cells[part]).any() for cells in (control.area, control.written)):
+        kept = torch.ones_like(kept)
     dx, dy = (at[1] - left) * CELL, (at[0] - top) * CELL
     box = control.box
     moved = Box(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy)

@@ -96,6 +96,7 @@ def _facts(seen: Survey) -> dict[str, object]:
         "vision_layers": vision.depth,
         "vision_hidden_size": vision.hidden_size,
         "vision_heads": vision.num_heads,
+        "whole_cells": seen.config.whole_cells,
         "values_by_dtype": seen.stored,
         "quantization": {"bits": packed.bits, "group_size": packed.group_size} if packed else None,
         "config_layout": seen.config_layout,
@@ -113,12 +114,14 @@ def _described(seen: Survey) -> dict[str, str]:
     tied = ", head tied to the embeddings" if text.tie_word_embeddings else ""
     heads = f"{text.num_attention_heads} heads ({text.num_key_value_heads} for keys)"
     files = f"{seen.files} file{'s' * (seen.files != 1)}"
+    whole = seen.config.whole_cells
+    blanks = f"; of pictures of more than {whole:,} cells it is shown none of one colour" if whole else ""
     return {
         "parameters": f"{sum(seen.parameters.values()):,} ({parts})",
         "language": f"{text.num_hidden_layers} layers of {text.hidden_size} and {text.intermediate_size}, {heads}",
         "vocabulary": f"{text.vocab_size:,} tokens{tied}; context {text.max_position_embeddings:,}",
         "vision": f"{vision.depth} layers of {vision.hidden_size} and {vision.intermediate_size}, "
-        f"{vision.num_heads} heads",
+        f"{vision.num_heads} heads{blanks}",
         "stored as": ", ".join(f"{dtype} {count:,}" for dtype, count in seen.stored.items()),
         "packed": f"{packed.bits} bits in groups of {packed.group_size}" if packed else "no",
         "names": f"{seen.names}; config {seen.config_layout}",

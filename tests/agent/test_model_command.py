@@ -60,6 +60,15 @@ def test_info(checkpoint: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert facts["values_by_dtype"] == {"F32": total} and facts["problems"] == [] and facts["quantization"] is None
 
 
+def test_info_tells_what_a_network_is_not_shown(checkpoint: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    config = json.loads((checkpoint / "config.json").read_text())
+    (checkpoint / "config.json").write_text(json.dumps({**config, "clickwright": {"whole_cells": 1400}}))
+    assert model("info", checkpoint) == 0
+    assert "of more than 1,400 cells it is shown none of one colour" in said(capfd)[0]
+    assert model("info", checkpoint, "--json") == 0
+    assert json.loads(said(capfd)[0])["whole_cells"] == 1400
+
+
 def test_info_tells_every_problem(checkpoint: Path, capfd: pytest.CaptureFixture[str]) -> None:
     config = checkpoint / "config.json"
     config.write_text(config.read_text().replace('"num_hidden_layers": 2', '"num_hidden_layers": 3'))

@@ -119,6 +119,9 @@ def test_the_mean_of_checkpoints(whole: Path, tmp_path: Path) -> None:
     convert(whole, tmp_path / "other")
     tensors = load_file(tmp_path / "other" / "model.safetensors")
     save_file({name: tensor + 3 for name, tensor in tensors.items()}, tmp_path / "other" / "model.safetensors")
+    config = tmp_path / "other" / "config.json"
+    own = {"clickwright": {"whole_cells": 9}}  # which of them are shown is nothing of the weights
+    config.write_text(json.dumps(json.loads(config.read_text(encoding="utf-8")) | own), encoding="utf-8")
     average([whole, tmp_path / "other", whole], tmp_path / "mean")
     before, mean = (load_checkpoint(folder, dtype=torch.float32) for folder in (whole, tmp_path / "mean"))
     assert mean.config == before.config

@@ -76,8 +76,10 @@ def frame_patches(
 def drawn_cells(pixels: npt.NDArray[np.uint8], cell: int = 28) -> npt.NDArray[np.bool_]:
     """Which cells `[rows, columns]` of a picture `[H, W, 3]` of whole cells show anything: are not of one colour."""
     rows, columns = pixels.shape[0] // cell, pixels.shape[1] // cell
-    cells = pixels.reshape(rows, cell, columns, cell, 3)
-    found: npt.NDArray[np.bool_] = (cells.max((1, 3)) - cells.min((1, 3))).max(-1) > ONE_COLOUR
+    # Down first, along whole rows of pixels: both at once takes thirty times as long.
+    lines = pixels.reshape(rows, cell, -1)
+    most, least = (each.reshape(rows, columns, cell, 3) for each in (lines.max(1), lines.min(1)))
+    found: npt.NDArray[np.bool_] = (most.max(2) - least.min(2)).max(-1) > ONE_COLOUR
     return found
 
 

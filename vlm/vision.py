@@ -21,7 +21,7 @@ from vlm.rope import Grid, apply_rotary
 Runs = tuple[tuple[int, int, int], ...]
 """Of equal windows: first patch, number of windows, patches in each."""
 TOGETHER = 4
-"""Tokens of a window that are left out together, where tokens are (`VisionTower.kept`)."""
+"""Of a window so many tokens are kept or a multiple of that, where not all are (`VisionTower.kept`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from vlm.images import patches_of, preprocess, rgb
+from vlm.images import drawn_cells, patches_of, preprocess, rgb
 
 LIMITS = {"min_pixels": 3136, "max_pixels": 12845056}
 
@@ -79,6 +79,18 @@ def test_modes_equal_transformers(mode: str) -> None:
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 def test_opaque_pictures_with_alpha_equal_transformers(mode: str) -> None:
     assert_same(noise(90, 61).convert(mode))
+
+
+def test_a_cell_that_shows_anything_is_told_by_any_pixel_and_channel() -> None:
+    page = np.full((3 * 28, 5 * 28, 3), (240, 128, 0), dtype=np.uint8)
+    page[28:, 56:] = (0, 0, 200)  # another colour from edge to edge of its cells is none of them
+    assert not drawn_cells(page).any()
+    for y, x, channel in ((0, 0, 0), (27, 55, 1), (28, 139, 2), (83, 28, 1)):
+        shown = page.copy()
+        shown[y, x, channel] += 7
+        assert np.argwhere(drawn_cells(shown)).tolist() == [[y // 28, x // 28]]
+        shown[y, x, channel] -= 1
+        assert not drawn_cells(shown).any(), "grain of a few levels is nothing"
 
 
 def test_transparent_parts_lie_on_white() -> None:

@@ -180,7 +180,9 @@ def test_a_long_list_near_the_lower_edge_stays_on_the_screen(make_browser: MakeB
 def test_a_file_chooser_is_told_and_does_not_hang(make_browser: MakeBrowser) -> None:
     environment = make_browser("<input type=file style='width:200px;height:40px'>")
     environment.execute(HERE)
-    assert "The page asked for a file to upload; no file was chosen." in environment.observe().context
+    told = "The page asked for a file to upload; no file was chosen."
+    # A busy browser says so later: then the observation after the next one tells it.
+    assert any(told in environment.observe().context for _ in range(30))
 
 
 def test_downloads_are_saved_and_told(make_browser: MakeBrowser, server: PageServer, tmp_path: Path) -> None:

@@ -58,7 +58,8 @@ def test_transformers_gives_the_same_logits_and_tokens(drawn: tuple[Image.Image,
     oracle = library.Qwen2_5_VLForConditionalGeneration.from_pretrained(vlm.BUNDLED, dtype=torch.float32).eval()
     tokenizer = library.AutoTokenizer.from_pretrained(vlm.BUNDLED)
     engine = Engine(vlm.BUNDLED, dtype="float32", whole=True)
-    picture = drawn[0].resize((560, 420))
+    picture = drawn[0].resize((784, 588))
+    assert engine.model.config.whole_cells == 400 < 28 * 21, "of such a screen it would not be shown all"
     messages = prompt(picture, 'click "Delete" button')
     chat = [
         {
@@ -86,7 +87,8 @@ def test_transformers_gives_the_same_logits_and_tokens(drawn: tuple[Image.Image,
         )
     torch.testing.assert_close(got[:, -1], wanted[:, -1], rtol=1e-3, atol=2e-3)
     said = tokenizer.decode(tokens[0, ids.shape[1] :], skip_special_tokens=True)
-    assert said == engine.generate(messages).text, "prompt, picture and greedy answer are the same"
+    reply = engine.generate(messages)
+    assert (reply.text, reply.tokens_in) == (said, ids.shape[1]), "prompt, picture and greedy answer are the same"
 
 
 @pytest.mark.slow

@@ -339,7 +339,7 @@ def test_demonstrations_are_plans_calls_and_boxes(chromium: Browser, tmp_path: P
 
 def test_what_the_task_does_not_say_is_looked_for(chromium: Browser, tmp_path: Path) -> None:
     told = ("click-tab", "click-button-sequence", "click-dialog", "focus-text")
-    seen = ("click-shape", "count-shape", "drag-box", "simple-arithmetic", "enter-date", "use-slider")
+    seen = ("click-shape", "count-shape", "drag-box", "simple-arithmetic", "enter-date", "use-slider-2")
     list(demonstrate(chromium, tmp_path, tasks=(*told, *seen), episodes=1, seed=5))
     (shard,), _ = read_shards(tmp_path)
     records = [record for record in shard.records() if record.kind == "agent"]
@@ -357,6 +357,8 @@ def test_what_the_task_does_not_say_is_looked_for(chromium: Browser, tmp_path: P
             assert not isinstance(action, Drag) or record.answer.startswith("drag click("), "in tokens of places"
             lines = str(record.prompt[0]).splitlines()
             assert lines[0].startswith("Task: ") and lines[-1] == "Look." and len(lines) == number + 2
+    slid = next(record for record in records if record.source == "miniwob/use-slider-2" and record.form == "look")
+    assert slid.truth.boxes[0].right - slid.truth.boxes[0].left <= 16, "on a slider it matters where"
 
 
 def test_a_browser_that_is_gone_ends_the_demonstrations_and_another_goes_on(tmp_path: Path) -> None:

@@ -28,9 +28,11 @@ USUAL = 0.5
 """The share of a step's tokens that is of the usual examples: points on drawn screens, and plans of drawn tasks."""
 ACTING = 4.0
 """How much what to type or where to drag weighs beside a click, whose gradients are larger: see `PLANNING`."""
-LOOKING = 0.6
+LOOKING, LOOKED = 0.8, 0.6
 """The share of a step's tokens of screens, and of their gradients, that is of screens that are looked at for what is
 due, if there are any: that is harder than to find a name, and every task is another thing to learn."""
+LARGER = 2
+"""How much larger a step is then: the optimizer takes as long as some eight looks, however many there are."""
 TEXT_TOKENS = 2400
 """Of planning prompts in a step, for each 3,000 of points."""
 
@@ -69,8 +71,8 @@ def refine(
     crops = Crops(screens, own, start=amounts.pool, grow=1) if live else None
     fill(pool, amounts.pool)
     words = Words(rng, held_out=False)
-    looking = LOOKING if questions.looks else 0.0
-    visual = round((1 - looking) * amounts.visual)
+    looking, larger = (LOOKING, LARGER) if questions.looks else (0.0, 1)
+    visual = round((1 - looking) * larger * amounts.visual)
     text = TEXT_TOKENS * visual // FULL.visual
     for scale in stage.steps():
         if stage.step % amounts.every == 0:
@@ -82,9 +84,9 @@ def refine(
         usual = round(USUAL * visual / (2 if live else 1))
         points += pointing(pool, cells, usual)
         points += pointing_live(crops, live, usual) if live and crops else []
-        points += questions.looking(round(looking * amounts.visual))
+        points += questions.looking(round(looking * larger * amounts.visual))
         plans = questions.planning(round((1 - USUAL) * text))
-        plans += [planning_example(rng, words) for _ in range(max(1, round(USUAL * (1 - looking) * amounts.plans)))]
+        plans += [planning_example(rng, words) for _ in range(max(1, round(USUAL * (1 - looking) * larger * amounts.plans)))]
         figures = _gradients_of(trainer, points)
         if live:
             live.learn()
@@ -103,9 +105,9 @@ def _gradients_of(trainer: Trainer, examples: Sequence[Example]) -> dict[str, fl
     looked = [example for example in clicks if example.region and not example.region.control.element.name]
     named = [example for example in clicks if example.region and example.region.control.element.name]
     looks = max(1, len(acts) + len(looked))
-    figures = gradients(trainer.grounding_loss, named, 1 - LOOKING if acts or looked else 1.0)
-    clicked = gradients(trainer.grounding_loss, looked, LOOKING * len(looked) / looks)
-    acted = gradients(trainer.planning_loss, acts, ACTING * LOOKING * len(acts) / looks)
+    figures = gradients(trainer.grounding_loss, named, 1 - LOOKED if acts or looked else 1.0)
+    clicked = gradients(trainer.grounding_loss, looked, LOOKED * len(looked) / looks)
+    acted = gradients(trainer.planning_loss, acts, ACTING * LOOKED * len(acts) / looks)
     for name, found in (("look", clicked), ("act", acted)):
         figures |= {f"{name}_{key}": value for key, value in found.items()}
     return figures

@@ -181,11 +181,16 @@ def _target(world: World, action: Action, scale: float) -> tuple[str, Box | None
     found = Eyes(world, scale).read(f"({_UNDER})([{x}, {y}])")
     left, top, right, bottom = found["box"] if found else (0, 0, 0, 0)
     on_it = left <= x < right and top <= y < bottom  # a choice of an open list lies outside of the list's own box
-    if not on_it or (right - left) * (bottom - top) > _LARGE * VIEWPORT.width * VIEWPORT.height:
-        left, top, right, bottom = x - _NEAR, y - _NEAR, x + _NEAR, y + _NEAR
-    limits = (VIEWPORT.width, VIEWPORT.height)
-    near, far = (max(0.0, left), max(0.0, top)), (min(right, limits[0]), min(bottom, limits[1]))
-    return found["noun"] if on_it else "", Box(*(round(scale * value) for value in (*near, *far)))
+    seen = _in_view(left, top, right, bottom)
+    # Oracles click in the middle of what is in view, unless it matters where: on a slider.
+    aside = max(abs(x - (seen[0] + seen[2]) / 2), abs(y - (seen[1] + seen[3]) / 2)) > 1
+    if not on_it or aside or (right - left) * (bottom - top) > _LARGE * VIEWPORT.width * VIEWPORT.height:
+        seen = _in_view(x - _NEAR, y - _NEAR, x + _NEAR, y + _NEAR)
+    return found["noun"] if on_it else "", Box(*(round(scale * value) for value in seen))
+
+
+def _in_view(left: float, top: float, right: float, bottom: float) -> tuple[float, float, float, float]:
+    return max(0.0, left), max(0.0, top), min(right, VIEWPORT.width), min(bottom, VIEWPORT.height)
 
 
 def is_said(task: str, deed: Deed, labels: Mapping[str, Any], box: Box | None) -> bool:

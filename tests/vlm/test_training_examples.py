@@ -1,7 +1,10 @@
 """What the model is trained on is what it is asked later: same tokens and positions, answers the dialect reads."""
 
 import random
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -9,9 +12,11 @@ from PIL import Image
 from action_space.dialects import load_dialect
 from action_space.dialects.base import PastStep, Turn
 from action_space.geometry import Box, Frame, Point, Size
+from tests.vlm.tiny_trainer import tiny_trainer
 from vlm.chat import encode
+from vlm.images import normalised, patches_of
 from vlm.rope import rope_index
-from vlm.training.data.render import Element
+from vlm.training.data.render import Element, Screen
 from vlm.training.data.words import Words, is_held_out
 from vlm.training.dense import target_cells
 from vlm.training.examples import (
@@ -23,7 +28,7 @@ from vlm.training.examples import (
     places_in,
     planning_example,
 )
-from vlm.training.pool import WHOLE, Control, EncodedScreen, Region, part_of
+from vlm.training.pool import WHOLE, Control, EncodedScreen, Region, encode_screen, part_of
 from vlm.training.questions import NOTHING, NOUNS, instruction, plan_question
 from vlm.training.stages import BUNDLED
 from vlm.training.tokenizer import GRID, PHRASES
@@ -78,7 +83,8 @@ def test_what_is_shown_does_not_tell_what_is_asked_for() -> None:
     """Cells of one colour are left out, also those of the target."""
     drawn = torch.zeros(ROWS, COLUMNS, dtype=torch.bool)
     drawn[2, ::2] = drawn[4, 0] = True
-    encoded = EncodedScreen(torch.zeros(ROWS, COLUMNS, 8), drawn, ())
+    tokens = torch.zeros(ROWS, COLUMNS, 8)
+    encoded = EncodedScreen(tokens, drawn, (), known=torch.ones_like(drawn))
 
     def shown(box: Box) -> Region:
         area = target_cells(box, ROWS, COLUMNS).bool()
@@ -88,6 +94,25 @@ def test_what_is_shown_does_not_tell_what_is_asked_for() -> None:
     assert torch.equal(one.places, other.places) and torch.equal(one.places, torch.nonzero(drawn))
     assert one.control.area.sum() == other.control.area.sum() == 1
     assert len(blank.places) == ROWS * COLUMNS, "or nothing of it would be seen"
+    encoded = EncodedScreen(tokens, drawn, (), known=drawn)
+    assert torch.equal(shown(Box(30, 2, 80, 26)).places, torch.nonzero(drawn)), "there is nothing else to show"
+
+
+def test_a_large_screen_is_encoded_as_in_use() -> None:
+    tower, button = tiny_trainer().model.visual, Element("button", "Send it", TARGET)
+    page = np.full((20 * 28, 21 * 28, 3), 255, np.uint8)
+    page[60:80, 30:90:7] = 0
+    encoded = encode_screen(
+        tower, page, Screen(Path(), (button, replace(button, name="Blank", box=Box(280, 280, 300, 300))), ())
+    )
+    assert encoded is not None and [control.element for control in encoded.controls] == [button]
+    kept = tower.kept(encoded.drawn.flatten(), (1, 40, 42)).view(20, 21)
+    assert torch.equal(encoded.known, kept) and encoded.known.sum() < 20 and encoded.drawn.any()
+    frames = torch.from_numpy(normalised(page)).permute(2, 0, 1)[None]
+    shown, _ = tower.look(patches_of(frames.expand(2, -1, -1, -1)), (1, 40, 42), kept=kept.flatten())
+    assert torch.equal(encoded.tokens[kept], shown)
+    small = encode_screen(tower, page[: 5 * 28, : 7 * 28], Screen(Path(), (button,), ()))
+    assert small is not None and small.known.all()
 
 
 def test_the_answer_looks_at_the_target() -> None:

@@ -31,7 +31,7 @@ from vlm.training.examples import (
     padded,
 )
 from vlm.training.live import FRESH, LiveTower, part_around, see_part
-from vlm.training.pool import MOST_CELLS, MOST_OF_ANY, WHOLE, Control, EncodedScreen, encode_screen, part_of
+from vlm.training.pool import MOST_CELLS, MOST_OF_ANY, SMALL, WHOLE, Control, EncodedScreen, encode_screen, part_of
 from vlm.training.pretrain import View, as_model_sees, draw_view
 from vlm.training.sampled import Judged, Sampled
 from vlm.training.stages import WITH_BLANKS
@@ -40,8 +40,6 @@ from vlm.vision import VisionTower
 
 KEPT = 1_500_000
 """Cells of encoded screens in memory, of 768 bytes each."""
-SMALL = 400
-"""Cells of a screen that is always shown whole: what else is on it, as the task in plain words, costs little there."""
 CLOSE = 0.5
 """How often a tower that learns sees a part of a larger screen anew, in place of what is kept of the whole."""
 LOOKED_BLANK = 0.5
@@ -165,11 +163,12 @@ class Questions:
             name = self.looks.draw(self.rng)
             for one in self.rng.sample(self.looks.on[name], min(2, len(self.looks.on[name]))):
                 shown = self._show(name)
-                if shown is None:
+                example = self._looked(one.record, shown) if shown else None
+                if example is None:
                     self._forget(self.looks, one)
                 else:
-                    found.append(self._looked(one.record, shown))
-                    tokens -= padded(len(found[-1].ids))
+                    found.append(example)
+                    tokens -= padded(len(example.ids))
         return found
 
     def point(self, one: Judged, cells: float = WHOLE) -> Example | None:
@@ -182,12 +181,14 @@ class Questions:
             return None
         return grounding_example(part_of(self.rng, shown.encoded, control, cells), self.rng, _words(one.record))
 
-    def _looked(self, record: Record, shown: _Shown) -> Example:
-        """What is due on a screen, given the task and what was done."""
+    def _looked(self, record: Record, shown: _Shown) -> Example | None:
+        """What is due on a screen, given the task and what was done; None of a click on what is not shown in use."""
         rows, columns = shown.encoded.drawn.shape
         corners = [shown.view.of(x, y) for b in record.truth.boxes for x, y in ((b.left, b.top), (b.right, b.bottom))]
         box = Box(*corners[0], *corners[1]) if corners else Box(0, 0, columns * CELL, rows * CELL)
         area = target_cells(box, rows, columns).bool()
+        if not (area & shown.encoded.known).any():
+            return None
         control = Control(Element("link", "", box), box, area, area)
         blank = 1.0 if self.rng.random() < WITH_BLANKS else self.rng.random() * LOOKED_BLANK
         region = part_of(self.rng, shown.encoded, control, WHOLE, blank)
@@ -258,7 +259,7 @@ class Questions:
         image, screen, view = self._load(stored)
         live = self.live if view.size.width * view.size.height <= SMALL * CELL**2 else None
         with nullcontext() if live else torch.no_grad():
-            encoded = encode_screen(live or self.tower, image, screen, MOST_OF_ANY, bare=True)
+            encoded = encode_screen(self.tower, image, screen, MOST_OF_ANY, bare=True, hold=live.hold if live else None)
         return _Shown.of(encoded, view) if encoded else None
 
     def _look_close(self, name: str, one: Judged) -> _Shown | None:

@@ -7,6 +7,7 @@ import torch
 
 from vlm.checkpoint import save_checkpoint
 from vlm.training.multimodal import Trainer
+from vlm.training.pool import SMALL
 from vlm.training.tokenizer import byte_tokenizer
 
 HEADS = "heads.training"
@@ -25,9 +26,8 @@ CHAT_TEMPLATE = (
 )
 """Qwen2.5-VL's own turns, for tools that read the template from the checkpoint."""
 
-OWN = {"dialect": "compact", "whole_cells": 400}
-"""What only we read. Larger screens are mostly shown without cells of one colour in training (`stages.pointing`,
-`answered.SMALL`)."""
+OWN = {"dialect": "compact", "whole_cells": SMALL}
+"""What only we read. Larger screens are shown without cells of one colour in training too (`pool.encode_screen`)."""
 
 _PREPROCESSOR = {
     "image_processor_type": "Qwen2VLImageProcessor",

@@ -5,14 +5,12 @@ what it is asked about; that is cheap for pictures of a few hundred cells.
 """
 
 import random
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from action_space.geometry import Point, Size
-from vlm.rope import Grid
 from vlm.training.data.render import Screen
 from vlm.training.dense import CELL
 from vlm.training.examples import Example, grounding_example
@@ -33,7 +31,7 @@ FRESH = 60
 
 
 class LiveTower:
-    """Calls the tower and keeps what it said, until the answers' gradients have come to it and `learn` sends them on.
+    """A tower that learns; holds what it said until the answers' gradients have come to it and `learn` sends them on.
 
     So many questions, whose gradients come one after the other, share one look at a picture.
     """
@@ -42,9 +40,8 @@ class LiveTower:
         self.tower = tower
         self._said: list[tuple[Tensor, Tensor]] = []
 
-    def __call__(self, patches: Tensor, grids: Sequence[Grid]) -> Tensor:
-        """Visual tokens of patches, as a leaf that collects gradients."""
-        tokens: Tensor = self.tower(patches, grids)
+    def hold(self, tokens: Tensor) -> Tensor:
+        """What the tower said of a picture, as a leaf that collects gradients."""
         given = tokens.detach().requires_grad_()
         self._said.append((tokens, given))
         return given
@@ -95,7 +92,7 @@ def see_part(tower: LiveTower, image: np.ndarray, screen: Screen, part: View) ->
     """A part of a picture; None if no control is wholly on it."""
     left, top = -part.offset[0], -part.offset[1]
     seen = image[top : top + part.size.height, left : left + part.size.width]
-    return encode_screen(tower, seen, labels_in(screen, part))
+    return encode_screen(tower.tower, seen, labels_in(screen, part), hold=tower.hold)
 
 
 def _start(rng: random.Random, wanted: int, length: int, limit: int) -> int:

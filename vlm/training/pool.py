@@ -1,7 +1,7 @@
 """Encoded screens to ask questions about: the frozen tower runs once a screen, and many questions share the result."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from torch import Tensor
 from action_space.errors import ConfigError
 from action_space.geometry import Box
 from vlm.images import drawn_cells, normalised, patches_of
-from vlm.rope import Grid
 from vlm.training.data.render import Element, Screen
 from vlm.training.dense import CELL, label_of, letters_of, target_cells
 from vlm.training.pretrain import Crops
@@ -24,8 +23,10 @@ MOST_CELLS = 1500
 """Of the screens that are drawn for training, and of a part of a larger one."""
 MOST_OF_ANY = 2800
 """Of any screen that is encoded: 1920 x 1080, wherever it lies on whole cells."""
-Tower = Callable[[Tensor, Sequence[Grid]], Tensor]
-"""What encodes patches: a `VisionTower`, or what stands before one."""
+SMALL = 400
+"""Cells of a screen that is always shown whole, in use as well (`Config.whole_cells`)."""
+ICONS = 0.5
+"""How often an icon is asked for on a screen that has any: what they mean is harder to know than to read a name."""
 WHOLE = 100_000
 """More cells than any screen has."""
 
@@ -46,11 +47,13 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class EncodedScreen:
-    """Visual tokens `[rows, columns, width]`, which cells `[rows, columns]` show anything, and the controls."""
+    """Visual tokens `[rows, columns, width]`, which cells `[rows, columns]` show anything, the controls, and of which
+    cells the tokens are known: of a large screen as few as in use."""
 
     tokens: Tensor
     drawn: Tensor
     controls: tuple[Control, ...]
+    known: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,10 @@ class Pool:
         rng = self.rng
         screen = rng.choice(self.screens)
         controls = screen.controls
-        if rng.random() < 0.5:  # kinds of which a screen has few count too
+        icons = tuple(control for control in controls if control.element.icon is not None)
+        if icons and rng.random() < ICONS:
+            controls = icons
+        elif rng.random() < 0.5:  # kinds of which a screen has few count too
             kind = rng.choice(sorted({kind_of(control.element) for control in controls}))
             controls = tuple(control for control in controls if kind_of(control.element) == kind)
         control = rng.choice(controls)
@@ -113,18 +119,35 @@ class Pool:
 
 
 def encode_screen(
-    tower: Tower, image: np.ndarray, screen: Screen, most: int = MOST_CELLS, *, bare: bool = False
+    tower: VisionTower,
+    image: np.ndarray,
+    screen: Screen,
+    most: int = MOST_CELLS,
+    *,
+    bare: bool = False,
+    hold: Callable[[Tensor], Tensor] | None = None,
 ) -> EncodedScreen | None:
     """A picture `[H, W, 3]` as the tower sees it; None if it has more cells than `most`, or nothing to ask for and may
-    not be `bare` of that."""
+    not be `bare` of that. hold: what to make of its tokens before anything is asked."""
     rows, columns = image.shape[0] // CELL, image.shape[1] // CELL
     controls = controls_of(screen, rows, columns)
     if not (controls or bare) or rows * columns > most:
         return None
     seen = image[: rows * CELL, : columns * CELL]
-    frames = torch.from_numpy(normalised(seen)).permute(2, 0, 1)[None]
-    tokens = tower(patches_of(frames.expand(2, -1, -1, -1)), [(1, 2 * rows, 2 * columns)])
-    return EncodedScreen(tokens.view(rows, columns, -1), torch.from_numpy(drawn_cells(seen)), controls)
+    frames, drawn = torch.from_numpy(normalised(seen)).permute(2, 0, 1)[None], torch.from_numpy(drawn_cells(seen))
+    grid = 1, 2 * rows, 2 * columns
+    kept = tower.kept(drawn.flatten(), grid) if rows * columns > SMALL and drawn.any() else None
+    found, _ = tower.look(patches_of(frames.expand(2, -1, -1, -1)), grid, kept=kept)
+    known = torch.ones_like(drawn) if kept is None else kept.view(rows, columns)
+    tokens = found.new_zeros(rows, columns, found.shape[-1])
+    tokens[known] = found
+    tokens = hold(tokens) if hold else tokens
+    controls = tuple(control for control in controls if _is_seen(control, known))
+    return EncodedScreen(tokens, drawn, controls, known) if controls or bare else None
+
+
+def _is_seen(control: Control, cells: Tensor) -> bool:
+    return bool((control.area & cells).any() and (control.written & cells).any())
 
 
 def part_of(rng: random.Random, screen: EncodedScreen, control: Control, cells: float, blank: float = 1.0) -> Region:
@@ -140,9 +163,10 @@ def part_of(rng: random.Random, screen: EncodedScreen, control: Control, cells: 
         size = max(tall, bottom - top), max(wide, right - left)
         at = rng.randint(0, size[0] - (bottom - top)), rng.randint(0, size[1] - (right - left))
     part = slice(top, bottom), slice(left, right)
-    kept = screen.drawn[part] | (torch.rand(bottom - top, right - left) < blank)
+    known = screen.known[part]
+    kept = known & (screen.drawn[part] | (torch.rand(known.shape) < blank))
     if not all((kept & cells[part]).any() for cells in (control.area, control.written)):
-        kept = torch.ones_like(kept)
+        kept = known
     dx, dy = (at[1] - left) * CELL, (at[0] - top) * CELL
     box = control.box
     moved = Box(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy)

@@ -86,7 +86,9 @@ def refine(
         points += pointing_live(crops, live, usual) if live and crops else []
         points += questions.looking(round(looking * larger * amounts.visual))
         plans = questions.planning(round((1 - USUAL) * text))
-        plans += [planning_example(rng, words) for _ in range(max(1, round(USUAL * (1 - looking) * larger * amounts.plans)))]
+        plans += [
+            planning_example(rng, words) for _ in range(max(1, round(USUAL * (1 - looking) * larger * amounts.plans)))
+        ]
         figures = _gradients_of(trainer, points)
         if live:
             live.learn()

@@ -55,8 +55,8 @@ BUNDLED = Config(
 PLACING, WHOLE_FROM = 0.07, 0.5
 """After so much of the training come points, and whole screens."""
 WHOLE_OFTEN, WITH_BLANKS = 0.45, 0.3
-"""How often a step's points are on whole screens then, and how often these keep all cells that show nothing. What makes
-whole screens hard is the other names on them, and half of their cells are blank."""
+"""How often a step's points are on whole screens then, and how often small ones keep all cells that show nothing. What
+makes whole screens hard is the other names on them, and half of their cells are blank."""
 PLANNING = 8.0
 """How much a plan weighs beside a point, whose gradients are ten times as large and hide it otherwise."""
 TEXT = 50

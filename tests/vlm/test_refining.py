@@ -170,6 +170,12 @@ def test_what_is_due_on_a_screen_is_the_prompt_of_the_dialect(
     assert [len(example.looks) for example in examples[1:]] == [0, len("Drag it") + 1], "what is typed is copied"
     for look in examples[2].looks[:-1]:
         assert {examples[2].ids[at] for at in look.at.tolist()} == {examples[2].ids[look.start + 1]}
+    assert [len(example.points) for example in examples] == [0, 4, 0]
+    seen, first = examples[1].points, examples[1].ids.index(TOKENS.token_to_id("<|image_pad|>"))
+    assert [examples[1].ids[look.start + 1] for look in seen] == [
+        t for t in examples[1].answer.tolist() if t >= FIRST_X
+    ]
+    assert [(int(look.at) - first) // 11 for look in seen] == [2, 2, 3, 3], "the rows of both places"
     assert len(questions.looking(500)) >= 3 and questions.pointing(500, WHOLE) == []
 
 

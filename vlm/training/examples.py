@@ -2,8 +2,9 @@
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from action_space.geometry import Box
 from vlm.training.data.words import Words
-from vlm.training.dense import letter_counts
+from vlm.training.dense import CELL, letter_counts
 from vlm.training.pool import Region
 from vlm.training.questions import instruction, plan_question
 from vlm.training.tokenizer import GRID, X_TOKENS, Y_TOKENS, byte_tokenizer, token_id
@@ -44,7 +45,8 @@ class Example:
     """One sequence: ids, positions `[3, L]`, and the tokens whose successors are the answer.
 
     asks `[n]`: numbers of these tokens; answer `[n]`: what should follow them. region: what an instruction is about.
-    lengths: of the instructions that the answer of a planning prompt is made of.
+    lengths: of the instructions that the answer of a planning prompt is made of. points: looks at the places that such
+    an answer has.
     """
 
     ids: list[int]
@@ -54,6 +56,7 @@ class Example:
     looks: tuple[Look, ...]
     region: Region | None = None
     lengths: tuple[int, ...] = ()
+    points: tuple[Look, ...] = ()
 
 
 def grid_points(box: Box, axis: int) -> range:
@@ -91,7 +94,17 @@ def acting_example(region: Region, words: str, answer: str) -> Example:
     asking = len(ids) - len(said) - 1
     looks = tuple(Look(look.start + asking + 1 - len(before), look.at) for look in copies(before, answer))
     asks = torch.arange(asking, len(ids) - 1)
-    return Example(ids, positions, asks, torch.tensor(said), looks, region, lengths=(len(said),))
+    points = tuple(_places_said(said, asking, len(before), region))
+    return Example(ids, positions, asks, torch.tensor(said), looks, region, lengths=(len(said),), points=points)
+
+
+def _places_said(said: list[int], asking: int, first: int, region: Region) -> Iterator[Look]:
+    """Before each half of a place on the screen: at the cell that shows it, or the nearest one that is shown."""
+    for number, (x, y) in enumerate(pairwise(said)):
+        if FIRST_X <= x < FIRST_Y <= y:
+            place = torch.tensor([y - FIRST_Y, x - FIRST_X]) * GRID / CELL
+            nearest = (region.places + 0.5 - place).square().sum(1).argmin()
+            yield from (Look(asking + number + half, first + nearest[None]) for half in (0, 1))
 
 
 def _with_picture(before: list[int], region: Region, answer: list[int]) -> tuple[list[int], Tensor]:
@@ -162,6 +175,8 @@ class Batch:
     features: Tensor | None
     look_from: Tensor
     look_at: Tensor
+    point_from: Tensor
+    point_at: Tensor
 
     def to(self, device: torch.device) -> "Batch":
         """The same where a network is."""
@@ -184,16 +199,12 @@ def collate(examples: Sequence[Example]) -> Batch:
     """Pads on the right, where no token of an example can look.
 
     asks `[n, 2]`: row and token of all that is asked, answer `[n]`: what follows. look_from `[n, 2]`: row and token of
-    every look; look_at `[n, L]`: True where it should go. features: of all visual tokens, in order.
+    every look; look_at `[n, L]`: True where it should go; the same of points. features: of all visual tokens, in order.
     """
     length = padded(max(len(e.ids) for e in examples))
     ids = torch.zeros(len(examples), length, dtype=torch.long)
     positions = torch.zeros(3, len(examples), length, dtype=torch.long)
     asks = torch.cat([F.pad(e.asks[:, None], (1, 0), value=i) for i, e in enumerate(examples)])
-    look_from = torch.tensor([(i, look.start) for i, e in enumerate(examples) for look in e.looks], dtype=torch.long)
-    look_at = torch.zeros(len(look_from), length, dtype=torch.bool)
-    for row, look in enumerate(look for e in examples for look in e.looks):
-        look_at[row, look.at] = True
     for i, example in enumerate(examples):
         n = len(example.ids)
         ids[i, :n] = torch.tensor(example.ids)
@@ -205,9 +216,18 @@ def collate(examples: Sequence[Example]) -> Batch:
         asks,
         torch.cat([example.answer for example in examples]),
         torch.cat(pictures) if pictures else None,
-        look_from.view(-1, 2),
-        look_at,
+        *_table([example.looks for example in examples], length),
+        *_table([example.points for example in examples], length),
     )
+
+
+def _table(looks: Sequence[Sequence[Look]], length: int) -> tuple[Tensor, Tensor]:
+    """Of looks in the rows of a batch: row and token of each, and where it should go; see `collate`."""
+    found = [(row, look) for row, some in enumerate(looks) for look in some]
+    at = torch.zeros(len(found), length, dtype=torch.bool)
+    for number, (_, look) in enumerate(found):
+        at[number, look.at] = True
+    return torch.tensor([(row, look.start) for row, look in found], dtype=torch.long).view(-1, 2), at
 
 
 def places_in(batch: Batch) -> tuple[Tensor, Tensor]:

@@ -98,11 +98,16 @@ class Trainer(nn.Module):
         found = F.linear(layer.input_layernorm(x), projection.weight[rows], projection.bias[rows])
         return found.view(*x.shape[:-1], count, text.head_dim)
 
-    def looking_loss(self, batch: Batch, states: list[Tensor], heads: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Minus log of the attention that heads (layer and group) give to where it should go, and the attention."""
-        count = len(batch.look_from)
+    def looking_loss(
+        self, batch: Batch, states: list[Tensor], heads: tuple[int, int], looks: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Minus log of the attention that heads (layer and group) give to where it should go, and the attention.
+
+        looks: from where, and where to, as a batch has them.
+        """
+        count = len(looks[0])
         count -= count % 32 if count > 32 else 0  # few shapes, see `padded`
-        rows, at = batch.look_from[:count].T
+        rows, at = looks[0][:count].T
         cos, sin = self.table(batch.positions)
         state = states[heads[0]]
         queries = self.projected(state[rows, at], *heads, keys=False)
@@ -111,7 +116,7 @@ class Trainer(nn.Module):
         scores = torch.einsum("nhd,nkd->nhk", queries, keys[rows]).float() * queries.shape[-1] ** -0.5
         hidden = torch.arange(batch.ids.shape[1], device=at.device) > at.unsqueeze(1)
         attention = scores.masked_fill(hidden.unsqueeze(1), float("-inf")).log_softmax(-1)
-        found = attention.masked_fill(~batch.look_at[:count].unsqueeze(1), float("-inf")).logsumexp(-1)
+        found = attention.masked_fill(~looks[1][:count].unsqueeze(1), float("-inf")).logsumexp(-1)
         return -found.mean(), found.exp().mean()
 
     def answers(self, batch: Batch, states: list[Tensor]) -> Tensor:
@@ -146,7 +151,7 @@ class Trainer(nn.Module):
         written = self._marked(batch, read[WRITTEN], "written", [region.control.written for region in regions])
         found = self._marked(batch, read[FOUND], "found", [region.control.area for region in regions])
         told = self._asked(batch, read[ASKED], [region.control.element.name for region in regions])
-        look, looked = self.looking_loss(batch, states, POINTING)
+        look, looked = self.looking_loss(batch, states, POINTING, (batch.look_from, batch.look_at))
         answers = self.answers(batch, states).view(len(regions), 3, -1)
         boxes = [region.control.box for region in regions]
         point = -answers[:, 2, IM_END]
@@ -195,10 +200,14 @@ class Trainer(nn.Module):
         answers = self.answers(batch, states)
         lengths = [length for example in examples for length in example.lengths]
         loss = F.nll_loss(answers, batch.answer, reduction="sum") / len(lengths)
-        figures = {"plan": loss.item(), "copy": 0.0}
+        figures = {"plan": loss.item(), "copy": 0.0, "pointed": 0.0}
         right = [bool(part.all()) for part in torch.split(answers.argmax(-1) == batch.answer, lengths)]
         figures["plans_right"] = sum(right) / len(right)
-        if len(batch.look_from):
-            look, looked = self.looking_loss(batch, states, COPYING)
-            loss, figures["copy"] = loss + look * len(batch.look_from) / len(lengths), looked.item()
+        for name, heads, looks in (
+            ("copy", COPYING, (batch.look_from, batch.look_at)),
+            ("pointed", POINTING, (batch.point_from, batch.point_at)),
+        ):
+            if len(looks[0]):
+                look, looked = self.looking_loss(batch, states, heads, looks)
+                loss, figures[name] = loss + look * len(looks[0]) / len(lengths), looked.item()
         return loss, figures

@@ -81,6 +81,8 @@ def _tokens(line: str) -> Iterator[str | Operator]:
         character = line[at]
         if character in " \t":
             at += 1
+        elif line.startswith("\\\n", at):  # the line goes on; no word begins
+            at += 2
         elif (operator := next((o for o in ("&&", "||", ";", "\n") if line.startswith(o, at)), None)) is not None:
             yield Operator(operator)
             at += len(operator)

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from adbutils import AdbClient, AdbError
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from playwright.sync_api import Error as PlaywrightError
@@ -199,6 +200,9 @@ def test_noise_is_no_packet(noise: bytes) -> None:
 
 
 @settings(max_examples=60)
+@example(["\\;"])
+@example(["a\\ ", ";"])
+@example(["a \\\n"])
 @given(st.lists(st.text("ab '\"\\$`;&|<>*?~#(){}!\n\t é漢", max_size=8), min_size=1, max_size=4))
 def test_words_are_read_as_a_posix_shell_reads_them(words: list[str]) -> None:
     """Every line that this shell accepts means the same to a real one."""
@@ -209,7 +213,6 @@ def test_words_are_read_as_a_posix_shell_reads_them(words: list[str]) -> None:
         return
     if len(commands) != 1 or any(STATUS in word for word in commands[0].words):
         return
-    shown = subprocess.run(
-        ["sh", "-c", f"set -- {line.strip(' ' + chr(9) + chr(10) + ';')}\nprintf '%s\\0' \"$@\""], capture_output=True
-    )
+    bare = re.sub(r"(?<!\\)[ \t\n;]+$", "", line.lstrip(" \t\n;"))  # what is escaped is a word
+    shown = subprocess.run(["sh", "-c", f"set -- {bare}\nprintf '%s\\0' \"$@\""], capture_output=True)
     assert shown.stdout.decode().split("\0")[:-1] == list(commands[0].words), line

@@ -137,7 +137,8 @@ def encode_screen(
     frames, drawn = torch.from_numpy(normalised(seen)).permute(2, 0, 1)[None], torch.from_numpy(drawn_cells(seen))
     grid = 1, 2 * rows, 2 * columns
     kept = tower.kept(drawn.flatten(), grid) if rows * columns > SMALL and drawn.any() else None
-    found, _ = tower.look(patches_of(frames.expand(2, -1, -1, -1)), grid, kept=kept)
+    patches = patches_of(frames.expand(2, -1, -1, -1)).to(tower.patch_embed.weight.device)
+    found, _ = tower.look(patches, grid, kept=kept)
     known = torch.ones_like(drawn) if kept is None else kept.view(rows, columns)
     tokens = found.new_zeros(rows, columns, found.shape[-1])
     tokens[known] = found

@@ -71,8 +71,8 @@ def refine(
     crops = Crops(screens, own, start=amounts.pool, grow=1) if live else None
     fill(pool, amounts.pool)
     words = Words(rng, held_out=False)
-    looking, larger = (LOOKING, LARGER) if questions.looks else (0.0, 1)
-    visual = round((1 - looking) * larger * amounts.visual)
+    looking, tokens = (LOOKING, LARGER * amounts.visual) if questions.looks else (0.0, amounts.visual)
+    visual = round((1 - looking) * tokens)
     text = TEXT_TOKENS * visual // FULL.visual
     for scale in stage.steps():
         if stage.step % amounts.every == 0:
@@ -84,11 +84,10 @@ def refine(
         usual = round(USUAL * visual / (2 if live else 1))
         points += pointing(pool, cells, usual)
         points += pointing_live(crops, live, usual) if live and crops else []
-        points += questions.looking(round(looking * larger * amounts.visual))
+        points += questions.looking(round(looking * tokens))
         plans = questions.planning(round((1 - USUAL) * text))
-        plans += [
-            planning_example(rng, words) for _ in range(max(1, round(USUAL * (1 - looking) * larger * amounts.plans)))
-        ]
+        drawn = max(1, round(USUAL * amounts.plans * visual / amounts.visual))
+        plans += [planning_example(rng, words) for _ in range(drawn)]
         figures = _gradients_of(trainer, points)
         if live:
             live.learn()

@@ -85,7 +85,14 @@ class Attention(nn.Module):
         self.o_proj = nn.Linear(self.heads * self.head_dim, config.hidden_size, bias=False)
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None, layer: int
+        self,
+        x: Tensor,
+        cos: Tensor,
+        sin: Tensor,
+        mask: Tensor | None,
+        cache: Cache | None,
+        layer: int,
+        last_only: bool = False,
     ) -> Tensor:
         batch, length, _ = x.shape
         heads = self.qkv_proj(x).view(batch, length, -1, self.head_dim).transpose(1, 2)
@@ -93,8 +100,10 @@ class Attention(nn.Module):
         q, k = torch.split(apply_rotary(turned, cos, sin), [self.heads, self.kv_heads], dim=1)
         if cache is not None:
             k, v = cache.append(layer, k, v)
+        if last_only:
+            q, mask = q[:, :, -1:], None if mask is None else mask[:, :, -1:]
         mixed = attention(q, k, v, mask, causal=mask is None)
-        out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(batch, length, -1))
+        out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(batch, q.shape[2], -1))
         return out
 
 
@@ -119,9 +128,18 @@ class DecoderLayer(nn.Module):
         self.mlp = MLP(config)
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None, layer: int
+        self,
+        x: Tensor,
+        cos: Tensor,
+        sin: Tensor,
+        mask: Tensor | None,
+        cache: Cache | None,
+        layer: int,
+        last_only: bool = False,
     ) -> Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin, mask, cache, layer)
+        """`[B, L, hidden]` to the same, or to that of the last token, `[B, 1, hidden]`; the cache gets all of them."""
+        mixed = self.self_attn(self.input_layernorm(x), cos, sin, mask, cache, layer, last_only)
+        x = x[:, -mixed.shape[1] :] + mixed
         out: Tensor = x + self.mlp(self.post_attention_layernorm(x))
         return out
 
@@ -141,12 +159,14 @@ class LanguageModel(nn.Module):
         padding: Tensor | None = None,
         cache: Cache | None = None,
         mask: Tensor | None = None,
+        last_only: bool = False,
     ) -> Tensor:
         """Embeddings `[B, L, hidden]` at positions `[3, B, L]` to final hidden states of the same shape.
 
         padding: `[B, cached + L]`, False where a token is padding; None if there is none. Order of tokens, not
         positions, decides what is causal: positions inside a picture do not grow along the sequence. mask: in the
-        place of both, `[B, 1, L, keys of the cache]`, True where a token may look.
+        place of both, `[B, 1, L, keys of the cache]`, True where a token may look. last_only: the state of the last
+        token alone, `[B, 1, hidden]`: behind the last layer's keys and values no other one is needed.
         """
         config = self.config
         cos, sin = mrope_table(positions, config.head_dim, config.rope_theta, config.mrope_section)
@@ -155,9 +175,9 @@ class LanguageModel(nn.Module):
         if mask is None:
             mask = attention_mask(x.shape[1], seen, padding, x.device)
         for index, layer in enumerate(self.layers):
-            x = layer(x, cos, sin, mask, cache, index)
+            x = layer(x, cos, sin, mask, cache, index, last_only and index == len(self.layers) - 1)
         if cache is not None:
-            cache.advance(x.shape[1])
+            cache.advance(positions.shape[-1])
         out: Tensor = self.norm(x)
         return out
 

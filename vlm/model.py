@@ -70,7 +70,7 @@ class Qwen25VL(nn.Module):
         x = place_features(x, input_ids == self.config.image_token_id, image_features)
         x = place_features(x, input_ids == self.config.video_token_id, video_features)
         padding = None if attention_mask is None or bool(attention_mask.all()) else attention_mask
-        hidden = self.language_model(x, position_ids, padding, cache)
+        hidden = self.language_model(x, position_ids, padding, cache, last_only=last_only)
         if last_only:
             # As two dimensions: of `hidden[:, -1:]` torch makes a batched product, and copies the whole head for it.
             return Output(self.lm_head(hidden[:, -1]).unsqueeze(1), deltas)

@@ -178,7 +178,10 @@ def limits(ours: Engine, found: Sequence[Pair]) -> Limits:
     count, size = sum(p.numel() for p in weights), sum(p.numel() * p.element_size() for p in weights)
     head = ours.model.lm_head.weight
     flops, bandwidth = _product_rate(head.dtype), _reading_rate()
-    prefill = 2 * count * PREFILL_TOKENS / times["prefill"] / flops
+    # Of the last layer a prompt needs keys and values; what is behind them is computed for its last token.
+    last = ours.model.language_model.layers[-1].named_parameters()
+    once = sum(p.numel() for name, p in last if p.ndim == 2 and "qkv" not in name)
+    prefill = 2 * (count - once) * PREFILL_TOKENS / times["prefill"] / flops
     decode = (size + head.numel() * head.element_size()) / times["decode a token"] / bandwidth
     return Limits(flops, bandwidth, prefill, decode)
 

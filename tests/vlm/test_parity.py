@@ -270,3 +270,22 @@ def test_logits_of_the_last_token_alone(pair: tuple[Any, Qwen25VL]) -> None:
         event for event in profile.events() if event.name == "aten::bmm" and [2, columns, rows] in event.input_shapes
     ]
     assert not head, "torch copied the head for each row of a batched product"
+
+
+def test_the_last_layer_for_the_last_token_alone(pair: tuple[Any, Qwen25VL]) -> None:
+    """Behind padding and in pieces, and the cache holds all tokens of it as well."""
+    _, ours = pair
+    ids, mask = torch.arange(1, 25).view(2, 12), torch.ones(2, 12, dtype=torch.long)
+    mask[1, :5] = 0
+    positions = torch.arange(12).expand(3, 2, -1)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(ids, mask, last_only=True).logits, ours(ids, mask).logits[:, -1:])
+        caches = KVCache(), KVCache()
+        for part in slice(0, 5), slice(5, 12):
+            short, long = (
+                ours(ids[:, part], position_ids=positions[..., part], cache=cache, last_only=cache is caches[0]).logits
+                for cache in caches
+            )
+            torch.testing.assert_close(short, long[:, -1:])
+    for some, every in zip(*(keys + values for keys, values in (cache.buffers for cache in caches)), strict=True):
+        torch.testing.assert_close(some[:, :, :12], every[:, :, :12], rtol=0, atol=0)

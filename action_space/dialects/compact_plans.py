@@ -4,7 +4,8 @@ Names and texts are quoted from the task. What the task itself has in quotes is 
 between its quotes only where there is more than words such as "and press", and no name runs on into the next deed:
 "Select Red and click Submit" has two. What is in quotes is named in its order, deed by deed. `done` comes when all that
 is in quotes was named. After a few steps in vain another name is due, one that was not named yet if there is any in
-quotes. What is not in quotes and had an effect is named again only if the task says it once more.
+quotes. What is not in quotes and had an effect is named again only if the task says it once more. And if one of
+"Milk, Bread, Eggs" was named, the others are due before anything else is.
 """
 
 import json
@@ -41,6 +42,9 @@ _OTHER_ORDER = re.compile(r"\b(?:after|before|except|if|not|once|only|unless|unt
 """What a task with such a word wants first, its order does not tell."""
 _MORE_THAN_ONCE = re.compile(r"\b(?:again|each|every|keep|repeat\w*|times|twice|until|while)\b", re.IGNORECASE)
 """In a task with such a word what was done with an effect may be due once more."""
+_AND_SO_ON = re.compile(r",\s+(?:and\s+)?|\s+and\s+")
+_LIST = 3
+"""Parts with commas between them that make a list."""
 _IN_QUOTES = re.compile(r"""\"([^"]+)\"|“([^”]+)”|«([^»]+)»|`([^`]+)`|(?<!\w)'([^']+)'(?!\w)""")
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
@@ -55,8 +59,11 @@ def plan_grammar(task: str, history: Sequence[PastStep]) -> str:
     start = "start: step" if unnamed else 'start: step | "done"'
     if unnamed and vain:
         return _grammar(start, [], [text for text in due if text not in named])
+    deeds = [deed for text in between for deed in _NEXT_DEED.split(text)]
+    if not vain and (listed := _listed(deeds, named)):
+        return _grammar("start: step", [], [*listed, *due])
     gone = [*vain, *(() if _MORE_THAN_ONCE.search(task) else _worked(history))]
-    loose = _without(gone, [deed for text in between for deed in _NEXT_DEED.split(text)])
+    loose = _without(gone, deeds)
     return _grammar(start, loose if loose or quoted or vain else [task], [text for text in due if text not in vain])
 
 
@@ -75,6 +82,21 @@ def _due(between: Sequence[str], quoted: Sequence[str], named: set[str]) -> list
             break
         found.append(text)
     return [*found, *(text for text in quoted if text in named and text not in found)]
+
+
+def _listed(deeds: Sequence[str], named: set[str]) -> list[str]:
+    """What was not named yet of a list of which something was; the part with its verb is left to the model."""
+    for deed in deeds:
+        _, *parts = (part.strip(" .") for part in _AND_SO_ON.split(deed))
+        said = all(_names_only(part) for part in parts) and not _OTHER_ORDER.search(deed)
+        if said and len(parts) + 1 >= _LIST and not named.isdisjoint(parts):
+            return [part for part in parts if not any(part in name for name in named)]
+    return []
+
+
+def _names_only(text: str) -> bool:
+    """Whether no word of a text tells what to do, or where."""
+    return bool(text) and not any(_NAMES_NOTHING.fullmatch(word.lower()) for word in re.findall(r"\w+", text))
 
 
 def _taken_apart(task: str) -> tuple[list[str], list[str]]:

@@ -15,6 +15,7 @@ from environments.chromium import drawing_tab
 from tests.vlm.tiny_trainer import draw_screens, tiny_trainer
 from vlm.training.data import icons as sets
 from vlm.training.data.icons import MEANINGS, Icons
+from vlm.training.data.pages_figures import COLOURS, SHAPES
 from vlm.training.data.pages_icons import icon_page
 from vlm.training.data.render import draw, installed_fonts, read_screens, screen_of
 from vlm.training.data.sheet import Sheet
@@ -90,6 +91,8 @@ def test_a_page_of_icons_is_packed_with_them() -> None:
         _, labels = draw(tab, page)
     found = screen_of(Path("x.png"), labels).elements
     assert len(found) > 80 and all(element.icon == element.name for element in found)
+    figures = {element.name for element in found if element.name.split()[0] in COLOURS}
+    assert figures & set(COLOURS) and any(name.split()[-1] in SHAPES for name in figures), "letters, and shapes"
 
 
 def test_an_icon_spells_its_name_where_it_is(tmp_path: Path) -> None:

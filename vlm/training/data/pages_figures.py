@@ -77,16 +77,21 @@ def figures_page(sheet: Sheet) -> Page:
         if place:
             unique = [name for name in figure.names() if often[name] == 1]
             parts += _drawn(sheet, figure, side, place, rng.choice(unique) if unique else "")
-    css = f"body{{width:{width}px;height:{height}px;background:{paper}}}.figure{{position:absolute;cursor:pointer}}"
+    css = f"body{{width:{width}px;height:{height}px;background:{paper}}}svg{{display:block}}"
+    css += ".figure{position:absolute;cursor:pointer}"
     return Page(strict_document(css, parts), width, height, 1.0)
 
 
 def _figure(sheet: Sheet, colours: list[str]) -> _Figure:
-    rng = sheet.rng
-    size, colour = rng.choice(("small", "large")), rng.choice(colours)
-    group = rng.choice(("shape", "shape", "letter", "digit"))
+    size, colour = sheet.rng.choice(("small", "large")), sheet.rng.choice(colours)
+    return _Figure(size, colour, *any_shape(sheet))
+
+
+def any_shape(sheet: Sheet) -> tuple[str, str]:
+    """What a figure is, and what its kind is called: a shape, a letter or a digit."""
+    group = sheet.rng.choice(("shape", "shape", "letter", "digit"))
     choices = {"shape": sorted(SHAPES), "letter": LETTERS, "digit": DIGITS}[group]
-    return _Figure(size, colour, rng.choice(choices), group)
+    return sheet.rng.choice(choices), group
 
 
 def _place(
@@ -105,16 +110,17 @@ def _place(
 
 
 def _drawn(sheet: Sheet, figure: _Figure, side: int, place: tuple[int, int], name: str) -> str:
-    rng, colour = sheet.rng, COLOURS[figure.colour]
-    style = f"left:{place[0]}px;top:{place[1]}px;width:{side}px;height:{side}px"
     role = f' role=button aria-label="{escape(name, quote=True)}"' if name else ""
-    if figure.group == "shape":
+    style = f"left:{place[0]}px;top:{place[1]}px;width:{side}px;height:{side}px"
+    return f'<div class="figure"{role} style="{style}">{figure_drawing(sheet, figure.colour, figure.shape, side)}</div>'
+
+
+def figure_drawing(sheet: Sheet, colour: str, shape: str, side: int) -> str:
+    """A shape, a letter or a digit in a square of so many CSS pixels."""
+    rng, fill = sheet.rng, COLOURS[colour]
+    if shape in SHAPES:
         line = rng.choice(("", "", ' stroke="#000" stroke-width="3"'))
-        inner = (
-            f'<svg viewBox="0 0 100 100" width="100%" height="100%" fill="{colour}"{line}>{SHAPES[figure.shape]}</svg>'
-        )
-    else:
-        font = rng.choice(sheet.fonts)
-        style += f";color:{colour};font:{rng.choice((400, 700))} {side}px/{side}px '{font}';text-align:center"
-        inner = figure.shape
-    return f'<div class="figure"{role} style="{style}">{inner}</div>'
+        return f'<svg viewBox="0 0 100 100" width="{side}" height="{side}" fill="{fill}"{line}>{SHAPES[shape]}</svg>'
+    font = rng.choice(sheet.fonts)
+    style = f"width:{side}px;color:{fill};font:{rng.choice((400, 700))} {side}px/{side}px '{font}';text-align:center"
+    return f'<div style="{style}">{shape}</div>'

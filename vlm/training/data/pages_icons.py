@@ -1,6 +1,8 @@
-"""A page packed with icons in many sizes and colours: what one learns most from about icons in one look."""
+"""A page packed with icons and coloured figures in many sizes: what one learns most from about them in one look."""
 
+from vlm.training.data.icons import Icon
 from vlm.training.data.pages import Page
+from vlm.training.data.pages_figures import COLOURS, any_shape, figure_drawing
 from vlm.training.data.sheet import Sheet, strict_document
 
 WIDTH, HEIGHT = 1260, 700
@@ -8,6 +10,10 @@ SIZES = (12, 14, 16, 16, 18, 18, 20, 20, 22, 24, 24, 28, 32, 40)
 """Of an icon, in CSS pixels."""
 WORDS = 0.15
 """How often there is a word in an icon's place: what stands beside icons must go on being read."""
+
+FIGURES = 0.3
+"""How often there is a figure. It is called by its colour and shape; a letter or digit, which is read already, by its
+colour alone."""
 
 
 def icon_page(sheet: Sheet) -> Page:
@@ -35,7 +41,13 @@ def icon_page(sheet: Sheet) -> Page:
 
 
 def _button(sheet: Sheet, size: int) -> str:
-    icon = sheet.icons.draw(sheet.rng, 0.8)
+    if sheet.chance(FIGURES):
+        size *= sheet.rng.choice((1, 2))
+        (shape, group), colour = any_shape(sheet), sheet.rng.choice(sorted(COLOURS))
+        name = f"{colour} {shape}" if group == "shape" else colour
+        icon = Icon(name, figure_drawing(sheet, colour, shape, size))
+    else:
+        icon = sheet.icons.draw(sheet.rng, 0.8)
     return sheet.icon_button(icon, f"width:calc({size}px + 2*var(--p));height:calc({size}px + 2*var(--p))")
 
 

@@ -21,7 +21,7 @@ from vlm.training.data.render import draw, installed_fonts, read_screens, screen
 from vlm.training.data.sheet import Sheet
 from vlm.training.data.words import Words
 from vlm.training.dense import COUNTED, dense_targets, labels_of, letter_counts
-from vlm.training.icons import icon_loss, learn_icons, letters_shown
+from vlm.training.icons import Spelling, icon_loss, learn_icons, spelling_of
 from vlm.training.pretrain import Crops
 from vlm.training.run import SMOKE
 from vlm.vision import VisionTower
@@ -107,29 +107,41 @@ def test_an_icon_spells_its_name_where_it_is(tmp_path: Path) -> None:
 
 def test_what_shows_no_icon_is_kept() -> None:
     shown, letters = torch.randn(4, 8), torch.randn(COUNTED, 8)
+    nothing = Spelling(letters, torch.zeros(8, COUNTED), torch.zeros(COUNTED))
     spelled = torch.zeros(4, COUNTED)
     spelled[1, :5], spelled[2], spelled[3, 5:9] = 1, torch.nan, 1
     wanted = shown + spelled.nan_to_num() @ letters
     wanted[2] = 1e3  # cut off: nothing is asked of it
-    loss, figures = icon_loss(wanted, shown, spelled, letters)
+    loss, figures = icon_loss(wanted, shown, spelled, nothing)
     assert loss.item() < 0.01 and figures["spelled"] > 0.999 and figures["told"] == 1 and figures["changed"] < 1e-9
-    loss, figures = icon_loss(shown, shown, spelled, letters)
+    loss, figures = icon_loss(shown, shown, spelled, nothing)
     assert loss.item() > 0 and abs(figures["spelled"]) < 1e-6
-    assert icon_loss(wanted + 1, shown, spelled, letters)[1]["changed"] > 0.1
-    no_icons, figures = icon_loss(shown + 1, shown, torch.zeros(4, COUNTED), letters)
+    assert icon_loss(wanted + 1, shown, spelled, nothing)[1]["changed"] > 0.1
+    no_icons, figures = icon_loss(shown + 1, shown, torch.zeros(4, COUNTED), nothing)
     assert no_icons.item() > 0 and "spelled" not in figures
+
+
+def test_what_is_spelled_already_is_not_added_again() -> None:
+    adds = torch.linalg.qr(torch.randn(COUNTED, COUNTED)).Q
+    spelling, spelled = Spelling(adds, adds.T, torch.zeros(COUNTED)), torch.zeros(3, COUNTED)
+    spelled[0, :5], spelled[1, 5:9] = 1, 1
+    whole, half = spelled @ adds, 0.5 * spelled @ adds
+    assert icon_loss(whole, half, spelled, spelling)[1]["spelled"] == pytest.approx(1, abs=1e-5)
+    assert icon_loss(half, half, spelled, spelling)[1]["spelled"] == pytest.approx(0.75, abs=1e-5), "of the square"
+    losses = [icon_loss(tokens, half, spelled, spelling)[0].item() for tokens in (whole, half, whole + half)]
+    assert min(losses) == losses[0]
 
 
 def test_a_tower_learns_icons_and_goes_on(tmp_path: Path) -> None:
     screens, icons = lettered_screens(tmp_path / "screens"), icon_screens(tmp_path / "icons")
     tower = tiny_trainer().model.visual
     before = deepcopy(tower)
-    letters = letters_shown(before, Crops(screens, 1, start=3), SMALL)
+    spelling = spelling_of(before, Crops(screens, 1, start=3), SMALL)
 
     def far(tower: VisionTower) -> float:
         patches, grids, targets = Crops(icons, 9, start=3).batch(112, 112, 12)
         with torch.no_grad():
-            return icon_loss(tower(patches, grids), before(patches, grids), targets.spelled, letters)[0].item()
+            return icon_loss(tower(patches, grids), before(patches, grids), targets.spelled, spelling)[0].item()
 
     def learn(tower: VisionTower, minutes: float) -> int:
         learn_icons(tower, screens, icons, tmp_path, minutes=minutes, seed=1, amounts=SMALL)
@@ -165,5 +177,5 @@ def test_letters_are_told_by_least_squares(tmp_path: Path) -> None:
             return made
 
     told, added = None, torch.randn(COUNTED, 8)
-    found = letters_shown(Linear(), Told(folder, 1, start=3), SMALL)  # type: ignore[arg-type]
-    assert torch.allclose(found[:26], added[:26], atol=1e-3)
+    found = spelling_of(Linear(), Told(folder, 1, start=3), SMALL)  # type: ignore[arg-type]
+    assert torch.allclose(found.adds[:26], added[:26], atol=1e-3)

@@ -5,6 +5,7 @@ network has to change. All else goes on being shown as before, or the language m
 """
 
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -30,6 +31,23 @@ MEASURED = 24
 """Batches of which is measured what a letter adds to a token."""
 
 
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How tokens show letters and digits, by least squares.
+
+    adds `[36, width]`: what each of them adds to a token. reads `[width, 36]`, constant `[36]`: how often each is
+    there, by a token.
+    """
+
+    adds: Tensor
+    reads: Tensor
+    constant: Tensor
+
+    def without(self, tokens: Tensor) -> Tensor:
+        """Tokens `[n, width]` less the letters that are read there: no name is added to what was spelled before."""
+        return tokens - (tokens @ self.reads + self.constant) @ self.adds
+
+
 def learn_icons(
     tower: VisionTower,
     screens: Path,
@@ -40,22 +58,20 @@ def learn_icons(
     seed: int,
     amounts: Amounts = FULL,
 ) -> None:
-    """Train `tower` on screens and on pages of icons.
-
-    Resumes from `folder/icons.pt`, which has the tower before as well: no name is added twice."""
+    """Train `tower` on screens and on pages of icons. Resumes from `folder/icons.pt`, which has the tower before."""
     torch.manual_seed(seed)
     before = deepcopy(tower).requires_grad_(False)
     tower.requires_grad_(True)
     optimizer = MuonAdamW(tower.named_parameters(), matrix_lr=0.005, other_lr=5e-4)
     stage = Stage("icons", folder, minutes, nn.ModuleDict({"tower": tower, "before": before}), optimizer, hold=0.4)
     if not stage.done:
-        letters = letters_shown(before, Crops(screens, seed, start=amounts.pool), amounts)
-        told_by_first([letters])
+        spelling = spelling_of(before, Crops(screens, seed, start=amounts.pool), amounts)
+        told_by_first([spelling.adds, spelling.reads, spelling.constant])
         sources = crops_of((screens, icons), seed + stage.step, amounts)
         for scale, (patches, grids, targets) in batches(stage, sources, SOURCES, amounts):
             with torch.no_grad():
                 shown = before(patches, grids)
-            loss, figures = icon_loss(tower(patches, grids), shown, targets.spelled.to(shown.device), letters)
+            loss, figures = icon_loss(tower(patches, grids), shown, targets.spelled.to(shown.device), spelling)
             torch.autograd.backward(loss)
             optimizer.step(scale)
             stage.collect(figures)
@@ -63,27 +79,32 @@ def learn_icons(
 
 
 @torch.no_grad()
-def letters_shown(tower: VisionTower, crops: Crops, amounts: Amounts) -> Tensor:
-    """`[36, width]`: what each letter and digit adds to a token, by least squares over the cells of some crops."""
+def spelling_of(tower: VisionTower, crops: Crops, amounts: Amounts) -> Spelling:
+    """How a tower shows letters, by the cells of some crops."""
     seen: list[Tensor] = []
     there: list[Tensor] = []
     for number in range(MEASURED):
         width, height, count, _ = amounts.crops[number % len(amounts.crops)]
         patches, grids, targets = crops.batch(width, height, count)
         counts = targets.counts()
-        known = ~counts.isnan().any(1)
+        known = ~counts.isnan().any(1) & (targets.spelled == 0).all(1)
         shown = tower(patches, grids)
         seen.append(shown[known].float().cpu())
         there.append(counts[known])
     tokens, letters = torch.cat(seen), torch.cat(there)
-    added: Tensor = torch.linalg.lstsq(letters - letters.mean(0), tokens - tokens.mean(0), driver="gelsd").solution
-    return added.to(shown.device)
+    token, letter = tokens.mean(0), letters.mean(0)
+    adds, reads = (
+        torch.linalg.lstsq(of, to, driver="gelsd").solution
+        for of, to in ((letters - letter, tokens - token), (tokens - token, letters - letter))
+    )
+    return Spelling(*(part.to(shown.device) for part in (adds, reads, letter - token @ reads)))
 
 
-def icon_loss(tokens: Tensor, shown: Tensor, spelled: Tensor, letters: Tensor) -> tuple[Tensor, dict[str, float]]:
-    """How far tokens `[cells, width]` are from those of the tower before, `shown`, with the letters `spelled`
-    `[cells, 36]` added, and how well these can be told from the other names there. Figures: the share of what is to be
-    added that is there, the share of icons that are told, and how much other tokens changed."""
+def icon_loss(tokens: Tensor, shown: Tensor, spelled: Tensor, spelling: Spelling) -> tuple[Tensor, dict[str, float]]:
+    """How far tokens `[cells, width]` are from those of the tower before, `shown`, where icons are with their letters
+    `spelled` `[cells, 36]` in place of any that are read there, and how well these can be told from the other names.
+    Figures: the share of the letters that is there, the share of icons that are told, and how much other tokens
+    changed."""
     icon, other = spelled.nan_to_num().sum(1) > 0, (spelled == 0).all(1)
     before, unit = shown.float(), shown.float().square().mean()
     kept = (tokens[other].float() - before[other]).square().mean() / unit
@@ -91,7 +112,7 @@ def icon_loss(tokens: Tensor, shown: Tensor, spelled: Tensor, letters: Tensor) -
     if not icon.any():
         return KEEPING * kept, figures
     names, which = spelled[icon].unique(dim=0, return_inverse=True)  # type: ignore[no-untyped-call]
-    added, wanted = tokens[icon].float() - before[icon], names @ letters
+    added, wanted = tokens[icon].float() - spelling.without(before[icon]), names @ spelling.adds
     far = torch.cdist(added, wanted).square() / wanted.square().sum(1).mean()
     missing = (added - wanted[which]).square().mean() / unit
     told = F.cross_entropy(-SHARPNESS * far, which)

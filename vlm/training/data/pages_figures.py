@@ -15,22 +15,29 @@ SIZES = ((320, 420), (280, 280), (420, 320), (224, 336), (448, 448), (336, 224))
 SMALL, LARGE = (16, 26), (36, 64)
 """Of a figure's side, in CSS pixels."""
 COLOURS = {
-    "red": "#e00",
-    "blue": "#22d",
-    "green": "#080",
-    "yellow": "#fd0",
-    "orange": "#f80",
-    "purple": "#808",
-    "pink": "#fae",
-    "cyan": "#0dd",
-    "magenta": "#f0f",
-    "brown": "#842",
-    "grey": "#888",
-    "black": "#000",
-    "white": "#fff",
-    "olive": "#880",
-    "navy": "#008",
+    "red": (255, 0, 0),
+    "blue": (0, 0, 255),
+    "green": (0, 128, 0),
+    "yellow": (255, 255, 0),
+    "orange": (255, 165, 0),
+    "purple": (128, 0, 128),
+    "pink": (255, 192, 203),
+    "cyan": (0, 255, 255),
+    "magenta": (255, 0, 255),
+    "brown": (165, 42, 42),
+    "grey": (128, 128, 128),
+    "black": (0, 0, 0),
+    "white": (255, 255, 255),
+    "olive": (128, 128, 0),
+    "navy": (0, 0, 128),
+    "lime": (0, 255, 0),
+    "maroon": (128, 0, 0),
+    "teal": (0, 128, 128),
+    "silver": (192, 192, 192),
 }
+"""Red, green and blue, as CSS has them."""
+SHADE = 24
+"""How far each part of a colour may be from that."""
 SHAPES = {
     "circle": '<circle cx="50" cy="50" r="48"/>',
     "square": '<rect x="4" y="4" width="92" height="92"/>',
@@ -67,7 +74,8 @@ def figures_page(sheet: Sheet) -> Page:
     width, height = rng.choice(SIZES)
     paper = rng.choice(("#fff", "#fff", "#fff", "#f6f4ee", "#eef2f8", "#222"))
     few = rng.sample(sorted(COLOURS), rng.randint(2, 6))
-    colours = [name for name in few if COLOURS[name] != paper and (name, paper) != ("black", "#222")] or ["red"]
+    hidden = {"black", "navy"} if paper == "#222" else {"white", "silver"}
+    colours = [name for name in few if name not in hidden] or ["red"]
     figures = [_figure(sheet, colours) for _ in range(rng.randint(3, 14))]
     often = Counter(name for figure in figures for name in figure.names())
     parts, taken = "", list[tuple[int, int, int]]()
@@ -117,7 +125,9 @@ def _drawn(sheet: Sheet, figure: _Figure, side: int, place: tuple[int, int], nam
 
 def figure_drawing(sheet: Sheet, colour: str, shape: str, side: int) -> str:
     """A shape, a letter or a digit in a square of so many CSS pixels."""
-    rng, fill = sheet.rng, COLOURS[colour]
+    rng = sheet.rng
+    parts = [min(255, max(0, part + rng.randint(-SHADE, SHADE))) for part in COLOURS[colour]]
+    fill = f"rgb({','.join(map(str, parts))})"
     if shape in SHAPES:
         line = rng.choice(("", "", ' stroke="#000" stroke-width="3"'))
         return f'<svg viewBox="0 0 100 100" width="{side}" height="{side}" fill="{fill}"{line}>{SHAPES[shape]}</svg>'

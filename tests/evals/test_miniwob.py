@@ -338,8 +338,8 @@ def test_demonstrations_are_plans_calls_and_boxes(chromium: Browser, tmp_path: P
 
 
 def test_what_the_task_does_not_say_is_looked_for(chromium: Browser, tmp_path: Path) -> None:
-    told = ("click-tab", "click-button-sequence", "click-dialog", "focus-text")
-    seen = ("click-shape", "count-shape", "drag-box", "simple-arithmetic", "enter-date", "use-slider-2")
+    told = ("click-tab", "click-button-sequence", "click-dialog", "focus-text", "click-color", "click-shape")
+    seen = ("count-shape", "drag-box", "simple-arithmetic", "enter-date", "use-slider-2")
     list(demonstrate(chromium, tmp_path, tasks=(*told, *seen), episodes=1, seed=5))
     (shard,), _ = read_shards(tmp_path)
     records = [record for record in shard.records() if record.kind == "agent"]

@@ -195,7 +195,7 @@ def _in_view(left: float, top: float, right: float, bottom: float) -> tuple[floa
 
 def is_said(task: str, deed: Deed, labels: Mapping[str, Any], box: Box | None) -> bool:
     """Whether a task's words and a plan's say what a deed is: not if a click's name does not tell its target from the
-    others on the screen.
+    others on the screen. Colours and shapes do: the vision tower shows them as if they were written.
 
     labels: of the screen before the deed, as `labels.js` says them. box: what a click is for.
     """
@@ -207,6 +207,8 @@ def is_said(task: str, deed: Deed, labels: Mapping[str, Any], box: Box | None) -
     name, elements = names[0], labels["elements"]
     if not _has(task, name) or action.count > 1:
         return False
+    if deed.drawn:
+        return True
     there = [e for e in elements if any(Box(*e[key]).contains(action.point) for key in ("box", "label") if e.get(key))]
     named = [element for element in elements if element["name"].lower() == name.lower()]
     if any(_area(box) < _PART * _area(Box(*element["box"])) for element in there):

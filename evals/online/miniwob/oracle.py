@@ -55,10 +55,11 @@ _NAME = "e => (e.innerText || e.value || e.placeholder || e.name || e.id || '').
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """An action, and how one would put it in a few words."""
+    """An action, and how one would put it in a few words. drawn: these name what is drawn there, as "red" does."""
 
     action: Action
     words: str
+    drawn: bool = False
 
 
 Oracle = Callable[["Eyes"], Iterator[Deed]]
@@ -95,10 +96,11 @@ class Eyes:
     def point(self, x: float, y: float) -> Point:
         return Point(int(x * self._scale), int(y * self._scale))
 
-    def click(self, element: str, name: str = "") -> Deed:
-        """Click on the middle of an element. name: as one would call it, by default its text."""
+    def click(self, element: str, name: str = "", *, drawn: bool = False) -> Deed:
+        """Click on the middle of an element. name: as one would call it, by default its text. drawn: see `Deed`."""
         name = self.called(name or str(self.read(f"({_NAME})({element})")))
-        return Deed(Click(point=self.point(*self.place(element))), f"click {json.dumps(name, ensure_ascii=False)}")
+        words = f"click {json.dumps(name, ensure_ascii=False)}"
+        return Deed(Click(point=self.point(*self.place(element))), words, drawn)
 
     def called(self, *names: str) -> str:
         """The first of the names that the task has, as it is written there: a plan quotes its task. Else the first."""

@@ -145,7 +145,7 @@ def click_similar(eyes: Eyes) -> Iterator[Deed]:
 
 def click_color(eyes: Eyes) -> Iterator[Deed]:
     color = eyes.task.removeprefix("Click on the ").split(" colored")[0]
-    yield eyes.click(only(f"#area [data-color={color}]"), color)
+    yield eyes.click(only(f"#area [data-color={color}]"), color, drawn=True)
 
 
 def click_shades(eyes: Eyes) -> Iterator[Deed]:

@@ -21,18 +21,18 @@ _RIGHT_ONE = """(elements => {
 })"""
 
 
-def _click_right_one(eyes: Eyes, elements: str, name: str) -> Iterator[Deed]:
-    number = eyes.read(f"{_RIGHT_ONE}({elements})")
-    yield eyes.click(f"{elements}[{number}]", name)
+def _right_one(eyes: Eyes, elements: str) -> str:
+    return f"{elements}[{eyes.read(f'{_RIGHT_ONE}({elements})')}]"
 
 
 def click_shape(eyes: Eyes) -> Iterator[Deed]:
-    yield from _click_right_one(eyes, "[...document.querySelectorAll('#area_svg > *')]", eyes.task.split(" a ")[1])
+    shape = _right_one(eyes, "[...document.querySelectorAll('#area_svg > *')]")
+    yield eyes.click(shape, eyes.task.split(" a ")[1], drawn=True)
 
 
 def click_right_button(eyes: Eyes) -> Iterator[Deed]:
     asked = eyes.task[max(0, eyes.task.find("button that")) :].rstrip(".?")
-    yield from _click_right_one(eyes, "[...document.querySelectorAll('#area button')]", asked)
+    yield eyes.click(_right_one(eyes, "[...document.querySelectorAll('#area button')]"), asked)
 
 
 def grid_coordinate(eyes: Eyes) -> Iterator[Deed]:

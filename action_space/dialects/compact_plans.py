@@ -90,8 +90,13 @@ def _listed(deeds: Sequence[str], named: set[str]) -> list[str]:
         _, *parts = (part.strip(" .") for part in _AND_SO_ON.split(deed))
         said = all(_names_only(part) for part in parts) and not _OTHER_ORDER.search(deed)
         if said and len(parts) + 1 >= _LIST and not named.isdisjoint(parts):
-            return [part for part in parts if not any(part in name for name in named)]
+            return [part for part in parts if not any(_said_in(name, part) for name in named)]
     return []
+
+
+def _said_in(text: str, name: str) -> re.Match[str] | None:
+    """The first place at which a text has a name in whole words."""
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)
 
 
 def _names_only(text: str) -> bool:
@@ -115,9 +120,8 @@ def _worked(history: Sequence[PastStep]) -> list[str]:
 def _without(names: Sequence[str], texts: list[str]) -> list[str]:
     """What is left of some texts that may name something, when each name was left out once."""
     for name in names:
-        said = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
         for number, text in enumerate(texts):
-            if found := said.search(text):
+            if found := _said_in(text, name):
                 texts = [*texts[:number], text[: found.start()], text[found.end() :], *texts[number + 1 :]]
                 break
     return [text for text in texts if _may_name(text)]

@@ -192,6 +192,7 @@ def test_what_had_an_effect_is_named_as_often_as_it_is_said(task: str, may: bool
         ("Select Milk, Rye bread, Eggs and click Submit.", ("Rye bread",), {"Eggs"}),
         ("Select Milk, Rye bread, Eggs and click Submit.", ("Eggs", "Rye bread"), {"Milk", "Submit", "done"}),
         ("Tick Milk, Rye bread, and Eggs, then press Submit", ("Eggs",), {"Rye bread"}),
+        ("Tick Milk, Rye bread, Eggs2, Eggs, then press Submit", ("Eggs2",), {"Rye bread", "Eggs"}),
         ('Tick Milk, Rye bread and Eggs, then press "Submit"', ("Eggs",), {"Rye bread", "Submit"}),
         ("Unless Milk, Eggs and Rye bread are there, press Submit", ("Eggs",), {"Milk", "Rye bread", "Submit", "done"}),
         ("Fly from Milk, Eggs to Rye bread, Submit", ("Submit",), {"Milk", "Eggs", "Rye bread", "done"}),

@@ -252,9 +252,9 @@ def sizes_taken_in(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[int]
     sizes: list[int] = []
     forward = engine.model.language_model.forward
 
-    def counted(x: torch.Tensor, *rest: object) -> torch.Tensor:
+    def counted(x: torch.Tensor, *rest: object, **more: object) -> torch.Tensor:
         sizes.append(x.shape[1])
-        return forward(x, *rest)
+        return forward(x, *rest, **more)
 
     monkeypatch.setattr(engine.model.language_model, "forward", counted)
     return sizes

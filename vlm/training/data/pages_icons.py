@@ -10,7 +10,6 @@ SIZES = (12, 14, 16, 16, 18, 18, 20, 20, 22, 24, 24, 28, 32, 40)
 """Of an icon, in CSS pixels."""
 WORDS = 0.15
 """How often there is a word in an icon's place: what stands beside icons must go on being read."""
-
 FIGURES = 0.3
 """How often there is a figure. It is called by its colour and shape; a letter or digit, which is read already, by its
 colour alone."""

@@ -15,6 +15,7 @@ from itertools import takewhile
 
 from action_space.dialects.base import PastStep
 from action_space.dialects.grammar import keys, quotes
+from action_space.words import find_words
 
 _STEP = """step: "press " key (" " key){0,4} | "scroll " direction | "wait" | "look" | "failed"
 direction: "up" | "down" | "left" | "right"
@@ -90,13 +91,8 @@ def _listed(deeds: Sequence[str], named: set[str]) -> list[str]:
         _, *parts = (part.strip(" .") for part in _AND_SO_ON.split(deed))
         said = all(_names_only(part) for part in parts) and not _OTHER_ORDER.search(deed)
         if said and len(parts) + 1 >= _LIST and not named.isdisjoint(parts):
-            return [part for part in parts if not any(_said_in(name, part) for name in named)]
+            return [part for part in parts if not any(find_words(name, part) for name in named)]
     return []
-
-
-def _said_in(text: str, name: str) -> re.Match[str] | None:
-    """The first place at which a text has a name in whole words."""
-    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)
 
 
 def _names_only(text: str) -> bool:
@@ -121,7 +117,7 @@ def _without(names: Sequence[str], texts: list[str]) -> list[str]:
     """What is left of some texts that may name something, when each name was left out once."""
     for name in names:
         for number, text in enumerate(texts):
-            if found := _said_in(text, name):
+            if found := find_words(text, name):
                 texts = [*texts[:number], text[: found.start()], text[found.end() :], *texts[number + 1 :]]
                 break
     return [text for text in texts if _may_name(text)]

@@ -23,6 +23,7 @@ from action_space.dialects import load_dialect
 from action_space.dialects.compact import Compact
 from action_space.errors import ConfigError, DeviceError
 from action_space.geometry import Box, Frame
+from action_space.words import find_words
 from evals.online.miniwob.oracle import ORACLES, Deed, Eyes, load_oracle
 from evals.online.miniwob.tasks import FIRST_EVALUATION_SEED, HELD_OUT, MAX_STEPS, SCALE, train_tasks
 from evals.online.miniwob.world import VIEWPORT, World
@@ -202,10 +203,10 @@ def is_said(task: str, deed: Deed, labels: Mapping[str, Any], box: Box | None) -
     names = [str(json.loads(quote)) for quote in re.findall(r'"(?:[^"\\]|\\.)*"', deed.words)]
     action = deed.action
     if not isinstance(action, Click) or box is None or len(names) != 1:
-        said = isinstance(action, Type) and all(_has(task, name) for name in names)
+        said = isinstance(action, Type) and all(find_words(task, name, any_case=True) for name in names)
         return said or isinstance(action, Press | Scroll | Wait | Finish)
     name, elements = names[0], labels["elements"]
-    if not _has(task, name) or action.count > 1:
+    if not find_words(task, name, any_case=True) or action.count > 1:
         return False
     if deed.drawn:
         return True
@@ -217,14 +218,9 @@ def is_said(task: str, deed: Deed, labels: Mapping[str, Any], box: Box | None) -
         return len(named) == 1 and named[0] in there
     if there and sum(element["kind"] == there[0]["kind"] for element in elements) == 1:
         return True
-    written = [Box(*line["box"]) for line in labels.get("lines", ()) if _has(line["text"], name)]
+    written = [Box(*line["box"]) for line in labels.get("lines", ()) if find_words(line["text"], name, any_case=True)]
     near = [line for line in written if _apart(line, box) <= _BESIDE]
     return len(near) == 1 and len(written) <= _WRITTEN  # once in the task
-
-
-def _has(text: str, name: str) -> bool:
-    """Whether a text has a name in whole words."""
-    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
 
 
 def _area(box: Box) -> int:

@@ -5,7 +5,6 @@ demonstrations for training: pictures, instructions in words, and actions.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pkgutil import resolve_name
@@ -19,6 +18,7 @@ from action_space.errors import ConfigError, DeviceError
 from action_space.geometry import Frame, Point, Size
 from action_space.keys import canonical_key
 from action_space.messages import Message
+from action_space.words import find_words
 from agent.planner import model_frame
 from evals.online.miniwob.attempts import Plan, Player
 from evals.online.miniwob.tasks import SCALE
@@ -105,7 +105,7 @@ class Eyes:
     def called(self, *names: str) -> str:
         """The first of the names that the task has, as it is written there: a plan quotes its task. Else the first."""
         for name in names:
-            if found := re.search(rf"(?<!\w){re.escape(name)}(?!\w)", self.task, re.IGNORECASE):
+            if found := find_words(self.task, name, any_case=True):
                 return found[0]
         return names[0]
 

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from action_space.geometry import Box, Point
+from action_space.words import find_words
 from vlm.training.data.records import Picture, Record
 from vlm.training.filters.domains import words_of
 
@@ -158,16 +159,11 @@ def _bad_plan(case: Case) -> str:
     if record.answer.count('"') % 2 and not quotes:
         return "cut off"
     task = words.splitlines()[0].lower()
-    if record.answer.startswith(("click", "type")) and not all(_names(task, quote.lower()) for quote in quotes):
+    if record.answer.startswith(("click", "type")) and not all(find_words(task, quote.lower()) for quote in quotes):
         return "irrelevant: a plan about what the task does not name"
     done = [re.sub(r"^\d+\. | \(.*\)$", "", line) for line in words.splitlines()[1:-1]]
     again = len(done) >= 3 and done[-3:] == [record.answer] * 3
     return "repetition: a step for the fourth time" if again else ""
-
-
-def _names(text: str, name: str) -> bool:
-    """Whether a text has a name in whole words."""
-    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
 
 
 def _not_the_truth(case: Case) -> str:

@@ -12,7 +12,7 @@ from action_space.dialects import load_dialect
 from action_space.dialects.base import Dialect, Turn
 from action_space.errors import ConfigError, DeviceError, InvalidAction
 from action_space.geometry import Box, Frame, Point, Size
-from agent.looks import place
+from agent.looks import gives_up, place
 from agent.planner import model_frame
 from vlm.backends.base import Model, Reply
 from vlm.places import to_box
@@ -51,6 +51,8 @@ def locate(model: Model, dialect: str | Dialect, image: Image.Image, instruction
     if placed.action is None:
         raise placed.mistake or InvalidAction("the reply holds no action")
     reply, points = placed.reply, points_of(placed.action)
+    if gives_up(placed.action):
+        raise InvalidAction(f"the model does not find {instruction[:200]!r} on the picture: say what is there")
     if not points:
         raise InvalidAction(f"the model pointed at nothing, it replied {reply.text[:200]!r}")
     box = _box_around(points[0], reply.text, frame)

@@ -1,17 +1,19 @@
 """Where something is on a screen, asked again while the model is not sure: each time with the picture moved a little.
 
 A vision tower sees a picture in cells, and which letters share one is chance: a small model that misreads a name in one
-look reads it in the next. So the screen is pasted onto a slightly larger picture whose sides are whole cells, which
-also spares small text the blur of being resized. The surest answer counts. Screens of more than one pixel per CSS pixel
-are shrunk to one: letters are as large then as those that the model learned.
+look reads it in the next, or finds there what it did not see. So the screen is pasted onto a slightly larger picture
+whose sides are whole cells, which also spares small text the blur of being resized. The surest answer counts; that
+something is not there is believed after all looks only. Screens of more than one pixel per CSS pixel are shrunk to one:
+letters are as large then as those that the model learned.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from PIL import Image
 
-from action_space.actions import Action
+from action_space.actions import Action, Finish
 from action_space.dialects.base import Dialect, Turn
 from action_space.errors import InvalidAction
 from action_space.geometry import Frame, Point, Size, smart_resize
@@ -67,12 +69,18 @@ def place(
         reply = ask(look.turn)
         asked.append(reply)
         found = _read(look, reply, turn, dialect, pointer)
-        if best is None or _sureness(found) > _sureness(best):
+        sure = _sureness(found) >= SURE and not gives_up(found.action)
+        if best is None or sure or _sureness(found) > _sureness(best):
             best = found
-        if _sureness(best) >= SURE:
+        if sure:
             break
     assert best is not None
     return replace(best, asked=tuple(asked))
+
+
+def gives_up(action: Action | None) -> TypeGuard[Finish]:
+    """Whether the model says that what it should find is not there."""
+    return isinstance(action, Finish) and action.status == "failure"
 
 
 def _looks(turn: Turn, dialect: Dialect, most: int, attempt: int) -> Iterator[_Look]:

@@ -15,7 +15,7 @@ from action_space.dialects.base import Dialect, PastStep, Turn
 from action_space.errors import DeviceError, InvalidAction
 from action_space.geometry import Frame, Point, smart_resize
 from action_space.messages import Message
-from agent.looks import place
+from agent.looks import gives_up, place
 from agent.trajectory import Step
 from environments.base import Observation
 from vlm.backends.base import Model, Reply
@@ -99,7 +99,7 @@ class Planner:
                 return replace(
                     proposal, reply=reply.text, mistake=InvalidAction("the plan is empty: say the next step")
                 )
-            said = self._try(proposal, lambda: self.dialect.plan_action(plan))
+            said = self._try(proposal, lambda: self.dialect.plan_action(plan, frame))
             if said.action is not None or said.mistake is not None:
                 return said
         return self._place(turn, proposal, missed(steps, proposal.plan), pointer_after(steps))
@@ -113,10 +113,13 @@ class Planner:
 
         placed = place(ask, turn, self.dialect, looks=self.looks, attempt=attempt, pointer=pointer)
         cost = reduce(Cost.plus, placed.asked, proposal.cost)
-        mistake = placed.mistake
+        action, mistake = placed.action, placed.mistake
+        if proposal.plan and gives_up(action):  # a plan ends a run, its target that is not there does not
+            mistake = InvalidAction(action.text or "it is not there")
+            action = None
         if mistake is not None and not placed.reply.finished:
             mistake = InvalidAction(f"{mistake} (the reply was cut off after {self.action_tokens} tokens: be brief)")
-        return replace(proposal, reply=placed.reply.text, action=placed.action, mistake=mistake, cost=cost)
+        return replace(proposal, reply=placed.reply.text, action=action, mistake=mistake, cost=cost)
 
     def _ask(
         self, messages: list[Message], max_new_tokens: int, attempt: int = 0, constraint: str | None = None

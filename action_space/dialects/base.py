@@ -61,8 +61,8 @@ class Dialect(Protocol):
     def plan_grammar(self, turn: Turn) -> str | None:
         """The grammar (see `action_space.dialects.grammar`) of replies to `plan_prompt`, None for any text."""
 
-    def plan_action(self, plan: str) -> Action | None:
-        """The action that a plan says in full, or None if it has to be grounded on the screen first.
+    def plan_action(self, plan: str, frame: Frame) -> Action | None:
+        """The action that a plan says in full on a screen, or None if it has to be grounded there first.
 
         Raises InvalidAction for a plan that points at nothing on the screen and yet is no action ("press" of an
         unknown key).

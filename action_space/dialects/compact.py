@@ -10,6 +10,8 @@ pointing is an action already (`plan_action`). The others are grounded in stage 
     type("text")  press("ctrl", "a")  open("target")    strings are quoted as in JSON
     wait(1)       ask("question")     finish("success") finish("failure", "text")
 
+Stage two answers what is not there with `finish("failure", "not on the screen")`; the next plan is told so.
+
 What the words of a task do not say, such as which shape to click or how far to drag, the screen says: then the plan is
 `look`, and stage two gets the task and what was done in place of an instruction. A drag is written as two clicks,
 for whose halves the model has tokens.
@@ -36,6 +38,8 @@ from action_space.messages import Message
 
 LOOK = "look"
 """The plan to let the screen say what is due."""
+NOT_THERE = "not on the screen"
+"""What is told of an instruction whose target is not seen."""
 GRID = 7
 """Pixels between the points for which the model has tokens; so exactly it is told where it acted."""
 _SYSTEM = "GUI"
@@ -97,6 +101,7 @@ modifier: %json {"enum": ["ctrl", "shift", "alt", "meta"]}
 )
 _CALL = re.compile(rf"(?<![A-Za-z0-9_])(?:drag (?=click\()|({'|'.join(_FORMS)})\()")
 _ARGUMENT = re.compile(r"[\s(\[]*[\"'0-9.+-]")
+_SCROLL = re.compile(r"\s*scroll (up|down|left|right)\s*")
 _PLAN = re.compile(r"""\s*(type|press|open|ask|wait|done|failed)(?:\s+((?:["']|[0-9]).*))?\s*""", re.DOTALL)
 
 
@@ -115,12 +120,16 @@ class Compact:
         """See `compact_plans`."""
         return plan_grammar(turn.task, turn.history)
 
-    def plan_action(self, plan: str) -> Action | None:
+    def plan_action(self, plan: str, frame: Frame) -> Action | None:
         """The action of `type "text"`, `press "ctrl" "a"`, `open "target"`, `ask "question"`, `wait`, `wait 2`, `done`,
-        `failed`, `done "answer"` or `failed "reason"`; None for everything else, which has to be grounded.
+        `failed`, `done "answer"`, `failed "reason"`, or `scroll down` of what is in the middle of the screen; None for
+        everything else, which has to be grounded.
 
         Raises InvalidAction for one of these that is broken: an open quote, an unknown key, nothing to type.
         """
+        if scroll := _SCROLL.fullmatch(plan):
+            middle = Point(frame.screen.width // 2, frame.screen.height // 2)
+            return build("scroll", point=middle, direction=scroll[1], amount=_SCROLL_NOTCHES)
         match = _PLAN.fullmatch(plan)
         if match is None:
             return None

@@ -153,7 +153,7 @@ class UiTars:
     def plan_grammar(self, turn: Turn) -> str | None:  # noqa: ARG002
         return None
 
-    def plan_action(self, plan: str) -> Action | None:  # noqa: ARG002
+    def plan_action(self, plan: str, frame: Frame) -> Action | None:  # noqa: ARG002
         return None
 
     def prompt(self, turn: Turn, plan: str = "") -> list[Message]:

@@ -64,14 +64,14 @@ def _asked_and_said(
     reply = dialect.render(step.action, frame)
     if question is not None and step.plan:
         yield " plan", question, step.plan
-        if _is_said_by_its_plan(dialect, step.plan):
+        if _is_said_by_its_plan(dialect, step.plan, frame):
             return
     yield "", dialect.prompt(turn, step.plan if question is not None else ""), reply
 
 
-def _is_said_by_its_plan(dialect: Dialect, plan: str) -> bool:
+def _is_said_by_its_plan(dialect: Dialect, plan: str, frame: Frame) -> bool:
     try:
-        return dialect.plan_action(plan) is not None
+        return dialect.plan_action(plan, frame) is not None
     except ModelMistake:
         return False
 

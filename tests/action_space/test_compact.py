@@ -135,25 +135,27 @@ def test_mistakes_are_told(reply: str, told: str) -> None:
         ('ask "Which one?"', Ask(question="Which one?")),
         ("done", Finish(status="success")),
         ('done "42"', Finish(status="success", text="42")),
+        ("scroll down", Scroll(point=Point(FRAME.screen.width // 2, FRAME.screen.height // 2), direction="down")),
         ("failed", Finish(status="failure")),
         ('failed "no such page"', Finish(status="failure", text="no such page")),
     ],
 )
 def test_plans_that_need_no_pointing(plan: str, action: Action) -> None:
-    assert COMPACT.plan_action(plan) == action
-    assert COMPACT.plan_action(f" {plan}\n") == action
+    assert COMPACT.plan_action(plan, FRAME) == action
+    assert COMPACT.plan_action(f" {plan}\n", FRAME) == action
 
 
 @pytest.mark.parametrize(
     "plan",
     [
-        *('click "Subscribe"', 'click "Email" field', 'double click "x"', 'right click "x"', "scroll down", "drag"),
+        *('click "Subscribe"', 'click "Email" field', 'double click "x"', 'right click "x"', "scroll", "drag"),
         *("", "done with it", "typewriter", "press the button", "type your name", "wait for the page", "Open door"),
         'click "done"',
+        "scroll down here",
     ],
 )
 def test_plans_that_have_to_be_grounded(plan: str) -> None:
-    assert COMPACT.plan_action(plan) is None
+    assert COMPACT.plan_action(plan, FRAME) is None
 
 
 @pytest.mark.parametrize(
@@ -172,7 +174,7 @@ def test_plans_that_have_to_be_grounded(plan: str) -> None:
 )
 def test_broken_plans_are_told(plan: str, told: str) -> None:
     with pytest.raises(InvalidAction) as caught:
-        COMPACT.plan_action(plan)
+        COMPACT.plan_action(plan, FRAME)
     assert told in str(caught.value)
 
 
@@ -232,7 +234,7 @@ def test_to_look_the_task_is_told_with_what_was_done_and_about_where() -> None:
     assert COMPACT.prompt(turn, "look")[1].content == (f"{told}Look.", SCREENSHOT)
     messages = COMPACT.plan_prompt(turn)
     assert messages is not None and messages[1].content == (f"{told}Next?",)
-    assert COMPACT.plan_action("look") is None
+    assert COMPACT.plan_action("look", FRAME) is None
 
 
 @pytest.mark.parametrize(("width", "height", "seen"), [(1280, 720, (1288, 728)), (1920, 1080, (1932, 1092))])

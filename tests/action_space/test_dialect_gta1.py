@@ -85,7 +85,7 @@ def test_the_size_that_the_model_sees_is_stated_and_the_picture_comes_first() ->
     assert user.content == (picture, "the Next button")
     assert GTA1.prompt(Turn("Sign in", picture, frame))[1].content[1] == "Sign in"
     assert GTA1.plan_prompt(Turn("Sign in", picture, frame)) is None
-    assert GTA1.plan_action('type "x"') is None
+    assert GTA1.plan_action('type "x"', frame) is None
     assert (GTA1.min_pixels, GTA1.max_pixels) == (3136, 8_847_360)
 
 

@@ -153,7 +153,7 @@ def test_a_plan_of_another_model_is_passed_on() -> None:
 def test_planning_and_pointing_are_one_reply(name: str) -> None:
     dialect = load_dialect(name)
     assert dialect.plan_prompt(Turn("x", NOW, FRAME)) is None
-    assert dialect.plan_action('type "x"') is None
+    assert dialect.plan_action('type "x"', FRAME) is None
 
 
 def test_a_failure_keeps_its_reason() -> None:

@@ -84,3 +84,9 @@ def test_bad_questions() -> None:
         locate(ScriptedModel([]), "computer_use", PICTURE, " ")
     with pytest.raises(ConfigError, match="aspect ratio"):
         locate(ScriptedModel([]), "computer_use", Image.new("RGB", (1, 900)), "x")
+
+
+def test_what_is_not_on_the_picture() -> None:
+    model = ScriptedModel(('finish("failure", "not on the screen")',))
+    with pytest.raises(InvalidAction, match="does not find 'the moon' on the picture"):
+        locate(model, "compact", Image.new("RGB", (280, 280)), "the moon")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from action_space.actions import Click, Drag
+from action_space.actions import Click, Drag, Finish
 from action_space.dialects import load_dialect
 from action_space.dialects.base import Turn
 from action_space.geometry import Frame, Point, Size
@@ -78,6 +78,17 @@ def test_a_point_beside_the_screen_is_worse_than_any_other() -> None:
     alone = placed(turn_of(1280, 720), [("click(1284, 7)", 0.9)], looks=1)
     assert alone.action is None
     assert "beside the screen" in str(alone.mistake)
+
+
+AWAY = 'finish("failure", "not on the screen")'
+
+
+def test_that_something_is_not_there_is_believed_after_all_looks_only() -> None:
+    gone = placed(turn_of(1280, 720), [(AWAY, 0.9), ("click(7, 7)", 0.3), (AWAY, 0.95), ("click(21, 7)", 0.6)])
+    assert gone.action == Finish(status="failure", text="not on the screen") and len(gone.asked) == 4
+    assert placed(turn_of(1280, 720), [(AWAY, 0.99), ("click(21, 21)", 0.8)]).action == Click(point=Point(7, 7))
+    unsure = placed(turn_of(1280, 720), [(AWAY, 0.5), ("click(21, 21)", 0.6), (AWAY, 0.4), (AWAY, 0.55)])
+    assert unsure.action == Click(point=Point(7, 7))
 
 
 def test_a_question_asked_in_vain_gets_one_other_look() -> None:

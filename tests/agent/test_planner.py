@@ -60,7 +60,7 @@ class TwoStages:
     def plan_grammar(self, turn: Turn) -> str:
         return f"start: {turn.task}"
 
-    def plan_action(self, plan: str) -> Action | None:
+    def plan_action(self, plan: str, frame: Frame) -> Action | None:  # noqa: ARG002
         if plan == "type":
             raise InvalidAction("type what?")
         return Type(text=plan[5:]) if plan.startswith("type ") else None
@@ -104,6 +104,14 @@ def test_a_plan_that_says_it_all_needs_no_second_question() -> None:
     model = ScriptedModel(["type Ada<|im_end|>"])
     proposal = Planner(model, TwoStages()).propose(TASK, (), seen(), picture)
     assert (proposal.plan, proposal.reply, proposal.require_action()) == ("type Ada", "", Type(text="Ada"))
+
+
+def test_a_target_that_is_not_there_is_told_and_ends_nothing() -> None:
+    away = 'finish("failure", "not on the screen")'
+    planner = Planner(ScriptedModel(['click "Red"', away, "failed"]), load_dialect("compact"))
+    proposal = planner.propose("x", [], seen(), picture)
+    assert proposal.action is None and str(proposal.mistake) == "not on the screen" and proposal.reply == away
+    assert planner.propose("x", [], seen(), picture).action == Finish(status="failure")
 
 
 @pytest.mark.parametrize(("plan", "complaint"), [("type", "type what"), ("<|im_end|>", "empty"), (" \n click", None)])

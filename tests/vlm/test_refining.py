@@ -21,6 +21,7 @@ from vlm.chat import encode
 from vlm.model import Qwen25VL
 from vlm.training import answered, live
 from vlm.training.answered import Questions, said_example
+from vlm.training.data.kinds.grounding import MISSING
 from vlm.training.data.records import Picture, Record, Truth
 from vlm.training.data.render import Screen
 from vlm.training.dense import CELL
@@ -29,13 +30,13 @@ from vlm.training.export import HEADS, export
 from vlm.training.live import LiveTower, pointing_live
 from vlm.training.multimodal import Trainer
 from vlm.training.optim import MuonAdamW
-from vlm.training.pool import WHOLE
+from vlm.training.pool import WHOLE, Pool
 from vlm.training.prefer import pairs, prefer, preference_loss, preferring
 from vlm.training.pretrain import Crops, View, as_model_sees, draw_view
 from vlm.training.refine import refine
 from vlm.training.run import SMOKE
 from vlm.training.sampled import Judged, Sampled
-from vlm.training.stages import BUNDLED, resume
+from vlm.training.stages import BUNDLED, fill, pointing, resume
 from vlm.training.tokenizer import GRID
 
 SMALL = replace(SMOKE, pool=2)
@@ -179,6 +180,23 @@ def test_what_is_due_on_a_screen_is_the_prompt_of_the_dialect(
     assert len(questions.looking(500)) >= 3 and questions.pointing(500, WHOLE) == []
 
 
+def test_that_something_is_not_there_is_taught_on_any_screen(drawn: tuple[Path, list[Screen]]) -> None:
+    screen = drawn[1][0]
+    asked = agent_on(screen, "step", 'click "Nowhere"', MISSING)
+    questions = questions_of(Sampled((asked,), {screen.image.name: screen}))
+    (example, *_) = questions.pointing(1, WHOLE)
+    assert example.lengths == (len(example.answer),) and not questions.left_out
+    assert TOKENS.decode(example.answer.tolist(), skip_special_tokens=True) == MISSING
+    assert questions.answered(asked, "click(1, 1)") is None, "it has no place to compare with"
+
+    pool = Pool(drawn[0], tiny_trainer().model.visual, 0)
+    fill(pool, len(drawn[1]))
+    assert pool.missing(WHOLE) is None, "all screens have the same names here"
+    assert not any(e.lengths for e in pointing(pool, WHOLE, 2000, missing=1.0)), "so what is there is asked for"
+    pool.screens[:] = [replace(one, said="nothing") for one in pool.screens]
+    assert pool.missing(WHOLE) is not None
+
+
 def test_looking_is_trained_with_the_rest(
     drawn: tuple[Path, list[Screen]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,7 +207,7 @@ def test_looking_is_trained_with_the_rest(
     sampled = replace(sampled, judged=(*sampled.judged, *looks))
     refine(tiny_trainer(), sampled, drawn[0], tmp_path, minutes=0.0001, seed=1, amounts=SMALL)
     row = json.loads((tmp_path / "refine.log.jsonl").read_text(encoding="utf-8").splitlines()[0])
-    assert {"hits", "look_hits", "act_plan", "plan"} <= row.keys() and row["left_out"] == 0
+    assert {"hits", "look_hits", "look_act_plan", "plan"} <= row.keys() and row["left_out"] == 0
 
 
 def test_a_source_of_many_screens_does_not_crowd_out_the_others(drawn: tuple[Path, list[Screen]]) -> None:

@@ -158,13 +158,13 @@ def test_videos_tell_the_times_of_their_frames(records: list[tuple[Record, Scree
 
 
 def test_trajectories_are_plans_that_the_dialect_reads(records: list[tuple[Record, Screen | None, Path]]) -> None:
-    dialect = load_dialect("compact")
+    dialect, frame = load_dialect("compact"), Frame(Size(28, 28), Size(28, 28))
     steps = [(record, folder) for record, _, folder in records if record.kind == "agent"]
     assert {record.form for record, _ in steps} == {"plan", "step"}
     for record, folder in steps:
         if record.form == "plan":
             assert record.prompt[0].endswith("\nNext?")  # type: ignore[union-attr]
-            assert record.answer.startswith("click") or dialect.plan_action(record.answer) is not None
+            assert record.answer.startswith("click") or dialect.plan_action(record.answer, frame) is not None
             continue
         with Image.open(folder / record.images[0]) as image:
             size = Size(*image.size)

@@ -122,7 +122,7 @@ class Questions:
         for one in sampled.judged:
             if is_look(one.record):
                 self.looks.add(one)
-            elif _is_point(one.record):
+            elif _is_point(one.record) or _is_answered(one.record):
                 self.points.add(one)
             elif one.record.images:
                 self.left_out["a record that is no point on one screen"] += 1
@@ -172,17 +172,20 @@ class Questions:
         return found
 
     def point(self, one: Judged, cells: float = WHOLE) -> Example | None:
-        """The example of a grounding record; None, and counted, if its control cannot be asked for."""
+        """The example of what is asked on a screen; None if its control cannot be asked for."""
         return self._of_part(one, self._show(one.record.images[0]), cells)
 
     def _of_part(self, one: Judged, shown: _Shown | None, cells: float = WHOLE) -> Example | None:
+        if shown is not None and not _is_point(one.record):
+            return self._looked(one.record, shown)
         control = _control(one.record, shown)
         if shown is None or control is None:
             return None
         return grounding_example(part_of(self.rng, shown.encoded, control, cells), self.rng, _words(one.record))
 
     def _looked(self, record: Record, shown: _Shown) -> Example | None:
-        """What is due on a screen, given the task and what was done; None of a click on what is not shown in use."""
+        """What is due on a screen, given the task and what was done, or an instruction whose answer is no click on a
+        control; None of a click on what is not shown in use."""
         rows, columns = shown.encoded.drawn.shape
         corners = [shown.view.of(x, y) for b in record.truth.boxes for x, y in ((b.left, b.top), (b.right, b.bottom))]
         box = Box(*corners[0], *corners[1]) if corners else Box(0, 0, columns * CELL, rows * CELL)
@@ -206,7 +209,7 @@ class Questions:
         if place is None or shown is None or self._is_large(one.record.images[0]):
             return None
         example = self.point(one)
-        if example is None:
+        if example is None or example.lengths:
             return None
         x, y = (round(pixel / GRID) for pixel in shown.view.of(int(place[1]), int(place[2])))
         answered = torch.tensor([FIRST_X + x, FIRST_Y + y, IM_END])
@@ -315,6 +318,12 @@ def clicked(record: Record) -> Element | None:
 def _is_point(record: Record) -> bool:
     grounding = record.kind == "grounding" and len(record.images) == 1 and bool(record.truth.boxes)
     return grounding or clicked(record) is not None
+
+
+def _is_answered(record: Record) -> bool:
+    """Whether it is an instruction on one screen that is answered by anything else: by where to scroll, or that its
+    target is not there."""
+    return record.kind in ("agent", "grounding") and len(record.images) == 1
 
 
 def _control(record: Record, shown: _Shown | None) -> Control | None:

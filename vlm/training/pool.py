@@ -29,6 +29,7 @@ ICONS = 0.5
 """How often an icon is asked for on a screen that has any: what they mean is harder to know than to read a name."""
 WHOLE = 100_000
 """More cells than any screen has."""
+_TRIES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,14 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class EncodedScreen:
-    """Visual tokens `[rows, columns, width]`, which cells `[rows, columns]` show anything, the controls, and of which
-    cells the tokens are known: of a large screen as few as in use."""
+    """Visual tokens `[rows, columns, width]`, which cells `[rows, columns]` show anything, the controls, of which cells
+    the tokens are known, of a large screen as few as in use, and all that is written there, in small letters."""
 
     tokens: Tensor
     drawn: Tensor
     controls: tuple[Control, ...]
     known: Tensor
+    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,19 @@ class Pool:
 
         blank: the share that is kept of cells that show nothing.
         """
+        screen, control = self._any()
+        return part_of(self.rng, screen, control, cells, blank)
+
+    def missing(self, cells: float, blank: float = 1.0) -> tuple[Region, Element] | None:
+        """Such a region, and a control of another screen, whose name is nowhere on its own; None if none was found."""
+        screen, control = self._any()
+        for _ in range(_TRIES):
+            _, other = self._any()
+            if other.element.name.lower() not in screen.said:
+                return part_of(self.rng, screen, control, cells, blank), other.element
+        return None
+
+    def _any(self) -> tuple[EncodedScreen, Control]:
         rng = self.rng
         screen = rng.choice(self.screens)
         controls = screen.controls
@@ -114,8 +129,7 @@ class Pool:
         elif rng.random() < 0.5:  # kinds of which a screen has few count too
             kind = rng.choice(sorted({kind_of(control.element) for control in controls}))
             controls = tuple(control for control in controls if kind_of(control.element) == kind)
-        control = rng.choice(controls)
-        return part_of(rng, screen, control, cells, blank)
+        return screen, rng.choice(controls)
 
 
 def encode_screen(
@@ -144,7 +158,8 @@ def encode_screen(
     tokens[known] = found
     tokens = hold(tokens) if hold else tokens
     controls = tuple(control for control in controls if _is_seen(control, known))
-    return EncodedScreen(tokens, drawn, controls, known) if controls or bare else None
+    said = "\n".join([*(e.name for e in screen.elements), *(line.text for line in screen.lines)]).lower()
+    return EncodedScreen(tokens, drawn, controls, known, said) if controls or bare else None
 
 
 def _is_seen(control: Control, cells: Tensor) -> bool:

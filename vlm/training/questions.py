@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from action_space.dialects.compact import LOOK, NOT_THERE
 from vlm.training.data.render import Screen
 from vlm.training.data.words import Words
 
@@ -57,8 +58,10 @@ PLAN_NOUNS = {
 """The word that a plan puts behind a control's name, so far as the task tells what it is."""
 
 
-NOTHING = " (nothing changed)"
-"""What a prompt says behind a step that had no effect."""
+NOTHING, AWAY = " (nothing changed)", f" ({NOT_THERE})"
+"""What a prompt says behind a step that had no effect, and behind one whose target was not seen."""
+SOUGHT = 0.06
+"""How often a target is scrolled for."""
 
 
 def quoted(text: str) -> str:
@@ -163,8 +166,24 @@ def plan_question(rng: random.Random, words: Words, most: int = 5) -> PlanQuesti
             continue  # what there is to choose from may be on the screen already
         if misses and number == due - 1:
             return PlanQuestion(task, tuple(behind), plan)
-        behind.append((plan, ""))
-    return PlanQuestion(task, tuple(behind), plans[due])
+        behind += [*_sought(rng, plan), (plan, "")]
+    behind += (sought := _sought(rng, plans[due]))
+    match rng.randrange(4) if sought else 3:
+        case 0:
+            return PlanQuestion(task, (*behind[:-1], (behind[-1][0], NOTHING)), LOOK)
+        case 1:
+            return PlanQuestion(task, (*behind, sought[0]), "scroll down")
+        case 2:
+            return PlanQuestion(task, tuple(behind[:-1]), "scroll down")
+        case _:
+            return PlanQuestion(task, tuple(behind), plans[due])
+
+
+def _sought(rng: random.Random, plan: str) -> list[tuple[str, str]]:
+    """What was done until a plan's target was in view, if it was not at first."""
+    if not plan.startswith("click") or rng.random() > SOUGHT:
+        return []
+    return [(plan, AWAY), ("scroll down", "")] * rng.choices((1, 2, 3), (6, 3, 1))[0]
 
 
 def _opens(plan: str, following: str) -> bool:

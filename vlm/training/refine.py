@@ -27,7 +27,10 @@ RATE = 0.003
 USUAL = 0.5
 """The share of a step's tokens that is of the usual examples: points on drawn screens, and plans of drawn tasks."""
 ACTING = 4.0
-"""How much what to type or where to drag weighs beside a click, whose gradients are larger: see `PLANNING`."""
+"""How much what to type, where to drag, or that nothing is there weighs beside a click, whose gradients are larger: see
+`PLANNING`."""
+MISSING_OFTEN = 0.1
+"""How often a control is asked for on a drawn screen that has none of that name."""
 LOOKING, LOOKED = 0.8, 0.6
 """The share of a step's tokens of screens, and of their gradients, that is of screens that are looked at for what is
 due, if there are any: that is harder than to find a name, and every task is another thing to learn."""
@@ -82,13 +85,14 @@ def refine(
         cells = cells_at(rng, 1.0)
         points = questions.pointing(round((1 - USUAL) * visual), WHOLE if rng.random() < 0.3 else cells)
         usual = round(USUAL * visual / (2 if live else 1))
-        points += pointing(pool, cells, usual)
+        points += pointing(pool, cells, usual, MISSING_OFTEN)
         points += pointing_live(crops, live, usual) if live and crops else []
-        points += questions.looking(round(looking * tokens))
+        looks = questions.looking(round(looking * tokens))
         plans = questions.planning(round((1 - USUAL) * text))
         drawn = max(1, round(USUAL * amounts.plans * visual / amounts.visual))
         plans += [planning_example(rng, words) for _ in range(drawn)]
-        figures = _gradients_of(trainer, points)
+        figures = _gradients_of(trainer, points, 1 - LOOKED if looks else 1.0)
+        figures |= {f"look_{key}": value for key, value in _gradients_of(trainer, looks, LOOKED).items()}
         if live:
             live.learn()
         figures |= gradients(trainer.planning_loss, plans, PLANNING)
@@ -98,17 +102,11 @@ def refine(
     return trainer
 
 
-def _gradients_of(trainer: Trainer, examples: Sequence[Example]) -> dict[str, float]:
-    """Gradients of what is asked on screens: controls by their words, and what to do, which is a click or not."""
-    # The control of a look has no name, and the answer to a look that is no click has a length.
-    acts = [example for example in examples if example.lengths]
+def _gradients_of(trainer: Trainer, examples: Sequence[Example], weight: float) -> dict[str, float]:
+    """Gradients of what is asked on screens, `weight` in all: which is answered by a click, or by anything else."""
     clicks = [example for example in examples if not example.lengths]
-    looked = [example for example in clicks if example.region and not example.region.control.element.name]
-    named = [example for example in clicks if example.region and example.region.control.element.name]
-    looks = max(1, len(acts) + len(looked))
-    figures = gradients(trainer.grounding_loss, named, 1 - LOOKED if acts or looked else 1.0)
-    clicked = gradients(trainer.grounding_loss, looked, LOOKED * len(looked) / looks)
-    acted = gradients(trainer.planning_loss, acts, ACTING * LOOKED * len(acts) / looks)
-    for name, found in (("look", clicked), ("act", acted)):
-        figures |= {f"{name}_{key}": value for key, value in found.items()}
-    return figures
+    acts = [example for example in examples if example.lengths]
+    each = weight / max(1, len(examples))
+    figures = gradients(trainer.grounding_loss, clicks, each * len(clicks))
+    acted = gradients(trainer.planning_loss, acts, ACTING * each * len(acts))
+    return figures | {f"act_{key}": value for key, value in acted.items()}

@@ -13,13 +13,24 @@ from action_space.errors import ModelError
 from vlm.checkpoint import load_checkpoint
 from vlm.config import Config, TextConfig, VisionConfig
 from vlm.model import Qwen25VL
+from vlm.training.data.kinds.grounding import MISSING
 from vlm.training.data.words import Words
 from vlm.training.dense import COUNTED, FIRST_CHAR, FOLDED
-from vlm.training.examples import IMAGE_PAD, TOKENS, VISION_START, Example, grounding_example, padded, planning_example
+from vlm.training.examples import (
+    IMAGE_PAD,
+    TOKENS,
+    VISION_START,
+    Example,
+    acting_example,
+    grounding_example,
+    padded,
+    planning_example,
+)
 from vlm.training.export import HEADS
 from vlm.training.multimodal import Trainer
 from vlm.training.optim import MuonAdamW
 from vlm.training.pool import WHOLE, Pool
+from vlm.training.questions import instruction
 from vlm.training.run import FULL, Amounts, Stage, placed
 from vlm.training.tokenizer import token_id
 from vlm.training.workers import rank, told_by_first
@@ -182,13 +193,20 @@ def cells_at(rng: random.Random, share: float) -> float:
     return float(least * (most / least) ** rng.random())
 
 
-def pointing(pool: Pool, cells: float, tokens: int) -> list[Example]:
-    """Examples on parts of so many cells, `tokens` visual tokens in all or a little more."""
+def pointing(pool: Pool, cells: float, tokens: int, missing: float = 0.0) -> list[Example]:
+    """Examples on parts of so many cells, `tokens` visual tokens in all or a little more. missing: how often what is
+    asked for is not there."""
     examples: list[Example] = []
     blank = 1.0 if cells == WHOLE and pool.rng.random() < WITH_BLANKS else pool.rng.random() ** 3
     while tokens > 0:
-        region = pool.region(cells, blank)
-        examples.append(grounding_example(region, pool.rng))
+        found = pool.missing(cells, blank) if pool.rng.random() < missing else None
+        if found:
+            region, other = found
+            words = instruction(pool.rng, other.kind, other.name)
+            examples.append(acting_example(region, words, MISSING))
+        else:
+            region = pool.region(cells, blank)
+            examples.append(grounding_example(region, pool.rng))
         tokens -= len(region.tokens) + TEXT
     return examples
 

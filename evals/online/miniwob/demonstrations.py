@@ -126,9 +126,12 @@ def _add(world: World, shard: NewShard, seed: int, scale: float) -> str:
         shard.dropped["not solved"] += 1
         return "not solved"
     rng, source, ident = random.Random(f"{task}-{seed}"), f"miniwob/{task}", f"{task}-{seed}"
-    moments = tuple(_moment(shard.add_picture(look.png), number, look) for number, look in enumerate(looks))
-    looked = not all(is_said(utterance, look.deed, look.labels, look.box) for look in looks)
-    episode = Episode(utterance, moments, looked=looked)
+    named = _named(utterance, looks)
+    moments = tuple(
+        _moment(shard.add_picture(look.png), number, look, looked=number not in named)
+        for number, look in enumerate(looks)
+    )
+    episode = Episode(utterance, moments)
     write_records(shard, list(on_episode(rng, episode, KINDS)), (), source, ident)
     for number, (look, moment) in enumerate(zip(looks, moments, strict=True)):
         row = {"image": moment.image, "source": source, **look.labels}
@@ -159,9 +162,19 @@ def _played(world: World, task: str, scale: float) -> Iterator[_Look]:
         seen.image.save(png, "PNG")
         noun, box = _target(world, deed.action, scale)
         yield _Look(png.getvalue(), _labels(world, scale), seen.frame, deed, noun, box)
+        if isinstance(deed.action, Finish):
+            continue
         world.execute(deed.action)
         if world.verdict().ended:
             return
+
+
+def _named(task: str, looks: Sequence[_Look]) -> set[int]:
+    """Numbers of the deeds that a plan names: all, or none if one is looked for, since whether more is due behind it is
+    seen on the screen only. But what is sought is asked for by its name wherever it may be."""
+    said = [number for number, look in enumerate(looks) if is_said(task, look.deed, look.labels, look.box)]
+    sought = any(isinstance(look.deed.action, Finish) for look in looks)
+    return set(said) if sought or len(said) == len(looks) else set()
 
 
 def _labels(world: World, scale: float) -> dict[str, Any]:
@@ -233,13 +246,17 @@ def _apart(one: Box, other: Box) -> int:
     return max(across, one.top - other.bottom, other.top - one.bottom)
 
 
-def _moment(image: str, number: int, look: _Look) -> Moment:
+def _moment(image: str, number: int, look: _Look, *, looked: bool) -> Moment:
     dialect, action, words = load_dialect("compact"), look.deed.action, look.deed.words
     assert isinstance(dialect, Compact)
     if look.noun and _NAMED.fullmatch(words):
         words = f"{words} {look.noun}"
     if isinstance(action, Drag):  # how long it takes is not for a model to learn
         action = Drag(start=action.start, end=action.end)
-    act = dialect.render(action, look.frame.with_model(look.frame.screen))
-    call = "" if dialect.plan_action(words) is not None else act
-    return Moment(image, float(number), words, call, look.box if call else None, act, dialect.looked(action))
+    frame = look.frame.with_model(look.frame.screen)
+    act = dialect.render(action, frame)
+    if isinstance(action, Finish):
+        return Moment(image, float(number), words, act, note=action.text)
+    call = "" if dialect.plan_action(words, frame) is not None else act
+    box = look.box if call else None
+    return Moment(image, float(number), words, call, box, act, dialect.looked(action), looked=looked)

@@ -5,7 +5,7 @@ demonstrations for training: pictures, instructions in words, and actions.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import Any
@@ -14,6 +14,7 @@ from playwright.sync_api import Error as PlaywrightError
 
 from action_space.actions import Action, Click, Direction, Drag, Finish, Move, Press, Scroll, Type, Wait
 from action_space.dialects import load_dialect
+from action_space.dialects.compact import NOT_THERE
 from action_space.errors import ConfigError, DeviceError
 from action_space.geometry import Frame, Point, Size
 from action_space.keys import canonical_key
@@ -31,7 +32,8 @@ _CENTRE = """e => {
   const top = Math.max(box.top, 0), bottom = Math.min(box.bottom, innerHeight);
   return [(left + right) / 2, (top + bottom) / 2];
 }"""
-# Null when a click on the middle of the element meets it; else where the wheel has to turn, and whether downwards.
+# Null when a click on the middle of the element meets it; else where the wheel has to turn, whether downwards, and
+# whether nothing of the element is in view.
 _HIDDEN = """e => {
   const box = e.getBoundingClientRect(), x = (box.left + box.right) / 2, y = (box.top + box.bottom) / 2;
   const inside = x >= 0 && y >= 0 && x < innerWidth && y < innerHeight;
@@ -42,7 +44,8 @@ _HIDDEN = """e => {
     && ['auto', 'scroll'].includes(getComputedStyle(scroller).overflowY))) scroller = scroller.parentElement;
   const view = scroller ? scroller.getBoundingClientRect() : {left: 0, top: 0, right: innerWidth, bottom: innerHeight};
   const top = Math.max(view.top, 0), bottom = Math.min(view.bottom, innerHeight);
-  return [(view.left + Math.min(view.right, innerWidth)) / 2, (top + bottom) / 2, y > (top + bottom) / 2];
+  const away = box.bottom <= top || box.top >= bottom;
+  return [(view.left + Math.min(view.right, innerWidth)) / 2, (top + bottom) / 2, y > (top + bottom) / 2, away];
 }"""
 _SHOWN = """e => {
   if (!e || !e.checkVisibility()) return false;
@@ -55,7 +58,8 @@ _NAME = "e => (e.innerText || e.value || e.placeholder || e.name || e.id || '').
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """An action, and how one would put it in a few words. drawn: these name what is drawn there, as "red" does."""
+    """An action, and how one would put it in a few words. drawn: these name what is drawn there, as "red" does. A
+    `Finish` here is the answer to an instruction whose target is not on the screen, and the page stays as it is."""
 
     action: Action
     words: str
@@ -115,9 +119,27 @@ class Eyes:
             hidden = self.read(f"({_HIDDEN})({element})")
             if hidden is None:
                 break
-            x, y, down = hidden
+            x, y, down, away = hidden
+            said = self.called(name or str(self.read(f"({_NAME})({element})")))
+            if away and find_words(self.task, said):
+                yield self.missed(said)
             yield self.scroll_at(x, y, 1 if down else -1)
         yield self.click(element, name)
+
+    def find(self, element: str, places: Iterable[str]) -> Iterator[Deed]:
+        """Click on an element; as long as it is not shown, on one place after the other where it may be."""
+        name = str(self.read(f"({_NAME})({element})"))
+        for place in places:
+            if self.read(f"({_SHOWN})({element})"):
+                break
+            yield self.missed(name)
+            yield from self.reach(place)
+        yield from self.reach(element)
+
+    def missed(self, name: str) -> Deed:
+        """An instruction whose target is not on the screen."""
+        words = f"click {json.dumps(self.called(name), ensure_ascii=False)}"
+        return Deed(Finish(status="failure", text=NOT_THERE), words)
 
     def until_shown(self, element: str) -> Iterator[Deed]:
         """Wait for what opens late, so that the picture before the next deed shows it."""
@@ -188,7 +210,7 @@ class OracleModel:
         if self._deed is None:
             self._deed = next(self._deeds, Deed(Finish(status="success"), "done"))
             said = self._deed.words
-            if self._dialect.plan_action(said) is not None:
+            if self._dialect.plan_action(said, self._frame) is not None:
                 self._deed = None
             return Reply(text=said)
         said, self._deed = self._dialect.render(self._deed.action, self._frame), None

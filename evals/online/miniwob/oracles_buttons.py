@@ -96,15 +96,13 @@ def alink(eyes: Eyes) -> str:
 
 
 def click_tab_2(eyes: Eyes) -> Iterator[Deed]:
-    link = alink(eyes)
+    link, tabs = alink(eyes), "document.querySelectorAll('.ui-tab')"
     if not eyes.read(f"Boolean({link})"):
         # It was on the second tab, whose text is gone: the tab itself counts.
-        yield eyes.click("document.querySelectorAll('.ui-tab')[1]")
+        yield eyes.missed(quoted(eyes.task))
+        yield eyes.click(f"{tabs}[1]")
         return
-    if not eyes.read(f"{link}.offsetParent !== null"):
-        tab = eyes.read(f"{link}.closest('.ui-tabs-panel').id")
-        yield eyes.click(only(f"a[href='#{tab}']"))
-    yield from eyes.reach(link)
+    yield from eyes.find(link, [f"{tabs}[{number}]" for number in range(1, eyes.read(f"{tabs}.length"))])
 
 
 def click_collapsible(eyes: Eyes) -> Iterator[Deed]:
@@ -113,10 +111,8 @@ def click_collapsible(eyes: Eyes) -> Iterator[Deed]:
 
 
 def click_collapsible_2(eyes: Eyes) -> Iterator[Deed]:
-    link = alink(eyes)
-    if not eyes.read(f"{link}.offsetParent !== null"):
-        yield from eyes.reach(f"{link}.closest('.ui-accordion-content').previousElementSibling", "sections")
-    yield from eyes.reach(link)
+    sections = "document.querySelectorAll('#area h3')"
+    yield from eyes.find(alink(eyes), [f"{sections}[{number}]" for number in range(eyes.read(f"{sections}.length"))])
 
 
 def click_checkboxes(eyes: Eyes) -> Iterator[Deed]:
@@ -185,20 +181,11 @@ def click_menu_2(eyes: Eyes) -> Iterator[Deed]:
     yield eyes.click(found)
 
 
-_FOLDERS = """(found => {
-  const folders = [], above = li => li.parentElement.closest('#tree li');
-  for (let folder = above(found.parentElement); folder; folder = above(folder)) folders.unshift(folder);
-  return folders;
-})"""
-
-
 def navigate_tree(eyes: Eyes) -> Iterator[Deed]:
-    found = with_text("#tree span", quoted(eyes.task))
-    folders = f"{_FOLDERS}({found})"
-    for number in range(eyes.read(f"{folders}.length")):
-        if eyes.read(f"{folders}[{number}].querySelector('ul').offsetParent === null"):
-            yield from eyes.reach(f"{folders}[{number}].querySelector('span')")
-    yield from eyes.reach(found)
+    """Open one folder after the other, from the top, with those that are in it."""
+    folders = "document.querySelectorAll('#tree span.folder')"
+    places = [f"{folders}[{number}]" for number in range(eyes.read(f"{folders}.length"))]
+    yield from eyes.find(with_text("#tree span", quoted(eyes.task)), places)
 
 
 def number_checkboxes(eyes: Eyes) -> Iterator[Deed]:

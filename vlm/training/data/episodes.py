@@ -23,7 +23,8 @@ class Moment:
     image: name of its picture in the shard. seconds: since the beginning. plan: the instruction, in the words of the
     `compact` dialect. call: the dialect's call on this picture, "" where the plan says it all. box: where a click does
     it, None if it needs none, or a drag or anything else was due. act: the call, also where the plan says it all, and
-    told: how a later prompt tells it, if it may be looked for; "" otherwise.
+    told: how a later prompt tells it, if it may be looked for; "" otherwise. looked: the plan is to look, as the task's
+    words do not say what is due. note: what the model was told of the step, if it was in vain.
     """
 
     image: str
@@ -33,20 +34,20 @@ class Moment:
     box: Box | None = None
     act: str = ""
     told: str = ""
+    looked: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Episode:
     """moments: the last one's plan is `done`, unless the episode ended by itself. task: as a person would put it.
 
-    events: from, to (seconds) and what happened. looked: the task's words do not say all that is due, so that the plan
-    is to look.
+    events: from, to (seconds) and what happened.
     """
 
     task: str
     moments: tuple[Moment, ...]
     events: tuple[tuple[float, float, str], ...] = ()
-    looked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

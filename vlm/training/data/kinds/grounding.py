@@ -8,13 +8,14 @@ import random
 from collections.abc import Iterator
 from itertools import pairwise
 
+from action_space.dialects.compact import NOT_THERE
 from vlm.training.data.kinds.question import Question, about, click_on, reaches, uniquely_named
 from vlm.training.data.records import Truth
 from vlm.training.data.render import Element, Screen
 from vlm.training.data.words import Words
 from vlm.training.questions import NOUNS, instruction
 
-MISSING = 'finish("failure", "not on the screen")'
+MISSING = f'finish("failure", "{NOT_THERE}")'
 _NUMBERS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
 

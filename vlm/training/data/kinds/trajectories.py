@@ -14,22 +14,28 @@ from vlm.training.data.records import Part, Picture, Truth
 
 
 def agent(rng: random.Random, episode: Episode) -> Iterator[Question]:  # noqa: ARG001 (makers are called alike)
-    """A plan for each moment, and a call for each that has one; and for each that may be looked for, its call then."""
+    """A plan for each moment, and a call for each that has one; and for each that may be looked for, its call then:
+    where all is named, as if all had been looked for."""
     behind: list[str] = []
     told: list[str] = []
+    mixed = any(moment.looked for moment in episode.moments)
     for moment in episode.moments:
-        plan, before = (LOOK, told) if episode.looked else (moment.plan, behind)
-        yield Question("plan", (f"{so_far(episode.task, before)}Next?",), plan, Truth(texts=(plan,)))
+        plan = LOOK if moment.looked else moment.plan
+        yield Question("plan", (f"{so_far(episode.task, behind)}Next?",), plan, Truth(texts=(plan,)))
         boxes = (moment.box,) if moment.box else ()
-        if moment.call and not episode.looked:
+        if moment.call and not moment.looked:
             truth = Truth(boxes=boxes, texts=(moment.call,))
             yield Question("step", (moment.plan, SHOWN), moment.call, truth, (moment.image,))
         if moment.act:
             truth = Truth(boxes=boxes, texts=(moment.act,))
-            words = f"{so_far(episode.task, told)}Look."
+            words = f"{so_far(episode.task, behind if mixed else told)}Look."
             yield Question(LOOK, (words, SHOWN), moment.act, truth, (moment.image,))
-        behind.append(moment.plan)
-        told.append(moment.told)
+        told.append(moment.told or _said(moment))
+        behind.append(told[-1] if moment.looked else _said(moment))
+
+
+def _said(moment: Moment) -> str:
+    return f"{moment.plan} ({moment.note})" if moment.note else moment.plan
 
 
 def so_far(task: str, behind: list[str]) -> str:

@@ -54,7 +54,7 @@ class Drawing(BaseModel):
     """Pages that are drawn to be asked about.
 
     style: plain pages of forms, tables and lists, or those of an app, with icons. size: width and height. questions: of
-    a page, at most.
+    a page, at most. missing: how many more ask for a name that the page does not have.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,6 +64,7 @@ class Drawing(BaseModel):
     style: Literal["plain", "app"] = "plain"
     size: tuple[int, int] = (1280, 720)
     questions: int = Field(default=5, ge=1)
+    missing: int = Field(default=0, ge=0)
 
 
 class Plan(BaseModel):

@@ -64,6 +64,9 @@ def generated_command(
     seed: Annotated[int | None, typer.Option(help="Another seed than 0 draws other pages.")] = None,
     size: Annotated[str, typer.Option(help="Page size, WIDTHxHEIGHT; 1280x720 unless told otherwise.")] = "",
     style: Annotated[str, typer.Option(metavar="plain|app", help="Forms and lists, or an app with icons.")] = "",
+    missing: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Of each page, ask for N names too that are not there.")
+    ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DIR", help="Pages that were drawn before: OUT/pages.")
     ] = None,
@@ -76,15 +79,19 @@ def generated_command(
     json_file: JsonFile = None,
     report: Report = None,
 ) -> None:
-    """Grounding on generated pages of unseen words and fonts: the point lies in the target's box."""
+    """Grounding on generated pages of unseen words and fonts: the point lies in the target's box, or, of a name that
+    is not on the page, the model says so."""
     from evals import asking, measuring
 
-    if (data or resume) and (pages or seed is not None or size or style):
-        raise ConfigError("pages that are there are not drawn again: leave out --limit, --seed, --size and --style")
+    drawn = {"pages": pages, "seed": seed, "size": page_size(size) if size else None, "style": style or None}
+    given = {name: value for name, value in {**drawn, "missing": missing}.items() if value is not None}
+    if (data or resume) and given:
+        raise ConfigError(
+            "pages that are there are not drawn again: leave out --limit, --seed, --size, --style and --missing"
+        )
     if style not in ("", "plain", "app"):
         raise ConfigError(f"--style {style!r} is unknown: choose plain or app")
-    given = {"pages": pages, "seed": seed, "size": page_size(size) if size else None, "style": style or None}
-    drawing = None if data or resume else asking.Drawing(**{name: v for name, v in given.items() if v is not None})
+    drawing = None if data or resume else asking.Drawing.model_validate(given)
     wish = measuring.Wish(data, model, None, out, resume, drawing)
     crew = Crew(engine=engine, workers=workers, limit_s=time_limit)
     measure("generated", wish, predictions, (), crew, Files(json_file, report))

@@ -15,7 +15,7 @@ from action_space.errors import ConfigError, RecordingError
 from agent.disk import write_whole
 from environments.chromium import drawing_tab
 from evals.asking import Drawing
-from evals.benchmarks.generated import QUESTIONS, Asked
+from evals.benchmarks.generated import MISSING, QUESTIONS, Asked
 from evals.tables import notes_console
 from vlm.training.data.icons import Icons
 from vlm.training.data.pages import Page
@@ -69,10 +69,17 @@ _STYLES = {"plain": _plain_pages, "app": _app_pages}
 
 
 def _asked(folder: Path, drawing: Drawing) -> Iterator[Asked]:
-    for page, screen in enumerate(read_screens(folder)):
-        chosen = choose(screen, Random(f"{drawing.seed}-{page}"), drawing.questions)
-        for number, element in enumerate(chosen):
-            yield ask_for(element, f"{page}-{number}", screen.image.name, drawing.size)
+    screens = list(read_screens(folder))
+    names = [screen.elements[number] for screen in screens for number in askable(screen)]
+    for page, screen in enumerate(screens):
+        rng = Random(f"{drawing.seed}-{page}")
+        chosen = choose(screen, rng, drawing.questions)
+        shown = "\n".join([*(e.name for e in screen.elements), *(line.text for line in screen.lines)]).lower()
+        away = [element for element in names if element.name.lower() not in shown]
+        for number, element in enumerate([*chosen, *rng.sample(away, min(drawing.missing, len(away)))]):
+            asked = ask_for(element, f"{page}-{number}", screen.image.name, drawing.size)
+            there = {} if number < len(chosen) else {"control": MISSING, "boxes": ()}
+            yield asked.model_copy(update=there)
 
 
 def ask_for(element: Element, ident: str, image: str, size: tuple[int, int]) -> Asked:

@@ -2,20 +2,23 @@
 
 `questions.jsonl` has a line for each question: `{id, image, size [width, height], control, instruction, boxes [[left,
 top, right, bottom], ...]}`, the boxes being the control and, of a checkbox or radio button, its label, where a click
-ticks it too. It is written when all pages are, so where it is, they are whole. Screens of an application of one's own
-(`evals.online.gather`) are stored alike; there `name` says whether training may know the control's name.
+ticks it too. The control "missing" has none: nothing on the page is called so. It is written when all pages are, so
+where it is, they are whole. Screens of an application of one's own (`evals.online.gather`) are stored alike; there
+`name` says whether training may know the control's name.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, FiniteFloat
+from pydantic import Field, FiniteFloat, model_validator
 
 from evals.benchmarks.reading import Broken, Corners, Record, Row, Source, groups, json_lines, load_json
 from evals.protocols.values import Act, Region, Step
 
 QUESTIONS = "questions.jsonl"
+MISSING = "missing"
+"""What `control` is called where nothing on the page is meant."""
 
 
 class Asked(Record):
@@ -27,7 +30,13 @@ class Asked(Record):
     control: str
     instruction: str
     name: Literal["", "known", "new"] = ""
-    boxes: tuple[Corners, ...] = Field(min_length=1)
+    boxes: tuple[Corners, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_boxes(self) -> Self:
+        if bool(self.boxes) == (self.control == MISSING):
+            raise ValueError("a control has boxes, one that is missing has none")
+        return self
 
 
 def rows(folder: Path) -> Iterator[Row | Broken]:
@@ -38,7 +47,8 @@ def steps(row: Row, _folder: Path) -> Iterator[Step]:
     asked = Asked.model_validate(load_json(row.data))
     yield Step(
         id=asked.id,
-        acts=(Act("click", targets=tuple(Region(*box) for box in asked.boxes)),),
+        acts=(Act("click", targets=tuple(Region(*box) for box in asked.boxes)),) if asked.boxes else (),
+        refusal=not asked.boxes,
         size=asked.size,
         instruction=asked.instruction,
         image=asked.image,

@@ -70,7 +70,7 @@ def test_an_oracle_hits_and_the_baselines_do_not(pages: Path, tmp_path: Path) ->
     command = ["--data", pages, "--model", model, "--workers", 0, "--out", tmp_path / "out"]
     assert run(*command, "--json", numbers, "--report", report) == 0
     found = json.loads(numbers.read_text())["protocols"]["point-in-box"]
-    assert (found["value"], found["n"], found["version"]) == (1.0, len(points), "2")
+    assert (found["value"], found["n"], found["version"]) == (1.0, len(points), "3")
     assert all(each["value"] is None or each["value"] < 0.5 for each in found["baselines"].values())
     assert {name.partition(":")[0] for name in found["groups"]} == {"control"}
     assert "point-in-box" in report.read_text()
@@ -116,6 +116,27 @@ def test_labels_and_edges_count_and_no_point_does_not() -> None:
     for point, value in tried:
         assert rule.score(step, [Act("click", point)]).value == value
     assert rule.score(step, []).value == rule.score(step, [Act("type", text="x")]).value == 0
+
+
+def test_names_that_are_not_there_are_asked_for_on_request(pages: Path, tmp_path: Path) -> None:
+    draw(tmp_path / "pages", DRAWING.model_copy(update={"missing": 2}))
+    steps, broken = read_steps(load_source("generated"), tmp_path / "pages")
+    known = {step.id for step in read_steps(load_source("generated"), pages)[0]}
+    away = [step for step in steps if step.refusal]
+    assert not broken and len(away) == 2 * DRAWING.pages
+    assert {step.id for step in steps if not step.refusal} == known, "all else is asked as without them"
+    shown = {screen.image.name: {e.name for e in screen.elements} for screen in read_screens(tmp_path / "pages")}
+    rule = load_rule("point-in-box")
+    for step in away:
+        assert json.loads(step.instruction.split(" ", 1)[1].rpartition('"')[0] + '"') not in shown[step.image]
+        assert rule.skips(step) == "" and step.groups["control"] == "missing"
+        assert rule.score(step, [Act("refuse")]).value == 1
+        assert rule.score(step, [Act("click", (1, 1))]).value == rule.score(step, []).value == 0
+    row = json.loads((tmp_path / "pages" / QUESTIONS).read_text().splitlines()[-1])
+    (tmp_path / "pages" / QUESTIONS).write_text(json.dumps({**row, "control": "button"}))
+    assert len(read_steps(load_source("generated"), tmp_path / "pages")[1]) == 1, (
+        "a control without a box is no question"
+    )
 
 
 def test_only_names_that_are_unique_are_asked_for(pages: Path) -> None:

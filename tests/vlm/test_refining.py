@@ -188,6 +188,11 @@ def test_that_something_is_not_there_is_taught_on_any_screen(drawn: tuple[Path, 
     assert example.lengths == (len(example.answer),) and not questions.left_out
     assert TOKENS.decode(example.answer.tolist(), skip_special_tokens=True) == MISSING
     assert questions.answered(asked, "click(1, 1)") is None, "it has no place to compare with"
+    trainer = tiny_trainer()
+    batch = trainer.collated([example, example])
+    nats = -trainer.answers(batch, trainer.states(batch)).gather(1, batch.answer[:, None])[:, 0].view(2, -1)[0]
+    loss, _ = trainer.missing_loss([example, example])
+    assert loss.item() == pytest.approx((nats[0] + nats[1:].mean()).item(), rel=1e-2), "letters do not drown points"
 
     pool = Pool(drawn[0], tiny_trainer().model.visual, 0)
     fill(pool, len(drawn[1]))
@@ -207,7 +212,7 @@ def test_looking_is_trained_with_the_rest(
     sampled = replace(sampled, judged=(*sampled.judged, *looks))
     refine(tiny_trainer(), sampled, drawn[0], tmp_path, minutes=0.0001, seed=1, amounts=SMALL)
     row = json.loads((tmp_path / "refine.log.jsonl").read_text(encoding="utf-8").splitlines()[0])
-    assert {"hits", "look_hits", "look_act_plan", "plan"} <= row.keys() and row["left_out"] == 0
+    assert {"hits", "look_hits", "look_plan", "plan"} <= row.keys() and row["left_out"] == 0
 
 
 def test_a_source_of_many_screens_does_not_crowd_out_the_others(drawn: tuple[Path, list[Screen]]) -> None:

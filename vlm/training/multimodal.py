@@ -193,6 +193,15 @@ class Trainer(nn.Module):
         loss: Tensor = F.binary_cross_entropy_with_logits(self.heads["asked"](state[image]).float(), letters)
         return loss
 
+    def missing_loss(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
+        """Of answers to an instruction that are no click: their first tokens, which tell them from one, weigh as much
+        as all that follows by itself, or so many letters would drown the points."""
+        batch = self.collated(examples)
+        said = -self.answers(batch, self.states(batch)).gather(1, batch.answer[:, None])[:, 0]
+        parts = said.split([len(example.answer) for example in examples])
+        first = torch.stack([part[0] for part in parts]).mean()
+        return first + torch.stack([part[1:].mean() for part in parts]).mean(), {"missing": first.item()}
+
     def planning_loss(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, float]]:
         """Of whole plans, in nats each: a mean over letters, nearly all of which are copied, would hardly be felt."""
         batch = self.collated(examples)

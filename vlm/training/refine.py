@@ -19,7 +19,7 @@ from vlm.training.pool import WHOLE, Pool
 from vlm.training.pretrain import Crops
 from vlm.training.run import FULL, Amounts, Stage
 from vlm.training.sampled import Sampled
-from vlm.training.stages import PLANNING, cells_at, fill, gradients, pointing
+from vlm.training.stages import PLANNING, Loss, cells_at, fill, gradients, pointing
 from vlm.training.workers import rank
 
 RATE = 0.003
@@ -27,8 +27,7 @@ RATE = 0.003
 USUAL = 0.5
 """The share of a step's tokens that is of the usual examples: points on drawn screens, and plans of drawn tasks."""
 ACTING = 4.0
-"""How much what to type, where to drag, or that nothing is there weighs beside a click, whose gradients are larger: see
-`PLANNING`."""
+"""How much what to type or where to drag weighs beside a click, whose gradients are larger: see `PLANNING`."""
 MISSING_OFTEN = 0.1
 """How often a control is asked for on a drawn screen that has none of that name."""
 LOOKING, LOOKED = 0.8, 0.6
@@ -91,8 +90,9 @@ def refine(
         plans = questions.planning(round((1 - USUAL) * text))
         drawn = max(1, round(USUAL * amounts.plans * visual / amounts.visual))
         plans += [planning_example(rng, words) for _ in range(drawn)]
-        figures = _gradients_of(trainer, points, 1 - LOOKED if looks else 1.0)
-        figures |= {f"look_{key}": value for key, value in _gradients_of(trainer, looks, LOOKED).items()}
+        figures = _gradients_of(trainer, points, 1 - LOOKED if looks else 1.0, trainer.missing_loss)
+        looked = _gradients_of(trainer, looks, LOOKED, trainer.planning_loss, ACTING)
+        figures |= {f"look_{key}": value for key, value in looked.items()}
         if live:
             live.learn()
         figures |= gradients(trainer.planning_loss, plans, PLANNING)
@@ -102,11 +102,13 @@ def refine(
     return trainer
 
 
-def _gradients_of(trainer: Trainer, examples: Sequence[Example], weight: float) -> dict[str, float]:
-    """Gradients of what is asked on screens, `weight` in all: which is answered by a click, or by anything else."""
+def _gradients_of(
+    trainer: Trainer, examples: Sequence[Example], weight: float, acting: Loss, more: float = 1.0
+) -> dict[str, float]:
+    """Gradients of what is asked on screens, `weight` in all. acting: the loss of what is answered by no click, of
+    which each weighs so much more."""
     clicks = [example for example in examples if not example.lengths]
     acts = [example for example in examples if example.lengths]
     each = weight / max(1, len(examples))
     figures = gradients(trainer.grounding_loss, clicks, each * len(clicks))
-    acted = gradients(trainer.planning_loss, acts, ACTING * each * len(acts))
-    return figures | {f"act_{key}": value for key, value in acted.items()}
+    return figures | gradients(acting, acts, more * each * len(acts))

@@ -63,6 +63,8 @@ BUNDLED = Config(
     vision_start_token_id=VISION_START,
 )
 """The shape of the bundled model."""
+Loss = Callable[[Sequence[Example]], tuple[Tensor, dict[str, float]]]
+"""Of examples, and figures about it."""
 PLACING, WHOLE_FROM = 0.07, 0.5
 """After so much of the training come points, and whole screens."""
 WHOLE_OFTEN, WITH_BLANKS = 0.45, 0.3
@@ -212,7 +214,7 @@ def pointing(pool: Pool, cells: float, tokens: int, missing: float = 0.0) -> lis
 
 
 def gradients(
-    loss_of: Callable[[Sequence[Example]], tuple[Tensor, dict[str, float]]],
+    loss_of: Loss,
     examples: Sequence[Example],
     weight: float = 1.0,
 ) -> dict[str, float]:

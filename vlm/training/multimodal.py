@@ -198,7 +198,7 @@ class Trainer(nn.Module):
         as all that follows by itself, or so many letters would drown the points."""
         batch = self.collated(examples)
         said = -self.answers(batch, self.states(batch)).gather(1, batch.answer[:, None])[:, 0]
-        parts = said.split([len(example.answer) for example in examples])
+        parts = torch.split(said, [len(example.answer) for example in examples])
         first = torch.stack([part[0] for part in parts]).mean()
         return first + torch.stack([part[1:].mean() for part in parts]).mean(), {"missing": first.item()}
 

@@ -74,8 +74,8 @@ def _asked(folder: Path, drawing: Drawing) -> Iterator[Asked]:
     for page, screen in enumerate(screens):
         rng = Random(f"{drawing.seed}-{page}")
         chosen = choose(screen, rng, drawing.questions)
-        shown = "\n".join([*(e.name for e in screen.elements), *(line.text for line in screen.lines)]).lower()
-        away = [element for element in names if element.name.lower() not in shown]
+        said = screen.said
+        away = [element for element in names if element.name.lower() not in said]
         for number, element in enumerate([*chosen, *rng.sample(away, min(drawing.missing, len(away)))]):
             asked = ask_for(element, f"{page}-{number}", screen.image.name, drawing.size)
             there = {} if number < len(chosen) else {"control": MISSING, "boxes": ()}

@@ -158,8 +158,7 @@ def encode_screen(
     tokens[known] = found
     tokens = hold(tokens) if hold else tokens
     controls = tuple(control for control in controls if _is_seen(control, known))
-    said = "\n".join([*(e.name for e in screen.elements), *(line.text for line in screen.lines)]).lower()
-    return EncodedScreen(tokens, drawn, controls, known, said) if controls or bare else None
+    return EncodedScreen(tokens, drawn, controls, known, screen.said) if controls or bare else None
 
 
 def _is_seen(control: Control, cells: Tensor) -> bool:

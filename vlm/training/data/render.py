@@ -75,6 +75,11 @@ class Screen:
     blocks: tuple[Written, ...] = ()
     hidden: int = 0
 
+    @property
+    def said(self) -> str:
+        """All names and lines, in small letters: what is not in it can be nowhere on the screen."""
+        return "\n".join([*(e.name for e in self.elements), *(line.text for line in self.lines)]).lower()
+
 
 @dataclass(frozen=True, slots=True)
 class Drawn:

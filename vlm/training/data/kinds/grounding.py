@@ -129,7 +129,6 @@ def _below(anchor: Element, screen: Screen) -> Element | None:
 def _missing(rng: random.Random, screen: Screen, like: Element) -> Question:
     """A name that no control and no line of the screen has."""
     words = Words(rng, held_out=False)
-    shown = " ".join([*(e.name for e in screen.elements), *(line.text for line in screen.lines)]).lower()
-    while (name := words.label(2)).lower() in shown:
+    while (name := words.label(2)).lower() in screen.said:
         continue
     return about("missing", instruction(rng, like.kind, name), MISSING, Truth())

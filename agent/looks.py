@@ -3,7 +3,7 @@
 A vision tower sees a picture in cells, and which letters share one is chance: a small model that misreads a name in one
 look reads it in the next, or finds there what it did not see. So the screen is pasted onto a slightly larger picture
 whose sides are whole cells, which also spares small text the blur of being resized. The surest answer counts; that
-something is not there is believed after all looks only. Screens of more than one pixel per CSS pixel are shrunk to one:
+something is not there is believed after all looks only, and only if one is sure of it. Screens of more than one pixel per CSS pixel are shrunk to one:
 letters are as large then as those that the model learned.
 """
 
@@ -146,7 +146,9 @@ def _moved_back(action: Action, look: _Look, screen: Size) -> Action:
 
 
 def _sureness(placed: Placed) -> float:
-    """A mistake is the worst answer; without a word on it the first one counts."""
+    """A mistake is the worst answer; without a word on it the first one counts. That something is not there, but not
+    surely so, is worse than any place where it may be."""
     if placed.action is None:
         return -1.0
-    return 1.0 if placed.reply.sure is None else placed.reply.sure
+    sure = 1.0 if placed.reply.sure is None else placed.reply.sure
+    return sure - 1 if gives_up(placed.action) and sure < SURE else sure

@@ -87,8 +87,10 @@ def test_that_something_is_not_there_is_believed_after_all_looks_only() -> None:
     gone = placed(turn_of(1280, 720), [(AWAY, 0.9), ("click(7, 7)", 0.3), (AWAY, 0.95), ("click(21, 7)", 0.6)])
     assert gone.action == Finish(status="failure", text="not on the screen") and len(gone.asked) == 4
     assert placed(turn_of(1280, 720), [(AWAY, 0.99), ("click(21, 21)", 0.8)]).action == Click(point=Point(7, 7))
-    unsure = placed(turn_of(1280, 720), [(AWAY, 0.5), ("click(21, 21)", 0.6), (AWAY, 0.4), (AWAY, 0.55)])
+    unsure = placed(turn_of(1280, 720), [(AWAY, 0.5), ("click(21, 21)", 0.2), (AWAY, 0.7), ("?", 0.9)])
     assert unsure.action == Click(point=Point(7, 7))
+    alone = placed(turn_of(1280, 720), [(AWAY, 0.5), ("?", 0.9), ("?", 0.9), ("?", 0.9)])
+    assert isinstance(alone.action, Finish), "better than nothing that can be read"
 
 
 def test_a_question_asked_in_vain_gets_one_other_look() -> None:

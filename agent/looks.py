@@ -3,8 +3,8 @@
 A vision tower sees a picture in cells, and which letters share one is chance: a small model that misreads a name in one
 look reads it in the next, or finds there what it did not see. So the screen is pasted onto a slightly larger picture
 whose sides are whole cells, which also spares small text the blur of being resized. The surest answer counts; that
-something is not there is believed after all looks only, and only if one is sure of it. Screens of more than one pixel per CSS pixel are shrunk to one:
-letters are as large then as those that the model learned.
+something is not there is believed after all looks only, and only if one is sure of it. Screens of more than one pixel
+per CSS pixel are shrunk to one: letters are as large then as those that the model learned.
 """
 
 from collections.abc import Callable, Iterator

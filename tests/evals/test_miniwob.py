@@ -377,7 +377,7 @@ def test_what_is_not_on_the_screen_yet_is_sought(chromium: Browser, tmp_path: Pa
         assert (plan.answer == "look") == missed, "a tab is not named, and what is sought is asked for on each"
         assert missed or plan.answer.startswith('click "')
         assert all(re.match(r'\d+\. click(\(| ")', line) for line in lines)
-    assert all(record.truth.boxes for record in tabs)
+    assert tabs and all(record.truth.boxes for record in tabs)
 
 
 def test_a_browser_that_is_gone_ends_the_demonstrations_and_another_goes_on(tmp_path: Path) -> None:

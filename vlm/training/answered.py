@@ -321,7 +321,7 @@ def _is_point(record: Record) -> bool:
 
 
 def _is_answered(record: Record) -> bool:
-    """Whether it is an instruction on one screen that is answered by anything else: by where to scroll, or that its
+    """Whether it is an instruction on one screen that is answered by anything else: by where to move, or that its
     target is not there."""
     return record.kind in ("agent", "grounding") and len(record.images) == 1
 

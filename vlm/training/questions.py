@@ -169,7 +169,7 @@ def plan_question(rng: random.Random, words: Words, most: int = 5) -> PlanQuesti
         behind += [*_sought(rng, plan), (plan, "")]
     behind += (sought := _sought(rng, plans[due]))
     match rng.randrange(4) if sought else 3:
-        case 0:
+        case 0:  # there is nothing further down
             return PlanQuestion(task, (*behind[:-1], (behind[-1][0], NOTHING)), LOOK)
         case 1:
             return PlanQuestion(task, (*behind, sought[0]), "scroll down")

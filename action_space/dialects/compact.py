@@ -50,6 +50,8 @@ _ENDS = 4
 _LONG_PRESS_SECONDS = 1.0
 _LONGEST_QUOTE = 200
 _SCROLL_NOTCHES = 3
+_NOTCH = 100
+"""CSS pixels that a notch scrolls."""
 _FORMS = {
     "click": 'click(x, y), click(x, y, "right") or click(x, y, "left", 2)',
     "move": "move(x, y)",
@@ -122,14 +124,16 @@ class Compact:
 
     def plan_action(self, plan: str, frame: Frame) -> Action | None:
         """The action of `type "text"`, `press "ctrl" "a"`, `open "target"`, `ask "question"`, `wait`, `wait 2`, `done`,
-        `failed`, `done "answer"`, `failed "reason"`, or `scroll down` of what is in the middle of the screen; None for
-        everything else, which has to be grounded.
+        `failed`, `done "answer"`, `failed "reason"`, or `scroll down` of what is in the middle, by a third of the screen,
+        so that a list in it is not passed by; None for everything else, which has to be grounded.
 
         Raises InvalidAction for one of these that is broken: an open quote, an unknown key, nothing to type.
         """
         if scroll := _SCROLL.fullmatch(plan):
             middle = Point(frame.screen.width // 2, frame.screen.height // 2)
-            return build("scroll", point=middle, direction=scroll[1], amount=_SCROLL_NOTCHES)
+            side = frame.screen.height if scroll[1] in ("up", "down") else frame.screen.width
+            third = side / (frame.density or frame.device_scale) / 3
+            return build("scroll", point=middle, direction=scroll[1], amount=max(1, int(third // _NOTCH)))
         match = _PLAN.fullmatch(plan)
         if match is None:
             return None

@@ -135,7 +135,10 @@ def test_mistakes_are_told(reply: str, told: str) -> None:
         ('ask "Which one?"', Ask(question="Which one?")),
         ("done", Finish(status="success")),
         ('done "42"', Finish(status="success", text="42")),
-        ("scroll down", Scroll(point=Point(FRAME.screen.width // 2, FRAME.screen.height // 2), direction="down")),
+        (
+            "scroll down",
+            Scroll(point=Point(FRAME.screen.width // 2, FRAME.screen.height // 2), direction="down", amount=2),
+        ),
         ("failed", Finish(status="failure")),
         ('failed "no such page"', Finish(status="failure", text="no such page")),
     ],

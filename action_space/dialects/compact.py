@@ -124,8 +124,8 @@ class Compact:
 
     def plan_action(self, plan: str, frame: Frame) -> Action | None:
         """The action of `type "text"`, `press "ctrl" "a"`, `open "target"`, `ask "question"`, `wait`, `wait 2`, `done`,
-        `failed`, `done "answer"`, `failed "reason"`, or `scroll down` of what is in the middle, by a third of the screen,
-        so that a list in it is not passed by; None for everything else, which has to be grounded.
+        `failed`, `done "answer"`, `failed "reason"`, or `scroll down` of what is in the middle, by a third of the
+        screen, so that a list in it is not passed by; None for everything else, which has to be grounded.
 
         Raises InvalidAction for one of these that is broken: an open quote, an unknown key, nothing to type.
         """

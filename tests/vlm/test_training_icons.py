@@ -20,7 +20,7 @@ from vlm.training.data.pages_icons import icon_page
 from vlm.training.data.render import draw, installed_fonts, read_screens, screen_of
 from vlm.training.data.sheet import Sheet
 from vlm.training.data.words import Words
-from vlm.training.dense import COUNTED, dense_targets, labels_of, letter_counts
+from vlm.training.dense import COUNTED, SLOTS, DenseTargets, dense_targets, labels_of, letter_counts
 from vlm.training.icons import Spelling, icon_loss, learn_icons, spelling_of
 from vlm.training.pretrain import Crops
 from vlm.training.run import SMOKE
@@ -105,6 +105,14 @@ def test_an_icon_spells_its_name_where_it_is(tmp_path: Path) -> None:
     assert cut[0, 0].isnan().all(), "the upper part of it is outside"
 
 
+def targets_of(spelled: torch.Tensor, written: int = 0) -> DenseTargets:
+    """Of cells with these icons' letters, the first of which show text."""
+    cells = len(spelled)
+    chars = torch.zeros(cells, SLOTS, dtype=torch.long)
+    chars[:written, 0] = 1
+    return DenseTargets(chars, torch.zeros(cells, dtype=torch.long), torch.full((cells, 4), torch.nan), spelled)
+
+
 def test_what_shows_no_icon_is_kept() -> None:
     shown, letters = torch.randn(4, 8), torch.randn(COUNTED, 8)
     nothing = Spelling(letters, torch.zeros(8, COUNTED), torch.zeros(COUNTED))
@@ -112,23 +120,36 @@ def test_what_shows_no_icon_is_kept() -> None:
     spelled[1, :5], spelled[2], spelled[3, 5:9] = 1, torch.nan, 1
     wanted = shown + spelled.nan_to_num() @ letters
     wanted[2] = 1e3  # cut off: nothing is asked of it
-    loss, figures = icon_loss(wanted, shown, spelled, nothing)
+    targets = targets_of(spelled, written=1)
+    loss, figures = icon_loss(wanted, shown, targets, nothing)
     assert loss.item() < 0.01 and figures["spelled"] > 0.999 and figures["told"] == 1 and figures["changed"] < 1e-9
-    loss, figures = icon_loss(shown, shown, spelled, nothing)
+    loss, figures = icon_loss(shown, shown, targets, nothing)
     assert loss.item() > 0 and abs(figures["spelled"]) < 1e-6
-    assert icon_loss(wanted + 1, shown, spelled, nothing)[1]["changed"] > 0.1
-    no_icons, figures = icon_loss(shown + 1, shown, torch.zeros(4, COUNTED), nothing)
-    assert no_icons.item() > 0 and "spelled" not in figures
+    assert icon_loss(wanted + 1, shown, targets, nothing)[1]["changed"] > 0.1
+    no_icons, figures = icon_loss(shown + 1, shown, targets_of(torch.zeros(4, COUNTED)), nothing)
+    assert no_icons.item() > 0 and figures.keys() == {"blank"}
+
+
+def test_text_is_kept_however_much_of_a_page_is_blank() -> None:
+    shown, nothing = (
+        torch.randn(100, 8),
+        Spelling(torch.zeros(COUNTED, 8), torch.zeros(8, COUNTED), torch.zeros(COUNTED)),
+    )
+    targets, text, blank = targets_of(torch.zeros(100, COUNTED), written=4), shown.clone(), shown.clone()
+    text[:4] += 1
+    blank[4:] += 1
+    losses = [icon_loss(tokens, shown, targets, nothing)[0].item() for tokens in (text, blank)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
 def test_what_is_spelled_already_is_not_added_again() -> None:
     adds = torch.linalg.qr(torch.randn(COUNTED, COUNTED)).Q
     spelling, spelled = Spelling(adds, adds.T, torch.zeros(COUNTED)), torch.zeros(3, COUNTED)
     spelled[0, :5], spelled[1, 5:9] = 1, 1
-    whole, half = spelled @ adds, 0.5 * spelled @ adds
-    assert icon_loss(whole, half, spelled, spelling)[1]["spelled"] == pytest.approx(1, abs=1e-5)
-    assert icon_loss(half, half, spelled, spelling)[1]["spelled"] == pytest.approx(0.75, abs=1e-5), "of the square"
-    losses = [icon_loss(tokens, half, spelled, spelling)[0].item() for tokens in (whole, half, whole + half)]
+    whole, half, targets = spelled @ adds, 0.5 * spelled @ adds, targets_of(spelled)
+    assert icon_loss(whole, half, targets, spelling)[1]["spelled"] == pytest.approx(1, abs=1e-5)
+    assert icon_loss(half, half, targets, spelling)[1]["spelled"] == pytest.approx(0.75, abs=1e-5), "of the square"
+    losses = [icon_loss(tokens, half, targets, spelling)[0].item() for tokens in (whole, half, whole + half)]
     assert min(losses) == losses[0]
 
 
@@ -141,7 +162,7 @@ def test_a_tower_learns_icons_and_goes_on(tmp_path: Path) -> None:
     def far(tower: VisionTower) -> float:
         patches, grids, targets = Crops(icons, 9, start=3).batch(112, 112, 12)
         with torch.no_grad():
-            return icon_loss(tower(patches, grids), before(patches, grids), targets.spelled, spelling)[0].item()
+            return icon_loss(tower(patches, grids), before(patches, grids), targets, spelling)[0].item()
 
     def learn(tower: VisionTower, minutes: float) -> int:
         learn_icons(tower, screens, icons, tmp_path, minutes=minutes, seed=1, amounts=SMALL)

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vlm.training.dense import DenseTargets
 from vlm.training.optim import MuonAdamW
 from vlm.training.pretrain import Crops, batches, crops_of
 from vlm.training.run import FULL, Amounts, Stage
@@ -21,7 +22,8 @@ from vlm.vision import VisionTower
 SOURCES = (0.4, 0.6)
 """How often a step's crops come from screens and from pages of icons."""
 KEEPING = 2.0
-"""How much the change of a token that shows no icon weighs beside the error of one that does."""
+"""How much the change of a token that shows text, and that of one that shows nothing, weigh beside the error of one
+that shows an icon. Most cells are blank: taken together they would drown what is read."""
 TELLING = 0.5
 """How much it weighs beside it which of the names that were asked is nearest to what was added. Without this the tower
 learns for long only the mean of all names: that there is an icon."""
@@ -71,7 +73,7 @@ def learn_icons(
         for scale, (patches, grids, targets) in batches(stage, sources, SOURCES, amounts):
             with torch.no_grad():
                 shown = before(patches, grids)
-            loss, figures = icon_loss(tower(patches, grids), shown, targets.spelled.to(shown.device), spelling)
+            loss, figures = icon_loss(tower(patches, grids), shown, targets.to(shown.device), spelling)
             torch.autograd.backward(loss)
             optimizer.step(scale)
             stage.collect(figures)
@@ -100,15 +102,20 @@ def spelling_of(tower: VisionTower, crops: Crops, amounts: Amounts) -> Spelling:
     return Spelling(*(part.to(shown.device) for part in (adds, reads, letter - token @ reads)))
 
 
-def icon_loss(tokens: Tensor, shown: Tensor, spelled: Tensor, spelling: Spelling) -> tuple[Tensor, dict[str, float]]:
-    """How far tokens `[cells, width]` are from those of the tower before, `shown`, where icons are with their letters
-    `spelled` `[cells, 36]` in place of any that are read there, and how well these can be told from the other names.
-    Figures: the share of the letters that is there, the share of icons that are told, and how much other tokens
-    changed."""
+def icon_loss(
+    tokens: Tensor, shown: Tensor, targets: DenseTargets, spelling: Spelling
+) -> tuple[Tensor, dict[str, float]]:
+    """How far tokens `[cells, width]` are from those of the tower before, `shown`, where icons are with the letters of
+    their names in place of any that are read there, and how well these can be told from the other names. Figures: the
+    share of the letters that is there, the share of icons that are told, how much tokens of text and others changed."""
+    spelled, written = targets.spelled, (targets.chars != 0).any(1)
     icon, other = spelled.nan_to_num().sum(1) > 0, (spelled == 0).all(1)
     before, unit = shown.float(), shown.float().square().mean()
-    kept = (tokens[other].float() - before[other]).square().mean() / unit
-    figures = {"changed": kept.item()}
+    figures, kept = {}, unit.new_zeros(())
+    for name, cells in (("changed", other & written), ("blank", other & ~written)):
+        if cells.any():
+            change = (tokens[cells].float() - before[cells]).square().mean() / unit
+            figures[name], kept = change.item(), kept + change
     if not icon.any():
         return KEEPING * kept, figures
     names, which = spelled[icon].unique(dim=0, return_inverse=True)  # type: ignore[no-untyped-call]

@@ -91,7 +91,7 @@ Batch = tuple[Tensor, list[Grid], DenseTargets]
 
 
 class Crops:
-    """Random crops of stored screens, three quarters of them around a character, half of those in a control.
+    """Random crops of stored screens, three quarters of them around a character, one in a control, or an icon.
 
     Decoding is slow, so a batch draws from the screens in memory. Every batch adds `grow` more of them; the oldest of
     more than `KEPT` are forgotten.
@@ -159,9 +159,10 @@ class Crops:
 
     def _corner(self, image: np.ndarray, labels: ScreenLabels, width: int, height: int) -> tuple[int, int]:
         most_left, most_top = image.shape[1] - width, image.shape[0] - height
-        if len(labels.chars) and self.rng.random() < 0.75:
-            chars = labels.named if len(labels.named) and self.rng.random() < 0.5 else labels.chars
-            x, y, _ = chars[self.rng.randrange(len(chars))]
+        around = [places for places in (labels.chars, labels.named, labels.icons) if len(places)]
+        if around and self.rng.random() < 0.75:
+            places = self.rng.choice(around)
+            x, y = places[self.rng.randrange(len(places))][:2]
             left, top = int(x) - self.rng.randrange(width), int(y) - self.rng.randrange(height)
             return min(max(left, 0), most_left), min(max(top, 0), most_top)
         return self.rng.randint(0, most_left), self.rng.randint(0, most_top)

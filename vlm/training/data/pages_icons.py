@@ -6,32 +6,37 @@ from vlm.training.data.pages_figures import COLOURS, any_shape, figure_drawing
 from vlm.training.data.sheet import Sheet, strict_document
 
 WIDTH, HEIGHT = 1260, 700
-SIZES = (12, 14, 16, 16, 18, 18, 20, 20, 22, 24, 24, 28, 32, 40)
+SIZES = (12, 14, 16, 16, 18, 18, 20, 20, 22, 24, 24, 28, 32)
 """Of an icon, in CSS pixels."""
-WORDS = 0.15
+SHARES = (0.25, 0.5, 0.5, 1.0)
+"""How much of the page's width a block takes."""
+WORDS = 0.06
 """How often there is a word in an icon's place: what stands beside icons must go on being read."""
-FIGURES = 0.3
+LARGE = 0.1
+"""How often a figure is twice as large as the icons of its block."""
+FIGURES = 0.2
 """How often there is a figure. It is called by its colour and shape; a letter or digit, which is read already, by its
 colour alone."""
 
 
 def icon_page(sheet: Sheet) -> Page:
-    """Blocks of icon buttons, each block of one look."""
-    rng, blocks, room = sheet.rng, "", 1.1 * WIDTH * HEIGHT
-    while room > 0:
-        size = rng.choice(SIZES)
-        padding, gap, count = rng.choice((0, 2, 4, 6, 8, 10)), rng.choice((0, 2, 4, 8, 14)), rng.randint(4, 18)
+    """Blocks of icon buttons, each block of one look, as wide as the page or a part of it, and full to its edge."""
+    rng, blocks, rows = sheet.rng, "", 0.0
+    while rows < HEIGHT:
+        size, share = rng.choice(SIZES), rng.choice(SHARES)
+        padding, gap = rng.choice((0, 2, 3, 4, 6, 8)), rng.choice((0, 0, 2, 4, 8))
+        pitch = size + 2 * padding + gap + 2
+        lines = rng.randint(1, 3)
+        count = round(lines * (WIDTH * share - 6) / pitch)
+        rows += lines * pitch * share
         parts = [f"<span>{sheet.text(2)}</span>" if sheet.chance(WORDS) else _button(sheet, size) for _ in range(count)]
-        room -= count * (size + 2 * padding + gap + 2) ** 2
-        style = f"{_colours(sheet)};gap:{gap}px;--p:{padding}px"
-        blocks += f'<div class="block {rng.choice(("", "", "framed", "filled", "round"))}" style="{style}">' + "".join(
-            parts
-        )
-        blocks += "</div>"
+        style = f"{_colours(sheet)};gap:{gap}px;--p:{padding}px;width:{100 * share:g}%"
+        blocks += f'<div class="block {rng.choice(("", "", "framed", "filled", "round"))}" style="{style}">'
+        blocks += "".join(parts) + "</div>"
     css = (
         f"*{{font-family:'{rng.choice(sheet.fonts)}',sans-serif}}body{{width:{WIDTH}px;height:{HEIGHT}px;"
         f"font-size:{rng.choice((12, 13, 14, 16))}px;display:flex;flex-wrap:wrap;align-content:flex-start}}"
-        ".block{display:flex;flex-wrap:wrap;align-items:center;padding:3px;max-width:50%;flex:auto}"
+        ".block{display:flex;flex-wrap:wrap;align-items:center;padding:3px;box-sizing:border-box;flex:none}"
         "button{color:inherit;background:none;border:0;padding:var(--p);display:flex}button .ic{width:100%;height:100%}"
         ".framed button{border:1px solid}.filled button{background:#8883}.round button{border-radius:50%;"
         "background:#8882}"
@@ -41,12 +46,12 @@ def icon_page(sheet: Sheet) -> Page:
 
 def _button(sheet: Sheet, size: int) -> str:
     if sheet.chance(FIGURES):
-        size *= sheet.rng.choice((1, 2))
+        size *= 2 if sheet.chance(LARGE) else 1
         (shape, group), colour = any_shape(sheet), sheet.rng.choice(sorted(COLOURS))
         name = f"{colour} {shape}" if group == "shape" else colour
         icon = Icon(name, figure_drawing(sheet, colour, shape, size))
     else:
-        icon = sheet.icons.draw(sheet.rng, 0.8)
+        icon = sheet.icons.draw(sheet.rng, 0.85)
     return sheet.icon_button(icon, f"width:calc({size}px + 2*var(--p));height:calc({size}px + 2*var(--p))")
 
 

@@ -131,10 +131,8 @@ def test_what_shows_no_icon_is_kept() -> None:
 
 
 def test_text_is_kept_however_much_of_a_page_is_blank() -> None:
-    shown, nothing = (
-        torch.randn(100, 8),
-        Spelling(torch.zeros(COUNTED, 8), torch.zeros(8, COUNTED), torch.zeros(COUNTED)),
-    )
+    shown = torch.randn(100, 8)
+    nothing = Spelling(torch.zeros(COUNTED, 8), torch.zeros(8, COUNTED), torch.zeros(COUNTED))
     targets, text, blank = targets_of(torch.zeros(100, COUNTED), written=4), shown.clone(), shown.clone()
     text[:4] += 1
     blank[4:] += 1

@@ -154,9 +154,10 @@ def _draw_pages(
 ) -> None:
     """`count` pages into each folder that is named. writers: what makes the writer of its pages."""
     from vlm.training.data.render import render_screens
+    from vlm.training.disk import writing
 
     for name, writer in writers.items():
-        with drawing_tab() as tab:
+        with writing(out / name), drawing_tab() as tab:
             drawing = render_screens(tab, out / name, writer(), count=count, seed=seed)
             for _ in track(drawing, f"drawing {name}", console=console, total=count):
                 pass

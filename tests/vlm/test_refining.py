@@ -245,7 +245,7 @@ def test_refining_trains_and_goes_on_after_a_kill(drawn: tuple[Path, list[Screen
     assert first["step"] >= 1
     names = [n for n, p in before.named_parameters() if not torch.equal(p, trained.get_parameter(n))]
     assert names and not any("visual" in name for name in names)
-    (tmp_path / "refine.partial").write_bytes(b"cut off by a kill")
+    (tmp_path / "refine.pt.partial").write_bytes(b"cut off by a kill")
     longer = first["spent_s"] / 60 + 0.0001
     refine(tiny_trainer(), sampled, folder, tmp_path, minutes=longer, seed=1, amounts=SMALL)
     assert torch.load(tmp_path / "refine.pt", weights_only=True)["step"] > first["step"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from action_space.errors import ConfigError, RecordingError
 from vlm.training.workers import rank, run_workers, summed, workers
 
 PROGRAM = """
@@ -37,6 +38,41 @@ def add(folder: str) -> None:
 def test_workers_sum_what_they_have(tmp_path: Path) -> None:
     run_workers(2, add, str(tmp_path))
     assert [path.read_text() for path in sorted(tmp_path.iterdir())] == ["[2.0, 10.0] of 2"] * 2
+
+
+def wait_for_the_first() -> None:
+    """The first cannot write; the other one waits for what it has."""
+    if rank() == 0:
+        raise RecordingError("cannot write 'here': No space left on device")
+    add("nowhere")
+
+
+def be_killed() -> None:
+    if rank() == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(600)
+
+
+def divide() -> None:
+    import torch
+
+    summed([torch.ones(1)])  # both are there: else one may end with not having met the other
+    1 / (rank() * 0)
+
+
+def test_an_error_for_people_comes_through_as_it_is() -> None:
+    with pytest.raises(RecordingError, match=r"^cannot write 'here': No space left on device$"):
+        run_workers(2, wait_for_the_first)
+
+
+def test_a_worker_that_was_killed_is_said() -> None:
+    with pytest.raises(ConfigError, match=r"ended from outside \(SIGKILL\).*--workers 1"):
+        run_workers(2, be_killed)
+
+
+def test_a_bug_stays_a_bug() -> None:
+    with pytest.raises(Exception, match="ZeroDivisionError"):
+        run_workers(2, divide)
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="sees in /proc who is there")

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from vlm.checkpoint import save_checkpoint
+from vlm.training.disk import save, writing
 from vlm.training.multimodal import Trainer
 from vlm.training.pool import SMALL
 from vlm.training.tokenizer import byte_tokenizer
@@ -43,14 +44,18 @@ _PREPROCESSOR = {
 
 def export(trainer: Trainer, folder: Path) -> None:
     """Write weights (bf16), tokenizer and the settings of both into `folder`, and the heads into a file of their
-    own."""
+    own. Raises ConfigError where they cannot be written."""
+    with writing(folder):
+        _export(trainer.to("cpu", torch.bfloat16), folder)
+
+
+def _export(trainer: Trainer, folder: Path) -> None:
     tokenizer = byte_tokenizer()
     stop = [tokenizer.token_to_id("<|im_end|>"), tokenizer.token_to_id("<|endoftext|>")]
     # Without them transformers takes those of the published vocabulary, and vLLM hands them to its grammars.
     ends = {"eos_token_id": stop[0], "pad_token_id": stop[1]}
-    trainer = trainer.to("cpu", torch.bfloat16)
     save_checkpoint(trainer.model, folder, extra={**ends, "clickwright": OWN})
-    torch.save(trainer.heads.state_dict(), folder / HEADS)
+    save(folder / HEADS, trainer.heads.state_dict())
     tokenizer.save(str(folder / "tokenizer.json"))
     tokens = {
         "tokenizer_class": "PreTrainedTokenizerFast",

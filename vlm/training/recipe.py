@@ -11,6 +11,7 @@ from action_space.errors import ConfigError
 from vlm.backends.engine import Engine
 from vlm.training.answered import Questions
 from vlm.training.data.render import Drawn, read_screens
+from vlm.training.disk import write_whole, writing
 from vlm.training.export import export
 from vlm.training.filters.sieve import credible, sieve
 from vlm.training.icons import learn_icons
@@ -111,7 +112,8 @@ def further(plan: Further, *, workers: int = 1, export_to: Path | None = None) -
     """Filter, then train the stages that are not done yet. Raises ModelError for another shape, ConfigError."""
     if next(read_screens(plan.drawn.screens), None) is None:
         raise ConfigError(f"{str(plan.drawn.screens)!r} holds no drawn screens, of which the usual examples are made")
-    plan.out.mkdir(parents=True, exist_ok=True)
+    with writing(plan.out):
+        plan.out.mkdir(parents=True, exist_ok=True)
     if plan.filters and not (plan.out / KEPT).is_file():
         _filter(plan)
     run_workers(workers, _train_further, plan)
@@ -124,8 +126,8 @@ def _filter(plan: Further) -> None:
     trainer, sampled = resume(plan.begin), read_sampled(plan.sampled)
     questions = Questions(sampled, trainer.model.visual, random.Random(plan.seed))
     kept, report = sieve(sampled, credible(trainer, questions))
-    (plan.out / FILTERS).write_text(json.dumps(report.to_json(), indent=1) + "\n", encoding="utf-8")
-    (plan.out / KEPT).write_text(json.dumps([one.record.id for one in kept.judged]), encoding="utf-8")
+    write_whole(plan.out / FILTERS, json.dumps(report.to_json(), indent=1).encode() + b"\n")
+    write_whole(plan.out / KEPT, json.dumps([one.record.id for one in kept.judged]).encode())
 
 
 def _train_further(plan: Further) -> Trainer:

@@ -13,11 +13,14 @@ from torch import nn
 
 from action_space.errors import ConfigError
 from vlm.backends.settings import named_device, named_dtype
+from vlm.training.disk import save, writing
 from vlm.training.optim import MuonAdamW, ramp
 from vlm.training.workers import rank, said_by_first
 
 SAVE_EVERY_S = 180.0
 NOTE_EVERY = 10
+ORDER = ("pretrain", "icons", "teach", "refine", "prefer")
+"""The stages: each begins with what the one before it left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class Stage:
 
     The learning rate follows the share of `minutes` that was spent training, over all resumed pieces: it stays up to
     `hold` of them, then falls to zero.
+
+    Raises ConfigError if what is in `folder` cannot be gone on with, or a later stage there would be left behind.
     """
 
     def __init__(
@@ -72,13 +77,20 @@ class Stage:
         *,
         hold: float = 0.5,
     ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         self.path, self.log = folder / f"{name}.pt", folder / f"{name}.log.jsonl"
         self.budget_s, self.spent_s, self.step = minutes * 60, 0.0, 0
         self.modules, self.optimizer, self.hold = modules, optimizer, hold
         self._figures: list[dict[str, float]] = []
         if self.path.is_file():
             self._go_on()
+        later = [f"{stage}.pt" for stage in ORDER[ORDER.index(name) + 1 :] if (folder / f"{stage}.pt").is_file()]
+        if later and not self.done:
+            raise ConfigError(
+                f"{str(self.path)!r} has minutes left to train, but there is already what was trained behind it: "
+                f"delete {' and '.join(later)} to train that again too, or give a new --out"
+            )
 
     def _go_on(self) -> None:
         try:
@@ -119,15 +131,14 @@ class Stage:
                 self.save()
 
     def save(self) -> None:
-        partial = self.path.with_suffix(".partial")
+        """Raises RecordingError; what was saved before stays."""
         state = {
             "spent_s": self.spent_s,
             "step": self.step,
             "modules": self.modules.state_dict(),
             "optimizer": self.optimizer.state(),
         }
-        torch.save(state, partial)
-        partial.replace(self.path)
+        save(self.path, state)
 
     def collect(self, figures: dict[str, float]) -> None:
         """Keep a step's figures; every ten steps their means are a line of the log, with step and minutes."""
@@ -144,5 +155,5 @@ class Stage:
             "minutes": round(self.spent_s / 60, 2),
             **{k: round(v, 4) for k, v in figures.items()},
         }
-        with self.log.open("a", encoding="utf-8") as file:
+        with writing(self.log), self.log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")

@@ -6,6 +6,7 @@ shared out. Without workers every function here does nothing.
 """
 
 import os
+import pickle
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from multiprocessing import parent_process
@@ -16,26 +17,47 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import Tensor
+from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
 
+from action_space.errors import ClickwrightError, ConfigError
 from vlm.backends.settings import named_device
+
+SAID = ".error"
+"""Ends the name of the file in which a worker leaves the error it ended with."""
 
 
 def run_workers(count: int, work: Callable[..., object], *arguments: object) -> None:
     """Call `work(*arguments)` in `count` processes and wait; arguments are pickled. With 1, and where there is a GPU,
-    this process is the only one."""
+    this process is the only one.
+
+    Raises the error for people that one of them ended with, and ConfigError if one was killed.
+    """
     if count == 1 or named_device("auto") != "cpu":
         work(*arguments)
         return
     with tempfile.TemporaryDirectory(prefix="clickwright-workers-") as folder:
-        mp.spawn(_worker, (count, str(Path(folder) / "meeting"), work, arguments), nprocs=count)  # type: ignore[attr-defined, no-untyped-call]
+        try:
+            mp.spawn(_worker, (count, Path(folder), work, arguments), nprocs=count)  # type: ignore[attr-defined, no-untyped-call]
+        except (ProcessRaisedException, ProcessExitedException) as end:
+            for said in Path(folder).glob(f"*{SAID}"):
+                raise pickle.loads(said.read_bytes()) from None
+            if not isinstance(end, ProcessExitedException):
+                raise
+            raise ConfigError(
+                f"a worker was ended from outside ({end.signal_name or end.exit_code}), most often because memory ran "
+                "out: call it again, with --workers 1 if that was so; it goes on from what was saved last"
+            ) from end
 
 
-def _worker(rank: int, count: int, meeting: str, work: Callable[..., object], arguments: Sequence[object]) -> None:
+def _worker(rank: int, count: int, folder: Path, work: Callable[..., object], arguments: Sequence[object]) -> None:
     _end_with_parent()
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=count)
+    dist.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=count)
     try:
         work(*arguments)
+    except ClickwrightError as error:
+        (folder / f"{rank}{SAID}").write_bytes(pickle.dumps(error))
+        raise
     finally:
         dist.destroy_process_group()
 

@@ -41,7 +41,8 @@ class DenseTargets:
 
     chars `[cells, 10]` and kinds `[cells]`: class numbers, -100 unknown. edges `[cells, 4]`: how far from the middle to
     left, top, right and bottom the control's edges are, in cells, NaN where there is no control or its edge is cut off.
-    spelled `[cells, 36]`: where an icon is, how often each letter and digit is in its name; NaN where it is cut off.
+    spelled `[cells, 36]`: where an icon is, how often each letter and digit is in its name; NaN where it is cut off, or
+    there are several.
     """
 
     chars: Tensor
@@ -150,6 +151,7 @@ def dense_targets(labels: ScreenLabels, left: int, top: int, width: int, height:
     kinds = np.zeros((rows, columns), dtype=np.int64)
     edges = np.full((rows, columns, 4), np.nan, dtype=np.float32)
     spelled = np.zeros((rows, columns, COUNTED), dtype=np.float32)
+    taken = np.zeros((rows, columns, 1), dtype=bool)
     offset = np.array([left, top, left, top, 0])
     for l, t, r, b, kind in labels.boxes - offset:  # noqa: E741
         if r <= 0 or b <= 0 or l >= width or t >= height:
@@ -166,7 +168,9 @@ def dense_targets(labels: ScreenLabels, left: int, top: int, width: int, height:
     for l, t, r, b, *letters in labels.icons - np.array([left, top, left, top, *[0] * COUNTED]):  # noqa: E741
         if r > 0 and b > 0 and l < width and t < height:
             whole = l >= 0 and t >= 0 and r <= width and b <= height
-            spelled[_covered(t, b, rows), _covered(l, r, columns)] = letters if whole else np.nan
+            ys, xs = _covered(t, b, rows), _covered(l, r, columns)
+            spelled[ys, xs] = np.where(taken[ys, xs] | (not whole), np.nan, letters)
+            taken[ys, xs] = True
     place = labels.chars - np.array([left, top, 0])
     place = place[
         (place[:, 0] >= 0) & (place[:, 1] >= 0) & (place[:, 0] < columns * CELL) & (place[:, 1] < rows * CELL)

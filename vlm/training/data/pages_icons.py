@@ -6,8 +6,10 @@ from vlm.training.data.pages_figures import COLOURS, any_shape, figure_drawing
 from vlm.training.data.sheet import Sheet, strict_document
 
 WIDTH, HEIGHT = 1260, 700
-SIZES = (12, 14, 16, 16, 18, 18, 20, 20, 22, 24, 24, 28, 32)
+SIZES = (12, 14, 16, 16, 18, 18, 20, 20, 22, 24, 24, 28, 32, 40, 48)
 """Of an icon, in CSS pixels."""
+PITCH = 24
+"""The least from one to the next: of several in one cell none is learned."""
 SHARES = (0.25, 0.5, 0.5, 1.0)
 """How much of the page's width a block takes."""
 WORDS = 0.06
@@ -26,6 +28,7 @@ def icon_page(sheet: Sheet) -> Page:
         size, share = rng.choice(SIZES), rng.choice(SHARES)
         padding, gap = rng.choice((0, 2, 3, 4, 6, 8)), rng.choice((0, 0, 2, 4, 8))
         pitch = size + 2 * padding + gap + 2
+        gap, pitch = gap + max(0, PITCH - pitch), max(PITCH, pitch)
         lines = rng.randint(1, 3)
         count = round(lines * (WIDTH * share - 6) / pitch)
         rows += lines * pitch * share

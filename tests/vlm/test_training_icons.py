@@ -91,7 +91,7 @@ def test_a_page_of_icons_is_packed_with_them() -> None:
     with drawing_tab() as tab:
         _, labels = draw(tab, page)
     found = screen_of(Path("x.png"), labels).elements
-    assert len(found) > 150 and all(element.icon == element.name for element in found)
+    assert len(found) > 300 and all(element.icon == element.name for element in found)
     figures = {element.name for element in found if element.name.split()[0] in COLOURS}
     assert figures & set(COLOURS) and any(name.split()[-1] in SHAPES for name in figures), "letters, and shapes"
 

@@ -10,8 +10,8 @@ SIZES = (12, 14, 16, 16, 18, 18, 20, 20, 22, 24, 24, 28, 32, 40, 48)
 """Of an icon, in CSS pixels."""
 PITCH = 24
 """The least from one to the next: of several in one cell none is learned."""
-SHARES = (0.25, 0.5, 0.5, 1.0)
-"""How much of the page's width a block takes."""
+COLUMNS = (1, 2, 2, 3, 4)
+"""Side by side on a page, each full to its end whatever stands in the others."""
 WORDS = 0.06
 """How often there is a word in an icon's place: what stands beside icons must go on being read."""
 LARGE = 0.1
@@ -22,29 +22,36 @@ colour alone."""
 
 
 def icon_page(sheet: Sheet) -> Page:
-    """Blocks of icon buttons, each block of one look, as wide as the page or a part of it, and full to its edge."""
-    rng, blocks, rows = sheet.rng, "", 0.0
-    while rows < HEIGHT:
-        size, share = rng.choice(SIZES), rng.choice(SHARES)
-        padding, gap = rng.choice((0, 2, 3, 4, 6, 8)), rng.choice((0, 0, 2, 4, 8))
-        pitch = size + 2 * padding + gap + 2
-        gap, pitch = gap + max(0, PITCH - pitch), max(PITCH, pitch)
-        lines = rng.randint(1, 3)
-        count = round(lines * (WIDTH * share - 6) / pitch)
-        rows += lines * pitch * share
-        parts = [f"<span>{sheet.text(2)}</span>" if sheet.chance(WORDS) else _button(sheet, size) for _ in range(count)]
-        style = f"{_colours(sheet)};gap:{gap}px;--p:{padding}px;width:{100 * share:g}%"
-        blocks += f'<div class="block {rng.choice(("", "", "framed", "filled", "round"))}" style="{style}">'
-        blocks += "".join(parts) + "</div>"
+    """Columns of icon buttons."""
+    columns = sheet.rng.choice(COLUMNS)
+    body = "".join(f'<div class="column">{_column(sheet, WIDTH / columns)}</div>' for _ in range(columns))
     css = (
-        f"*{{font-family:'{rng.choice(sheet.fonts)}',sans-serif}}body{{width:{WIDTH}px;height:{HEIGHT}px;"
-        f"font-size:{rng.choice((12, 13, 14, 16))}px;display:flex;flex-wrap:wrap;align-content:flex-start}}"
-        ".block{display:flex;flex-wrap:wrap;align-items:center;padding:3px;box-sizing:border-box;flex:none}"
+        f"*{{font-family:'{sheet.rng.choice(sheet.fonts)}',sans-serif}}body{{width:{WIDTH}px;height:{HEIGHT}px;"
+        f"font-size:{sheet.rng.choice((12, 13, 14, 16))}px;display:flex}}.column{{flex:1 1 0;min-width:0}}"
+        ".block{display:flex;flex-wrap:wrap;align-items:center;padding:3px}"
         "button{color:inherit;background:none;border:0;padding:var(--p);display:flex}button .ic{width:100%;height:100%}"
         ".framed button{border:1px solid}.filled button{background:#8883}.round button{border-radius:50%;"
         "background:#8882}"
     )
-    return Page(strict_document(css, f"<div style='display:contents'>{blocks}</div>"), WIDTH, HEIGHT, 1.0)
+    return Page(strict_document(css, body), WIDTH, HEIGHT, 1.0)
+
+
+def _column(sheet: Sheet, width: float) -> str:
+    """Blocks, each of one look."""
+    rng, blocks, high = sheet.rng, "", 0
+    while high < HEIGHT:
+        size = rng.choice(SIZES)
+        padding, gap = rng.choice((0, 2, 3, 4, 6, 8)), rng.choice((0, 0, 2, 4, 8))
+        pitch = size + 2 * padding + gap + 2
+        gap, pitch = gap + max(0, PITCH - pitch), max(PITCH, pitch)
+        lines = rng.randint(1, 3)
+        count = round(lines * (width - 6) / pitch)
+        high += lines * pitch + 6
+        parts = [f"<span>{sheet.text(2)}</span>" if sheet.chance(WORDS) else _button(sheet, size) for _ in range(count)]
+        style = f"{_colours(sheet)};gap:{gap}px;--p:{padding}px"
+        blocks += f'<div class="block {rng.choice(("", "", "framed", "filled", "round"))}" style="{style}">'
+        blocks += "".join(parts) + "</div>"
+    return blocks
 
 
 def _button(sheet: Sheet, size: int) -> str:

@@ -244,7 +244,9 @@ def ground(
     with results_only(as_json) as give:
         picture = open_picture(image)
         loaded = load_model(model or "bundled")
-        found = locate(loaded, dialect or loaded.dialect, picture, instruction, looks=loaded.looks)
+        found = locate(
+            loaded, dialect or loaded.dialect, picture, instruction, constrained=loaded.constrained, looks=loaded.looks
+        )
         point, box = found.point, found.box
         if not as_json:
             print(f"{point.x} {point.y}" + (f" in {box.left} {box.top} {box.right} {box.bottom}" if box else ""))

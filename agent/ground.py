@@ -32,8 +32,16 @@ class Grounding:
     seconds: float
 
 
-def locate(model: Model, dialect: str | Dialect, image: Image.Image, instruction: str, *, looks: int = 0) -> Grounding:
-    """Ask a model where something is. looks: see `agent.looks`.
+def locate(
+    model: Model,
+    dialect: str | Dialect,
+    image: Image.Image,
+    instruction: str,
+    *,
+    constrained: bool = False,
+    looks: int = 0,
+) -> Grounding:
+    """Ask a model where something is. constrained, looks: see `agent.planner.Planner`.
 
     Raises InvalidAction if the reply points nowhere, ConfigError for a picture of impossible shape, ModelError.
     """
@@ -46,7 +54,7 @@ def locate(model: Model, dialect: str | Dialect, image: Image.Image, instruction
     except DeviceError as error:
         raise ConfigError(str(error)) from error
     started = time.monotonic()
-    ask = asking_for(model, spoken, instruction, LONGEST_REPLY)
+    ask = asking_for(model, spoken, instruction, LONGEST_REPLY, constrained=constrained)
     placed = place(ask, Turn(instruction, image, frame), spoken, looks=looks)
     if placed.action is None:
         raise placed.mistake or InvalidAction("the reply holds no action")
@@ -59,14 +67,18 @@ def locate(model: Model, dialect: str | Dialect, image: Image.Image, instruction
     return Grounding(points[0], box, size, reply.text, time.monotonic() - started)
 
 
-def asking_for(model: Model, dialect: Dialect, instruction: str, longest: int) -> Callable[[Turn], Reply]:
-    """Asks the model for the place that an instruction names, on the picture of a turn. longest: reply, in tokens."""
+def asking_for(
+    model: Model, dialect: Dialect, instruction: str, longest: int, *, constrained: bool
+) -> Callable[[Turn], Reply]:
+    """Asks the model for the place that an instruction names, on the picture of a turn. longest: reply, in tokens.
+    constrained: the reply follows the dialect's grammar, if it has one."""
 
     def ask(turn: Turn) -> Reply:
         return model.generate(
             dialect.prompt(turn, instruction),
             min_pixels=dialect.min_pixels,
             max_pixels=dialect.max_pixels,
+            constraint=dialect.grammar(turn.frame) if constrained else None,
             max_new_tokens=longest,
         )
 

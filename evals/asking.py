@@ -225,7 +225,7 @@ def ask(model: SpokenModel, dialect: Dialect, question: Question) -> Answer:
 def _ground(model: SpokenModel, dialect: Dialect, question: Question, seen: Observation) -> Proposal:
     """Ask for the place that an instruction names. Raises DeviceError for a picture of impossible shape, ModelError."""
     frame = model_frame(seen.frame, dialect)
-    ask = asking_for(model, dialect, question.task, LONGEST_PLACE)
+    ask = asking_for(model, dialect, question.task, LONGEST_PLACE, constrained=model.constrained)
     placed = place(ask, Turn(question.task, seen.image, frame), dialect, looks=model.looks)
     cost = reduce(Cost.plus, placed.asked, Cost())
     return Proposal(frame, reply=placed.reply.text, action=placed.action, mistake=placed.mistake, cost=cost)

@@ -91,7 +91,7 @@ def _asked(model: SpokenModel, step: Step, pages: Path) -> Iterator[Placed]:
     dialect, image = load_dialect(model.dialect), open_picture(pages / step.image)
     size = Size(*image.size)
     turn = Turn(step.instruction, image, model_frame(Frame(size, size), dialect))
-    ask = asking_for(model, dialect, step.instruction, LONGEST_PLACE)
+    ask = asking_for(model, dialect, step.instruction, LONGEST_PLACE, constrained=model.constrained)
     yield place(ask, turn, dialect, looks=0)
     for number in range(MOST_LOOKS):
         # A question that was asked before in vain gets one look, and its attempt says which.

@@ -90,3 +90,11 @@ def test_what_is_not_on_the_picture() -> None:
     model = ScriptedModel(('finish("failure", "not on the screen")',))
     with pytest.raises(InvalidAction, match="does not find 'the moon' on the picture"):
         locate(model, "compact", Image.new("RGB", (280, 280)), "the moon")
+
+
+@pytest.mark.parametrize("constrained", [True, False])
+def test_a_reply_that_is_held_to_the_grammar(constrained: bool) -> None:
+    model = ScriptedModel(["click(100, 60)"])
+    locate(model, "compact", Image.new("RGB", (280, 280)), "Save", constrained=constrained)
+    size = Size(280, 280)
+    assert model.constraints == [load_dialect("compact").grammar(Frame(size, size)) if constrained else None]

@@ -5,6 +5,7 @@ On a CPU two processes of one thread get about 1.4 times as much done as one pro
 shared out. Without workers every function here does nothing.
 """
 
+import logging
 import os
 import pickle
 import tempfile
@@ -35,6 +36,8 @@ def run_workers(count: int, work: Callable[..., object], *arguments: object) -> 
     if count == 1 or named_device("auto") != "cpu":
         work(*arguments)
         return
+    # That the others are stopped when one ends is said by the error itself.
+    logging.getLogger(mp.spawn.__module__).setLevel(logging.ERROR)  # type: ignore[attr-defined]
     with tempfile.TemporaryDirectory(prefix="clickwright-workers-") as folder:
         try:
             mp.spawn(_worker, (count, Path(folder), work, arguments), nprocs=count)  # type: ignore[attr-defined, no-untyped-call]

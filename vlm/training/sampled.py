@@ -22,6 +22,7 @@ from action_space.errors import ConfigError, RecordingError
 from vlm.training.data.records import Record
 from vlm.training.data.render import Screen, read_screens, screen_of
 from vlm.training.data.shards import read_shards
+from vlm.training.disk import write_whole, writing
 
 RESULTS, SCREENS = "results.jsonl", "screens"
 UNASKED = 0.5
@@ -140,13 +141,10 @@ def keep_picture(folder: Path, picture: Image.Image) -> str:
     buffer = BytesIO()
     picture.save(buffer, "PNG")
     name = f"{hashlib.sha256(buffer.getvalue()).hexdigest()[:32]}.png"
-    try:
+    with writing(folder / SCREENS):
         (folder / SCREENS).mkdir(parents=True, exist_ok=True)
-        if not (folder / SCREENS / name).is_file():
-            (folder / SCREENS / f"{name}.partial").write_bytes(buffer.getvalue())
-            (folder / SCREENS / f"{name}.partial").replace(folder / SCREENS / name)
-    except OSError as error:
-        raise RecordingError(f"cannot write a screenshot to {str(folder)!r}: {error.strerror}") from error
+    if not (folder / SCREENS / name).is_file():
+        write_whole(folder / SCREENS / name, buffer.getvalue())
     return name
 
 

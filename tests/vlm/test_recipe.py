@@ -19,9 +19,11 @@ from environments.chromium import drawing_tab
 from vlm.training import pretrain
 from vlm.training.data.pages import Page
 from vlm.training.data.render import Drawn, draw, element_of, read_screens, render_screens, writers
+from vlm.training.icons import BLOCKS
 from vlm.training.recipe import Minutes, make
 from vlm.training.run import SMOKE
 from vlm.training.sampled import read_sampled
+from vlm.training.stages import BUNDLED
 
 MOMENT = Minutes(0.001, 0.001)
 
@@ -79,7 +81,9 @@ def test_every_stage_trains_goes_on_and_is_exported(drawn: Path, tmp_path: Path)
     assert result.exit_code == 0, result.output
     after = {name: (tmp_path / "work" / f"{name}.pt").stat().st_mtime_ns for name in before}
     assert after == before, "a stage that is done is not trained again"
-    assert json.loads((tmp_path / "model" / "config.json").read_text())["model_type"] == "qwen2_5_vl"
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    assert config["model_type"] == "qwen2_5_vl"
+    assert config["vision_config"]["depth"] == BUNDLED.vision.depth + BLOCKS, "icons were learned"
     assert (tmp_path / "model" / "model.safetensors").stat().st_size < 40e6
     engine = vlm.load(tmp_path / "model")
     assert engine.dialect == "compact"

@@ -27,6 +27,7 @@ from vlm.training.data.render import Screen
 from vlm.training.dense import CELL
 from vlm.training.examples import FIRST_X, FIRST_Y, TOKENS, Example
 from vlm.training.export import HEADS, export
+from vlm.training.icons import BLOCKS, deepen
 from vlm.training.live import LiveTower, pointing_live
 from vlm.training.multimodal import Trainer
 from vlm.training.optim import MuonAdamW
@@ -361,6 +362,24 @@ def test_what_is_no_stage_is_said(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "teach.pt").write_bytes(content)
     with pytest.raises(ModelError, match="nothing of the bundled model"):
         resume(tmp_path / "teach.pt")
+
+
+def test_a_tower_that_has_learned_icons_goes_on(tmp_path: Path) -> None:
+    trainer = Trainer(Qwen25VL(BUNDLED)).bfloat16()
+    deepen(trainer.model)
+    torch.nn.init.normal_(trainer.model.visual.blocks[-1].mlp.down_proj.weight)
+    torch.save({"modules": torch.nn.ModuleDict({"trainer": trainer}).state_dict()}, tmp_path / "refine.pt")
+    saved = trainer.model.visual.state_dict()
+    export(trainer, tmp_path / "model")
+    for path in (tmp_path / "refine.pt", tmp_path / "model"):
+        tower = resume(path).model.visual
+        assert tower.config.depth == BUNDLED.vision.depth + BLOCKS
+        assert all(torch.equal(value.float(), tower.get_parameter(name).float()) for name, value in saved.items())
+    config = json.loads((tmp_path / "model" / "config.json").read_bytes())
+    config["vision_config"]["depth"] -= 1
+    (tmp_path / "model" / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(ModelError):
+        resume(tmp_path / "model")
 
 
 def test_heads_that_were_exported_go_on_and_others_are_said(tmp_path: Path) -> None:

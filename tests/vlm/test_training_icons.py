@@ -22,7 +22,7 @@ from vlm.training.data.render import Element, Screen, draw, installed_fonts, rea
 from vlm.training.data.sheet import Sheet
 from vlm.training.data.words import Words
 from vlm.training.dense import COUNTED, SLOTS, DenseTargets, dense_targets, labels_of, letter_counts
-from vlm.training.icons import Spelling, icon_loss, learn_icons, spelling_of
+from vlm.training.icons import BLOCKS, Spelling, deepen, icon_loss, learn_icons, spelling_of
 from vlm.training.pretrain import Crops
 from vlm.training.run import SMOKE
 from vlm.vision import VisionTower
@@ -116,6 +116,18 @@ def test_of_two_icons_in_a_cell_neither_is_spelled() -> None:
     assert spelled.isnan().any(2).sum() == 1
 
 
+def test_what_only_a_part_of_an_icon_shows_is_unknown_but_for_text() -> None:
+    wide = Element("button", "x", Box(60, 60, 100, 80), icon="Cut")  # its middle: 68 to 92, 64 to 76
+    chars = ((90, 70, "a"),)
+    for written, parts in (((), 1), (chars, 0)):
+        labels = labels_of(Screen(Path("x.png"), (wide,), written))
+        spelled = dense_targets(labels, 0, 0, 112, 112).spelled.view(4, 4, COUNTED)
+        assert spelled[2, 2].tolist() == letter_counts("Cut") and spelled.isnan().any(2).sum() == parts
+        assert spelled[2, 3].isnan().all() == bool(parts)
+        above = dense_targets(labels, 0, 84, 112, 112).spelled
+        assert not above.isnan().any(), "nothing of it is on this one"
+
+
 def targets_of(spelled: torch.Tensor, written: int = 0) -> DenseTargets:
     """Of cells with these icons' letters, the first of which show text."""
     cells = len(spelled)
@@ -162,16 +174,32 @@ def test_what_is_spelled_already_is_not_added_again() -> None:
     assert min(losses) == losses[0]
 
 
+def deepened(seed: int = 0) -> VisionTower:
+    model = tiny_trainer(seed).model
+    deepen(model)
+    return model.visual
+
+
+def test_new_blocks_change_nothing_yet(tmp_path: Path) -> None:
+    model = tiny_trainer().model
+    patches, grids, _ = Crops(icon_screens(tmp_path / "icons"), 9, start=3).batch(112, 112, 2)
+    with torch.no_grad():
+        before, depth = model.visual(patches, grids), model.config.vision.depth
+        deepen(model)
+        assert torch.equal(model.visual(patches, grids), before)
+    assert model.config.vision.depth == depth + BLOCKS == len(model.visual.blocks)
+
+
 def test_a_tower_learns_icons_and_goes_on(tmp_path: Path) -> None:
     screens, icons = lettered_screens(tmp_path / "screens"), icon_screens(tmp_path / "icons")
-    tower = tiny_trainer().model.visual
+    tower = deepened()
     before = deepcopy(tower)
     spelling = spelling_of(before, Crops(screens, 1, start=3), SMALL)
 
     def far(tower: VisionTower) -> float:
         patches, grids, targets = Crops(icons, 9, start=3).batch(112, 112, 12)
         with torch.no_grad():
-            return icon_loss(tower(patches, grids), before(patches, grids), targets, spelling)[0].item()
+            return icon_loss(*tower.with_and_without(patches, grids, BLOCKS), targets, spelling)[0].item()
 
     def learn(tower: VisionTower, minutes: float) -> int:
         learn_icons(tower, screens, icons, tmp_path, minutes=minutes, seed=1, amounts=SMALL)
@@ -180,9 +208,11 @@ def test_a_tower_learns_icons_and_goes_on(tmp_path: Path) -> None:
     at_first = far(tower)
     steps = learn(tower, 0.05)
     assert learn(tower, 0.1) > steps, "it goes on"
-    saved = torch.load(tmp_path / "icons.pt", weights_only=True)["modules"]
-    kept = all(torch.equal(saved[f"before.{name}"], value) for name, value in before.state_dict().items())
-    assert kept, "with a tower that has learned, and adds no name twice"
+    patches, grids, _ = Crops(screens, 9, start=3).batch(112, 112, 4)
+    with torch.no_grad():
+        now, without = tower.with_and_without(patches, grids, BLOCKS)
+        assert torch.equal(without, before(patches, grids)), "the tower itself stays as it is"
+        assert torch.equal(now, tower(patches, grids)) and not torch.equal(now, without)
     learned = far(tower)
     assert learned < 0.8 * at_first and not any(p.requires_grad for p in tower.parameters())
     again = deepcopy(before)
@@ -196,8 +226,8 @@ def test_letters_are_told_by_least_squares(tmp_path: Path) -> None:
     class Linear(torch.nn.Module):
         """Shows of a cell what its letters say, which are told to it."""
 
-        def forward(self, *_: object) -> torch.Tensor:
-            return told.counts().nan_to_num() @ added + 3
+        def with_and_without(self, *_: object) -> tuple[torch.Tensor, torch.Tensor]:
+            return torch.zeros(()), told.counts().nan_to_num() @ added + 3
 
     class Told(Crops):
         def batch(self, width: int, height: int, count: int):  # noqa: ANN202

@@ -41,8 +41,8 @@ class DenseTargets:
 
     chars `[cells, 10]` and kinds `[cells]`: class numbers, -100 unknown. edges `[cells, 4]`: how far from the middle to
     left, top, right and bottom the control's edges are, in cells, NaN where there is no control or its edge is cut off.
-    spelled `[cells, 36]`: where an icon is, how often each letter and digit is in its name; NaN where it is cut off, or
-    there are several.
+    spelled `[cells, 36]`: where an icon is, how often each letter and digit is in its name; NaN where it is cut off,
+    there are several, or only a part of one.
     """
 
     chars: Tensor
@@ -53,6 +53,11 @@ class DenseTargets:
     def to(self, device: torch.device) -> "DenseTargets":
         """The same where the tokens are."""
         return DenseTargets(*(getattr(self, part.name).to(device) for part in fields(self)))
+
+    @staticmethod
+    def joined(parts: "Sequence[DenseTargets]") -> "DenseTargets":
+        """Those of several crops, one behind the other."""
+        return DenseTargets(*(torch.cat([getattr(t, part.name) for t in parts]) for part in fields(DenseTargets)))
 
     def counts(self) -> Tensor:
         """`[cells, 36]`: how often each letter and digit occurs in each cell, NaN where not all are known."""
@@ -151,7 +156,6 @@ def dense_targets(labels: ScreenLabels, left: int, top: int, width: int, height:
     kinds = np.zeros((rows, columns), dtype=np.int64)
     edges = np.full((rows, columns, 4), np.nan, dtype=np.float32)
     spelled = np.zeros((rows, columns, COUNTED), dtype=np.float32)
-    taken = np.zeros((rows, columns, 1), dtype=bool)
     offset = np.array([left, top, left, top, 0])
     for l, t, r, b, kind in labels.boxes - offset:  # noqa: E741
         if r <= 0 or b <= 0 or l >= width or t >= height:
@@ -165,24 +169,38 @@ def dense_targets(labels: ScreenLabels, left: int, top: int, width: int, height:
         _set_edges(edges, ys, xs, (l, t, r, b))
     for label, control in labels.written - np.array([left, top, left, top]):
         _set_edges(edges, _covered(label[1], label[3], rows), _covered(label[0], label[2], columns), control)
-    for l, t, r, b, *letters in labels.icons - np.array([left, top, left, top, *[0] * COUNTED]):  # noqa: E741
-        if r > 0 and b > 0 and l < width and t < height:
-            whole = l >= 0 and t >= 0 and r <= width and b <= height
-            ys, xs = _covered(t, b, rows), _covered(l, r, columns)
-            spelled[ys, xs] = np.where(taken[ys, xs] | (not whole), np.nan, letters)
-            taken[ys, xs] = True
     place = labels.chars - np.array([left, top, 0])
     place = place[
         (place[:, 0] >= 0) & (place[:, 1] >= 0) & (place[:, 0] < columns * CELL) & (place[:, 1] < rows * CELL)
     ]
     slot = (place[:, 1] % CELL) * SLOT_ROWS // CELL * SLOT_COLUMNS + (place[:, 0] % CELL) * SLOT_COLUMNS // CELL
     chars[place[:, 1] // CELL, place[:, 0] // CELL, slot] = place[:, 2]
+    _set_icons(spelled, labels.icons - np.array([left, top, left, top, *[0] * COUNTED]), (chars == EMPTY).all(2))
     return DenseTargets(
         torch.from_numpy(chars).flatten(0, 1),
         torch.from_numpy(kinds).flatten(),
         torch.from_numpy(edges).flatten(0, 1),
         torch.from_numpy(spelled).flatten(0, 1),
     )
+
+
+def _set_icons(spelled: np.ndarray, icons: np.ndarray, blank: np.ndarray) -> None:
+    """In the cells of `spelled` `[rows, columns, 36]` the letters of the icons there, `[i, 40]` as in `ScreenLabels`.
+
+    blank `[rows, columns]`: where no text is. Unknown is what such a cell shows that an icon only reaches into.
+    """
+    rows, columns = blank.shape
+    l, t, r, b = icons[:, :4].T  # noqa: E741
+    seen = icons[(r > 0) & (b > 0) & (l < columns * CELL) & (t < rows * CELL)]
+    taken = np.zeros((rows, columns, 1), dtype=bool)
+    for l, t, r, b in seen[:, :4]:  # noqa: E741
+        reached = slice(max(0, t // CELL), (b - 1) // CELL + 1), slice(max(0, l // CELL), (r - 1) // CELL + 1)
+        spelled[reached][blank[reached]] = np.nan
+    for l, t, r, b, *letters in seen:  # noqa: E741
+        whole = l >= 0 and t >= 0 and r <= columns * CELL and b <= rows * CELL
+        cells = _covered(t, b, rows), _covered(l, r, columns)
+        spelled[cells] = np.where(taken[cells] | (not whole), np.nan, letters)
+        taken[cells] = True
 
 
 def _set_edges(edges: np.ndarray, ys: slice, xs: slice, control: Sequence[int]) -> None:

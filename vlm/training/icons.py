@@ -1,30 +1,35 @@
 """The vision tower learns icons: it shows one as if its name were written there.
 
-What finds a name that is written then finds an icon as well, and neither the language model nor the shape of the
-network has to change. All else goes on being shown as before, or the language model would have to learn to see anew.
+What finds a name that is written then finds an icon as well, and the language model need not change. All else goes on
+being shown as before, or the language model would have to learn to see anew: the tower stays as it is, and blocks that
+are put behind it learn to add names.
 """
 
-from copy import deepcopy
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vlm.model import Qwen25VL
 from vlm.training.dense import DenseTargets
 from vlm.training.optim import MuonAdamW
-from vlm.training.pretrain import Crops, batches, crops_of
+from vlm.training.pretrain import Batch, Crops, batches, crop_sizes, crops_of
 from vlm.training.run import FULL, Amounts, Stage
 from vlm.training.workers import told_by_first
-from vlm.vision import VisionTower
+from vlm.vision import VisionBlock, VisionTower
 
-SOURCES = (0.4, 0.6)
-"""How often a step's crops come from screens and from pages of icons."""
-KEEPING = 2.0
+BLOCKS = 2
+"""Put behind those of the tower: only they learn, so that whatever was shown before is still there to be shown."""
+SHARES = (0.4, 0.6)
+"""Of a step's crops, how many are of screens and of pages of icons."""
+KEEPING = 4.0
 """How much the change of a token that shows text, and that of one that shows nothing, weigh beside the error of one
 that shows an icon. Most cells are blank: taken together they would drown what is read."""
-TELLING = 0.5
+TELLING = 1.0
 """How much it weighs beside it which of the names that were asked is nearest to what was added. Without this the tower
 learns for long only the mean of all names: that there is an icon."""
 SHARPNESS = 10.0
@@ -50,6 +55,22 @@ class Spelling:
         return tokens - (tokens @ self.reads + self.constant) @ self.adds
 
 
+def deepen(model: Qwen25VL) -> None:
+    """Put the blocks that learn icons behind those of a model's vision tower. They change nothing yet."""
+    tower = model.visual
+    for _ in range(BLOCKS):
+        block = VisionBlock(tower.config, full=False)
+        for matrix in (block.attn.qkv, block.mlp.gate_up_proj):
+            nn.init.kaiming_normal_(matrix.weight, nonlinearity="linear")
+        for added in (block.attn.proj, block.mlp.down_proj):
+            nn.init.zeros_(added.weight)
+            nn.init.zeros_(added.bias)
+        told_by_first(block.parameters())
+        tower.blocks.append(block.to(tower.patch_embed.weight).requires_grad_(False))
+    tower.config = replace(tower.config, depth=len(tower.blocks))
+    model.config = replace(model.config, vision=tower.config)
+
+
 def learn_icons(
     tower: VisionTower,
     screens: Path,
@@ -60,29 +81,40 @@ def learn_icons(
     seed: int,
     amounts: Amounts = FULL,
 ) -> None:
-    """Train `tower` on screens and on pages of icons. Resumes from `folder/icons.pt`, which has the tower before."""
+    """Train the last blocks of a `tower` (`deepen`) on screens and on pages of icons. Resumes from
+    `folder/icons.pt`."""
     torch.manual_seed(seed)
-    before = deepcopy(tower).requires_grad_(False)
-    tower.requires_grad_(True)
-    optimizer = MuonAdamW(tower.named_parameters(), matrix_lr=0.005, other_lr=5e-4)
-    stage = Stage("icons", folder, minutes, nn.ModuleDict({"tower": tower, "before": before}), optimizer, hold=0.4)
+    tower.requires_grad_(False)
+    tower.blocks[-BLOCKS:].requires_grad_(True)
+    optimizer = MuonAdamW(tower.named_parameters(), matrix_lr=0.03, other_lr=3e-3)
+    stage = Stage("icons", folder, minutes, nn.ModuleDict({"tower": tower}), optimizer, hold=0.4)
     if not stage.done:
-        spelling = spelling_of(before, Crops(screens, seed, start=amounts.pool), amounts)
+        spelling = spelling_of(tower, Crops(screens, seed, start=amounts.pool), amounts)
         told_by_first([spelling.adds, spelling.reads, spelling.constant])
         sources = crops_of((screens, icons), seed + stage.step, amounts)
-        for scale, (patches, grids, targets) in batches(stage, sources, SOURCES, amounts):
-            with torch.no_grad():
-                shown = before(patches, grids)
-            loss, figures = icon_loss(tower(patches, grids), shown, targets.to(shown.device), spelling)
+        for scale, (patches, grids, targets) in batches(stage, lambda: _mixed(sources, amounts)):
+            tokens, before = tower.with_and_without(patches, grids, BLOCKS)
+            loss, figures = icon_loss(tokens, before, targets.to(tokens.device), spelling)
             torch.autograd.backward(loss)
             optimizer.step(scale)
             stage.collect(figures)
     tower.requires_grad_(False)
 
 
+def _mixed(sources: Sequence[Crops], amounts: Amounts) -> Batch:
+    """Crops of every source: a step of icons alone would undo what is kept. None of the smallest: of an icon at a
+    crop's edge nothing is learned."""
+    width, height, count = crop_sizes(sources[0].rng, amounts.crops[1:] or amounts.crops)
+    drawn = zip(sources, SHARES, strict=True)
+    patches, grids, targets = zip(
+        *(crops.batch(width, height, max(1, round(count * share))) for crops, share in drawn), strict=True
+    )
+    return torch.cat(patches), list(chain(*grids)), DenseTargets.joined(targets)
+
+
 @torch.no_grad()
 def spelling_of(tower: VisionTower, crops: Crops, amounts: Amounts) -> Spelling:
-    """How a tower shows letters, by the cells of some crops."""
+    """How a tower shows letters without the blocks that learn icons, by the cells of some crops."""
     seen: list[Tensor] = []
     there: list[Tensor] = []
     for number in range(MEASURED):
@@ -90,7 +122,7 @@ def spelling_of(tower: VisionTower, crops: Crops, amounts: Amounts) -> Spelling:
         patches, grids, targets = crops.batch(width, height, count)
         counts = targets.counts()
         known = ~counts.isnan().any(1) & (targets.spelled == 0).all(1)
-        shown = tower(patches, grids)
+        _, shown = tower.with_and_without(patches, grids, BLOCKS)
         seen.append(shown[known].float().cpu())
         there.append(counts[known])
     tokens, letters = torch.cat(seen), torch.cat(there)
@@ -105,7 +137,7 @@ def spelling_of(tower: VisionTower, crops: Crops, amounts: Amounts) -> Spelling:
 def icon_loss(
     tokens: Tensor, shown: Tensor, targets: DenseTargets, spelling: Spelling
 ) -> tuple[Tensor, dict[str, float]]:
-    """How far tokens `[cells, width]` are from those of the tower before, `shown`, where icons are with the letters of
+    """How far tokens `[cells, width]` are from those without what learns, `shown`, where icons are with the letters of
     their names in place of any that are read there, and how well these can be told from the other names. Figures: the
     share of the letters that is there, the share of icons that are told, how much tokens of text and others changed."""
     spelled, written = targets.spelled, (targets.chars != 0).any(1)

@@ -1,9 +1,9 @@
 """Stage 1, visual pre-training: the vision tower alone, on crops of screens with dense targets."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -134,8 +134,8 @@ class Crops:
             pixels.append(normalised(image[top : top + height, left : left + width]))
             targets.append(dense_targets(labels, left, top, width, height))
         frames = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
-        joined = DenseTargets(*(torch.cat([getattr(t, part.name) for t in targets]) for part in fields(DenseTargets)))
-        return patches_of(frames.repeat_interleave(2, dim=0)), [(1, height // 14, width // 14)] * count, joined
+        grids = [(1, height // 14, width // 14)] * count
+        return patches_of(frames.repeat_interleave(2, dim=0)), grids, DenseTargets.joined(targets)
 
     def screen(self) -> tuple[np.ndarray, Screen]:
         """Pixels `[H, W, 3]` and labels of any screen."""
@@ -189,7 +189,12 @@ def pretrain(
     optimizer = MuonAdamW(modules.named_parameters(), matrix_lr=0.02, other_lr=2e-3)
     stage = Stage("pretrain", folder, minutes, modules, optimizer)
     sources = crops_of((screens, specimens), seed + stage.step, amounts)
-    for scale, batch in batches(stage, sources, SOURCES, amounts):
+    rng = sources[0].rng
+
+    def draw() -> Batch:
+        return rng.choices(sources, weights=SOURCES)[0].batch(*crop_sizes(rng, amounts.crops))
+
+    for scale, batch in batches(stage, draw):
         tokens = tower(batch[0], batch[1])
         loss, figures = seeing_loss(modules, tokens, batch[2].to(tokens.device))
         torch.autograd.backward(loss)
@@ -204,16 +209,14 @@ def crops_of(folders: tuple[Path, Path], seed: int, amounts: Amounts) -> list[Cr
     return [Crops(folder, own, start=amounts.pool) for folder in folders]
 
 
-def batches(
-    stage: Stage, sources: list[Crops], often: Sequence[float], amounts: Amounts
-) -> Iterator[tuple[float, Batch]]:
-    """Each step's learning-rate scale and crops, drawn one step ahead. often: how often from each source."""
-    rng = sources[0].rng
+def crop_sizes(rng: random.Random, crops: Sequence[tuple[int, int, int, int]]) -> tuple[int, int, int]:
+    """Width, height and number of a step's crops, by `Amounts.crops`."""
+    width, height, count, _ = rng.choices(crops, weights=[weight for *_, weight in crops])[0]
+    return width, height, count
 
-    def draw() -> Batch:
-        width, height, count, _ = rng.choices(amounts.crops, weights=[weight for *_, weight in amounts.crops])[0]
-        return rng.choices(sources, weights=often)[0].batch(width, height, count)
 
+def batches(stage: Stage, draw: Callable[[], Batch]) -> Iterator[tuple[float, Batch]]:
+    """Each step's learning-rate scale and crops, drawn one step ahead."""
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(draw)
         for scale in stage.steps():

@@ -14,7 +14,7 @@ from vlm.training.data.render import Drawn, read_screens
 from vlm.training.disk import write_whole, writing
 from vlm.training.export import export
 from vlm.training.filters.sieve import credible, sieve
-from vlm.training.icons import learn_icons
+from vlm.training.icons import deepen, learn_icons
 from vlm.training.multimodal import Trainer
 from vlm.training.prefer import prefer
 from vlm.training.pretrain import pretrain
@@ -82,6 +82,8 @@ def _train(drawn: Drawn, out: Path, minutes: Minutes, seed: int, amounts: Amount
 
 def _learn_icons(trainer: Trainer, drawn: Drawn, out: Path, minutes: Minutes, seed: int, amounts: Amounts) -> None:
     if minutes.icons:
+        if trainer.model.config.vision == BUNDLED.vision:
+            deepen(trainer.model)
         learn_icons(
             trainer.model.visual, drawn.screens, drawn.icons, out, minutes=minutes.icons, seed=seed, amounts=amounts
         )

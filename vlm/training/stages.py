@@ -1,7 +1,9 @@
 """The stages behind visual pre-training: pointing and planning, taught together to a language model, resumable."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from pickle import UnpicklingError
@@ -27,6 +29,7 @@ from vlm.training.examples import (
     planning_example,
 )
 from vlm.training.export import HEADS
+from vlm.training.icons import BLOCKS, deepen
 from vlm.training.multimodal import Trainer
 from vlm.training.optim import MuonAdamW
 from vlm.training.pool import WHOLE, Pool
@@ -62,7 +65,7 @@ BUNDLED = Config(
     video_token_id=token_id(TOKENS, "<|video_pad|>"),
     vision_start_token_id=VISION_START,
 )
-"""The shape of the bundled model."""
+"""The shape of the bundled model, before blocks are put behind its tower that learn icons."""
 Loss = Callable[[Sequence[Example]], tuple[Tensor, dict[str, float]]]
 """Of examples, and figures about it."""
 PLACING, WHOLE_FROM = 0.07, 0.5
@@ -120,29 +123,38 @@ def resume(path: Path) -> Trainer:
     if path.suffix == ".pt":
         return _restored(path)
     model = load_checkpoint(path, dtype=torch.float32)
-    if (model.config.text, model.config.vision) != (BUNDLED.text, BUNDLED.vision):
+    depth = BUNDLED.vision.depth
+    shapes = [(BUNDLED.text, replace(BUNDLED.vision, depth=each)) for each in (depth, depth + BLOCKS)]
+    if (model.config.text, model.config.vision) not in shapes:
         raise ModelError(f"{str(path)!r} has another shape than the bundled model: only that can be taught on")
     model.language_model.requires_grad_(True)
     model.lm_head.requires_grad_(True)
     trainer = placed(Trainer(model, probing=True))
     if (path / HEADS).is_file():
-        _load(trainer.heads, path / HEADS)
+        with _of_training(path / HEADS):
+            trainer.heads.load_state_dict(torch.load(path / HEADS, map_location="cpu", weights_only=True))
     told_by_first(trainer.parameters())  # heads may be new
     return trainer
 
 
 def _restored(path: Path) -> Trainer:
-    trainer = placed(Trainer(Qwen25VL(BUNDLED)))
-    _load(nn.ModuleDict({"trainer": trainer}), path, "modules")
+    """What a stage saved, with the blocks that learn icons if there were any."""
+    with _of_training(path):
+        saved = torch.load(path, map_location="cpu", weights_only=True)["modules"]
+        model = Qwen25VL(BUNDLED)
+        if f"trainer.model.visual.blocks.{BUNDLED.vision.depth}.norm1.weight" in saved:
+            deepen(model)
+        trainer = placed(Trainer(model))
+        nn.ModuleDict({"trainer": trainer}).load_state_dict(saved)
     trainer.model.visual.requires_grad_(False)
     return trainer
 
 
-def _load(module: nn.Module, path: Path, part: str = "") -> None:
-    """Weights that training saved, or a part of what it saved."""
+@contextmanager
+def _of_training(path: Path) -> Iterator[None]:
+    """Raises ModelError in place of what comes of reading something else."""
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        module.load_state_dict(saved[part] if part else saved)
+        yield
     except (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, UnpicklingError) as error:
         text = " ".join(str(error).split())[:200]
         raise ModelError(f"{str(path)!r} holds nothing of the bundled model to be taught on: {text}") from error

@@ -174,8 +174,8 @@ def test_what_is_spelled_already_is_not_added_again() -> None:
     assert min(losses) == losses[0]
 
 
-def deepened(seed: int = 0) -> VisionTower:
-    model = tiny_trainer(seed).model
+def deepened() -> VisionTower:
+    model = tiny_trainer().model
     deepen(model)
     return model.visual
 

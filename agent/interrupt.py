@@ -28,6 +28,7 @@ class StopRequest:
         self.let_go: Callable[[], None] | None = None
         self._notice = notice
         self._breakable = False
+        self._ending: threading.Thread | None = None
         self._previous: dict[int, object] = {}
 
     def __enter__(self) -> "StopRequest":
@@ -40,6 +41,9 @@ class StopRequest:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._ending is not None:
+            # What was let go of can end the run as well, and sooner: the process still ends as it was told to.
+            self._ending.join()
         for number, handler in self._previous.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # it is what signal.signal returned
         self._previous.clear()
@@ -68,7 +72,8 @@ class StopRequest:
         if self.requested:
             # Everything recorded is on disk already, and the driver may be what hangs: no other clean-up.
             # Whatever was broken into goes on meanwhile: it may hold the lock that letting go needs.
-            threading.Thread(target=_end, args=(self.let_go,), daemon=True).start()
+            self._ending = threading.Thread(target=_end, args=(self.let_go,), daemon=True)
+            self._ending.start()
             return
         self.requested = True
         if self._breakable:

@@ -198,3 +198,20 @@ with StopRequest() as stop:
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout) == (130, "request sent\nbutton up\n"), done.stderr
+
+
+def test_a_run_that_ends_while_the_device_lets_go_is_still_interrupted() -> None:
+    code = """
+import os, signal, threading
+from agent.interrupt import StopRequest
+
+ended = threading.Event()
+with StopRequest() as stop:
+    stop.let_go = lambda: (ended.set(), threading.Event().wait(0.5))
+    for _ in range(2):
+        os.kill(os.getpid(), signal.SIGINT)
+    ended.wait()
+raise SystemExit(1)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 130, done.stderr

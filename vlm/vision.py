@@ -193,16 +193,13 @@ class VisionTower(nn.Module):
 
     def forward(self, pixel_values: Tensor, grids: Sequence[Grid]) -> Tensor:
         """Patches `[N, 1176]` of all pictures, in merge order, to visual tokens `[N / 4, out_hidden]`."""
-        x, places, batches = self._begun(pixel_values, grids)
+        batches = self.frame_batches(grids)
+        if sum(b.frames * b.patches for b in batches) != pixel_values.shape[0]:
+            raise ValueError(f"the grids {list(grids)} do not add up to the {pixel_values.shape[0]} patches given")
+        pixel_values = pixel_values.to(self.patch_embed.weight)
+        places = self._places(batches, pixel_values.device)
+        x = self._embedded(pixel_values, places.order)
         return self._merged(_through(self.blocks, x, places, batches), places)
-
-    def with_and_without(self, pixel_values: Tensor, grids: Sequence[Grid], last: int) -> tuple[Tensor, Tensor]:
-        """`forward`, and what it would be without the `last` blocks; only these and the merger get gradients."""
-        with torch.no_grad():
-            x, places, batches = self._begun(pixel_values, grids)
-            x = _through(self.blocks[:-last], x, places, batches)
-            without = self._merged(x, places)
-        return self._merged(_through(self.blocks[-last:], x, places, batches), places), without
 
     def look(
         self, pixel_values: Tensor, grid: Grid, last: "Glance | None" = None, kept: Tensor | None = None
@@ -253,15 +250,6 @@ class VisionTower(nn.Module):
     def early(self) -> int:
         """How many blocks come before the first one of full attention."""
         return min(self.config.fullatt_block_indexes, default=self.config.depth)
-
-    def _begun(self, pixel_values: Tensor, grids: Sequence[Grid]) -> "tuple[Tensor, Places, list[FrameBatch]]":
-        """What goes into the first block, and how it is ordered."""
-        batches = self.frame_batches(grids)
-        if sum(b.frames * b.patches for b in batches) != pixel_values.shape[0]:
-            raise ValueError(f"the grids {list(grids)} do not add up to the {pixel_values.shape[0]} patches given")
-        pixel_values = pixel_values.to(self.patch_embed.weight)
-        places = self._places(batches, pixel_values.device)
-        return self._embedded(pixel_values, places.order), places, batches
 
     def _places(self, batches: Sequence[FrameBatch], device: torch.device) -> "Places":
         merge = self.config.spatial_merge_size**2

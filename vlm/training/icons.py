@@ -1,11 +1,12 @@
 """The vision tower learns icons: it shows one as if its name were written there.
 
 What finds a name that is written then finds an icon as well, and the language model need not change. All else goes on
-being shown as before, or the language model would have to learn to see anew: the tower stays as it is, and blocks that
-are put behind it learn to add names.
+being shown as before, or the language model would have to learn to see anew: it is held to what the tower showed at
+first. Blocks that are put behind it learn to add names, and the rest follows slowly.
 """
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -23,7 +24,9 @@ from vlm.training.workers import told_by_first
 from vlm.vision import VisionBlock, VisionTower
 
 BLOCKS = 2
-"""Put behind those of the tower: only they learn, so that whatever was shown before is still there to be shown."""
+"""Put behind those of the tower: they have nothing to forget, and can be led fast."""
+FOLLOWING = 0.1
+"""How fast the rest of the tower learns, beside them."""
 SHARES = (0.4, 0.6)
 """Of a step's crops, how many are of screens and of pages of icons."""
 KEEPING = 4.0
@@ -81,19 +84,27 @@ def learn_icons(
     seed: int,
     amounts: Amounts = FULL,
 ) -> None:
-    """Train the last blocks of a `tower` (`deepen`) on screens and on pages of icons. Resumes from
+    """Train a `tower` that has blocks to learn icons with (`deepen`) on screens and on pages of icons. Resumes from
     `folder/icons.pt`."""
     torch.manual_seed(seed)
-    tower.requires_grad_(False)
-    tower.blocks[-BLOCKS:].requires_grad_(True)
-    optimizer = MuonAdamW(tower.named_parameters(), matrix_lr=0.03, other_lr=3e-3)
+    at_first = deepcopy(tower).requires_grad_(False)
+    tower.requires_grad_(True)
+    new = tuple(f"blocks.{number}." for number in range(len(tower.blocks) - BLOCKS, len(tower.blocks)))
+    optimizer = MuonAdamW(
+        tower.named_parameters(),
+        matrix_lr=0.03,
+        other_lr=3e-3,
+        pace=lambda name: 1.0 if name.startswith(new) else FOLLOWING,
+    )
     stage = Stage("icons", folder, minutes, nn.ModuleDict({"tower": tower}), optimizer, hold=0.4)
     if not stage.done:
-        spelling = spelling_of(tower, Crops(screens, seed, start=amounts.pool), amounts)
+        spelling = spelling_of(at_first, Crops(screens, seed, start=amounts.pool), amounts)
         told_by_first([spelling.adds, spelling.reads, spelling.constant])
         sources = crops_of((screens, icons), seed + stage.step, amounts)
         for scale, (patches, grids, targets) in batches(stage, lambda: _mixed(sources, amounts)):
-            tokens, before = tower.with_and_without(patches, grids, BLOCKS)
+            with torch.no_grad():
+                before = at_first(patches, grids)
+            tokens = tower(patches, grids)
             loss, figures = icon_loss(tokens, before, targets.to(tokens.device), spelling)
             torch.autograd.backward(loss)
             optimizer.step(scale)
@@ -114,7 +125,7 @@ def _mixed(sources: Sequence[Crops], amounts: Amounts) -> Batch:
 
 @torch.no_grad()
 def spelling_of(tower: VisionTower, crops: Crops, amounts: Amounts) -> Spelling:
-    """How a tower shows letters without the blocks that learn icons, by the cells of some crops."""
+    """How a tower shows letters, by the cells of some crops."""
     seen: list[Tensor] = []
     there: list[Tensor] = []
     for number in range(MEASURED):
@@ -122,7 +133,7 @@ def spelling_of(tower: VisionTower, crops: Crops, amounts: Amounts) -> Spelling:
         patches, grids, targets = crops.batch(width, height, count)
         counts = targets.counts()
         known = ~counts.isnan().any(1) & (targets.spelled == 0).all(1)
-        _, shown = tower.with_and_without(patches, grids, BLOCKS)
+        shown = tower(patches, grids)
         seen.append(shown[known].float().cpu())
         there.append(counts[known])
     tokens, letters = torch.cat(seen), torch.cat(there)
@@ -137,8 +148,8 @@ def spelling_of(tower: VisionTower, crops: Crops, amounts: Amounts) -> Spelling:
 def icon_loss(
     tokens: Tensor, shown: Tensor, targets: DenseTargets, spelling: Spelling
 ) -> tuple[Tensor, dict[str, float]]:
-    """How far tokens `[cells, width]` are from those without what learns, `shown`, where icons are with the letters of
-    their names in place of any that are read there, and how well these can be told from the other names. Figures: the
+    """How far tokens `[cells, width]` are from those at first, `shown`, where icons are with the letters of their names
+    in place of any that are read there, and how well these can be told from the other names. Figures: the
     share of the letters that is there, the share of icons that are told, how much tokens of text and others changed."""
     spelled, written = targets.spelled, (targets.chars != 0).any(1)
     icon, other = spelled.nan_to_num().sum(1) > 0, (spelled == 0).all(1)

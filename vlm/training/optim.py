@@ -1,6 +1,6 @@
 """Muon for the matrices, AdamW for everything else; fp32 master weights behind a network of any numbers."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -9,10 +9,6 @@ from vlm.training.workers import rank, summed, workers
 
 NO_MATRICES = ("embed_tokens", "lm_head", "heads", "merger.mlp.0")
 """Parts of which even two-dimensional weights take AdamW steps."""
-
-
-SLOWLY = 0.3
-"""How fast a part learns that is to change little, beside the others."""
 
 
 def orthogonalised(gradient: Tensor, steps: int = 5) -> Tensor:
@@ -40,7 +36,7 @@ class MuonAdamW:
 
     Two-dimensional weights inside blocks take Muon steps of `matrix_lr`; embeddings, heads, readers, biases and norms
     take AdamW steps of `other_lr`, and so do all without a `matrix_lr`. Both are scaled by the `scale` given to `step`,
-    and those of parameters with `slow` in their name by SLOWLY too.
+    and by what `pace` says of a parameter's name.
     """
 
     def __init__(
@@ -50,7 +46,7 @@ class MuonAdamW:
         matrix_lr: float | None,
         other_lr: float,
         decay: float = 0.01,
-        slow: str | None = None,
+        pace: Callable[[str], float] = lambda _name: 1.0,
     ) -> None:
         self.matrix_lr, self.other_lr, self.decay = matrix_lr, other_lr, decay
         self.count = 0
@@ -59,7 +55,7 @@ class MuonAdamW:
         for name, parameter in named:
             if parameter.requires_grad:
                 inside = not any(part in name for part in NO_MATRICES)
-                self.rates.append(SLOWLY if slow is not None and slow in name else 1.0)
+                self.rates.append(pace(name))
                 matrix = matrix_lr is not None and parameter.ndim == 2 and inside
                 master = parameter.detach().float().clone()
                 self.entries.append(

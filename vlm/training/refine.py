@@ -24,6 +24,8 @@ from vlm.training.workers import rank
 
 RATE = 0.003
 """What is known already stands a third of the rate at which it was learned."""
+SEEING = 0.3
+"""How fast the vision tower learns, beside the language model."""
 USUAL = 0.5
 """The share of a step's tokens that is of the usual examples: points on drawn screens, and plans of drawn tasks."""
 ACTING = 4.0
@@ -59,7 +61,12 @@ def refine(
     """
     torch.manual_seed(seed)
     seeing = trainer.model.visual.requires_grad_(tower)
-    optimizer = MuonAdamW(trainer.named_parameters(), matrix_lr=rate, other_lr=rate / 6, slow="visual")
+    optimizer = MuonAdamW(
+        trainer.named_parameters(),
+        matrix_lr=rate,
+        other_lr=rate / 6,
+        pace=lambda name: SEEING if "visual" in name else 1.0,
+    )
     stage = Stage("refine", folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer, hold=0.2)
     if stage.done:
         seeing.requires_grad_(False)

@@ -29,7 +29,7 @@ FOLLOWING = 0.1
 """How fast the rest of the tower learns, beside them."""
 SHARES = (0.4, 0.6)
 """Of a step's crops, how many are of screens and of pages of icons."""
-KEEPING = 4.0
+KEEPING = 8.0
 """How much the change of a token that shows text, and that of one that shows nothing, weigh beside the error of one
 that shows an icon. Most cells are blank: taken together they would drown what is read."""
 TELLING = 1.0

@@ -149,8 +149,8 @@ def icon_loss(
     tokens: Tensor, shown: Tensor, targets: DenseTargets, spelling: Spelling
 ) -> tuple[Tensor, dict[str, float]]:
     """How far tokens `[cells, width]` are from those at first, `shown`, where icons are with the letters of their names
-    in place of any that are read there, and how well these can be told from the other names. Figures: the
-    share of the letters that is there, the share of icons that are told, how much tokens of text and others changed."""
+    in place of any that are read there, and how well these can be told from the other names. Figures: the share of the
+    letters that is there, the share of icons that are told, how much tokens of text and others changed."""
     spelled, written = targets.spelled, (targets.chars != 0).any(1)
     icon, other = spelled.nan_to_num().sum(1) > 0, (spelled == 0).all(1)
     before, unit = shown.float(), shown.float().square().mean()

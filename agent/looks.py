@@ -1,19 +1,21 @@
-"""Where something is on a screen, asked again while the model is not sure: each time with the picture moved a little.
+"""Where something is on a screen, asked again while the model is not sure: moved a little, then from closer.
 
 A vision tower sees a picture in cells, and which letters share one is chance: a small model that misreads a name in one
 look reads it in the next, or finds there what it did not see. So the screen is pasted onto a slightly larger picture
-whose sides are whole cells, which also spares small text the blur of being resized. The surest answer counts; that
-something is not there is believed after all looks only, and only if one is sure of it. Screens of more than one pixel
-per CSS pixel are shrunk to one: letters are as large then as those that the model learned.
+whose sides are whole cells, which also spares small text the blur of being resized. If that does not help, a part of
+the screen around the surest answer is shown larger: of two icons side by side it is often seen only then which is
+which. The surest answer counts; that something is not there is believed after all moved looks only, and only if one is
+sure of it. Screens of more than one pixel per CSS pixel are shrunk to one: letters are as large then as those that the
+model learned.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 from PIL import Image
 
-from action_space.actions import Action, Finish
+from action_space.actions import Action, Click, Finish
 from action_space.dialects.base import Dialect, Turn
 from action_space.errors import InvalidAction
 from action_space.geometry import Frame, Point, Size, smart_resize
@@ -23,7 +25,10 @@ CELL = 28
 """Pixels of a merged token's side in Qwen2.5-VL."""
 OFFSETS = ((0, 0), (14, 14), (0, 14), (14, 0))
 """How far the screen is moved in each look."""
-MOST_LOOKS = len(OFFSETS)
+CLOSE, CLOSER = (672, 392), 1.5
+"""The part of a screen that is looked at from closer, in CSS pixels, and how much larger: then it is of whole cells."""
+MOST_LOOKS = 2 * len(OFFSETS)
+"""Moved, then from closer."""
 SURE = 0.8
 """`python -m evals.looking`: of 572 looks at generated pages those with at least this were right in 93 %, the others in
 58 %."""
@@ -41,12 +46,24 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """A turn whose picture is moved by so much; None: as the dialect shows it, resized. scale: screenshot pixels for
-    each of its own."""
+    """A turn whose picture shows the screen from `corner` on, moved by an offset; offset None: as the dialect shows it,
+    resized. scale: screenshot pixels for each of its own. close: a part of the screen, to see what was named there."""
 
     turn: Turn
     offset: tuple[int, int] | None = None
     scale: tuple[float, float] = (1.0, 1.0)
+    corner: tuple[int, int] = (0, 0)
+    close: bool = False
+
+    def there(self, point: Point) -> Point:
+        """A pixel of the screenshot, in its picture."""
+        (left, top), (dx, dy), (across, down) = self.corner, self.offset or (0, 0), self.scale
+        return Point(int((point.x - left) / across) + dx, int((point.y - top) / down) + dy)
+
+    def back(self, point: Point) -> Point:
+        """The pixel of the screenshot under the middle of one of its own, which may stand for several."""
+        (left, top), (dx, dy), (across, down) = self.corner, self.offset or (0, 0), self.scale
+        return Point(left + int((point.x - dx + 0.5) * across), top + int((point.y - dy + 0.5) * down))
 
 
 def place(
@@ -63,19 +80,13 @@ def place(
     looks: at most so many; 0 shows the picture as it is. attempt: of a question that was asked before in vain; then one
     look is taken, each time another one. Raises what `ask` raises.
     """
-    asked: list[Reply] = []
-    best: Placed | None = None
-    for look in _looks(turn, dialect, looks, attempt):
-        reply = ask(look.turn)
-        asked.append(reply)
-        found = _read(look, reply, turn, dialect, pointer)
-        sure = _sureness(found) >= SURE and not gives_up(found.action)
-        if best is None or sure or _sureness(found) > _sureness(best):
-            best = found
-        if sure:
+    found: list[Placed] = []
+    for look in _looks(turn, dialect, looks, attempt, found):
+        found.append(_read(look, ask(look.turn), turn, dialect, pointer))
+        if _is_sure(found[-1]):
             break
-    assert best is not None
-    return replace(best, asked=tuple(asked))
+    best = found[-1] if _is_sure(found[-1]) else max(found, key=_sureness)
+    return replace(best, asked=tuple(each.reply for each in found))
 
 
 def gives_up(action: Action | None) -> TypeGuard[Finish]:
@@ -83,7 +94,8 @@ def gives_up(action: Action | None) -> TypeGuard[Finish]:
     return isinstance(action, Finish) and action.status == "failure"
 
 
-def _looks(turn: Turn, dialect: Dialect, most: int, attempt: int) -> Iterator[_Look]:
+def _looks(turn: Turn, dialect: Dialect, most: int, attempt: int, found: Sequence[Placed]) -> Iterator[_Look]:
+    """found: what came of those before."""
     moved = [look for offset in OFFSETS[:most] if (look := _moved(turn, dialect, offset))]
     if not moved:
         yield _Look(turn)
@@ -91,18 +103,44 @@ def _looks(turn: Turn, dialect: Dialect, most: int, attempt: int) -> Iterator[_L
         yield moved[attempt % len(moved)]
     else:
         yield from moved
+        for offset in OFFSETS[: most - len(moved)]:
+            action = max(found, key=_sureness).action
+            close = _closer(turn, dialect, action.point, offset) if isinstance(action, Click) else None
+            if close is None:
+                return
+            yield close
 
 
 def _moved(turn: Turn, dialect: Dialect, offset: tuple[int, int]) -> _Look | None:
     """None for a screen that would have to be resized all the same."""
     image, scale = _shrunk(turn)
+    return _on_cells(dialect, _Look(replace(turn, screenshot=image), offset, scale))
+
+
+def _closer(turn: Turn, dialect: Dialect, around: Point, offset: tuple[int, int]) -> _Look | None:
+    """A part of the screen, larger; None for a screen that is no larger than that itself."""
+    image, density = turn.screenshot, max(1.0, turn.frame.density or turn.frame.device_scale)
+    width, height = (min(round(of * density), side) for of, side in zip(CLOSE, image.size, strict=True))
+    if (width, height) == image.size:
+        return None
+    left = min(max(0, around.x - width // 2), image.width - width)
+    top = min(max(0, around.y - height // 2), image.height - height)
+    part = image.crop((left, top, left + width, top + height))
+    shown = part.resize((round(width * CLOSER / density), round(height * CLOSER / density)), Image.Resampling.LANCZOS)
+    scale = width / shown.width, height / shown.height
+    return _on_cells(dialect, _Look(replace(turn, screenshot=shown), offset, scale, (left, top), close=True))
+
+
+def _on_cells(dialect: Dialect, look: _Look) -> _Look | None:
+    """The same with its picture moved and on whole cells, which the model sees as it is; None if it would not."""
+    image, offset = look.turn.screenshot, look.offset or (0, 0)
     size = Size(*(-(-(side + by) // CELL) * CELL for side, by in zip(image.size, offset, strict=True)))
     if not dialect.min_pixels <= size.width * size.height <= dialect.max_pixels or smart_resize(size) != size:
         return None
     canvas = Image.new("RGB", (size.width, size.height), image.convert("RGB").getpixel((0, image.height - 1)))
     canvas.paste(image, offset)
-    spent = tuple(_moved_there(point, offset, scale) for point in turn.spent)
-    return _Look(replace(turn, screenshot=canvas, frame=Frame(size, size), spent=spent), offset, scale)
+    spent = tuple(there for point in look.turn.spent if size.contains(there := look.there(point)))
+    return replace(look, turn=replace(look.turn, screenshot=canvas, frame=Frame(size, size), spent=spent))
 
 
 def _shrunk(turn: Turn) -> tuple[Image.Image, tuple[float, float]]:
@@ -118,31 +156,25 @@ def _read(look: _Look, reply: Reply, turn: Turn, dialect: Dialect, pointer: Poin
     try:
         if look.offset is None:
             return Placed(reply, (), dialect.parse(reply.text, turn.frame, pointer))
-        before = _moved_there(pointer, look.offset, look.scale) if pointer else None
-        action = dialect.parse(reply.text, look.turn.frame, before)
+        action = dialect.parse(reply.text, look.turn.frame, look.there(pointer) if pointer else None)
+        if look.close and not isinstance(action, Click):
+            raise InvalidAction("what was to be clicked was looked at from closer, and the reply is no click")
         return Placed(reply, (), _moved_back(action, look, turn.frame.screen))
     except InvalidAction as mistake:
         return Placed(reply, (), mistake=mistake)
 
 
-def _moved_there(point: Point, offset: tuple[int, int], scale: tuple[float, float]) -> Point:
-    (dx, dy), (across, down) = offset, scale
-    return Point(int(point.x / across) + dx, int(point.y / down) + dy)
-
-
 def _moved_back(action: Action, look: _Look, screen: Size) -> Action:
     """Raises InvalidAction for a point beside the screen."""
-    (dx, dy), (across, down) = look.offset or (0, 0), look.scale
-    # The middle of a pixel of the small picture, which stands for several.
-    places = {
-        name: Point(int((value.x - dx + 0.5) * across), int((value.y - dy + 0.5) * down))
-        for name, value in action
-        if isinstance(value, Point)
-    }
+    places = {name: look.back(value) for name, value in action if isinstance(value, Point)}
     for name, point in places.items():
         if not screen.contains(point):
             raise InvalidAction(f"the {name} ({point.x}, {point.y}) is beside the screen of {screen}")
     return action.model_copy(update=places)
+
+
+def _is_sure(placed: Placed) -> bool:
+    return _sureness(placed) >= SURE and not gives_up(placed.action)
 
 
 def _sureness(placed: Placed) -> float:

@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from action_space.actions import Action
 from action_space.errors import ConfigError
 from action_space.geometry import Box, Frame, Size
+from agent.looks import MOST_LOOKS
 
 HEADER = "run.json"
 STEPS = "steps.jsonl"
@@ -54,9 +55,9 @@ class Settings(_Record):
     looks: int | None = Field(
         default=None,
         ge=0,
-        le=4,
-        description="how often a screen is looked at for one place, moved a little each time, until the model is sure; "
-        "None: as the model likes",
+        le=MOST_LOOKS,
+        description="how often a screen is looked at for one place, moved a little each time, then from closer, until "
+        "the model is sure; None: as the model likes",
     )
     confirm: Confirm = "risky"
     allow_hosts: tuple[str, ...] = ()
@@ -117,9 +118,10 @@ class Step(_Record):
 
     image: sha256 of the screenshot before the action. frame: its geometry, with the size the model saw.
     reply: verbatim, its coordinates those of the picture that the model saw, which `agent.looks` may have moved or
-    shrunk. action: in screenshot pixels, None if the reply held none. effect: where the next picture differs,
-    None if nothing was done. note: what the model is told about this step afterwards. cached_tokens: how many of those
-    that went in were known already; forced_tokens: how many of those that came out a grammar left no choice about.
+    shrunk, or cut from it and enlarged. action: in screenshot pixels, None if the reply held none. effect: where the
+    next picture differs, None if nothing was done. note: what the model is told about this step afterwards.
+    cached_tokens: how many of those that went in were known already; forced_tokens: how many of those that came out a
+    grammar left no choice about.
     seconds: of the whole step.
     targets: where on the screenshot the action's point may lie to be right, where somebody knows it (imported runs).
     shown: False if the action followed another one on the same look, so that nobody saw the screen it was done on.

@@ -1,4 +1,5 @@
-"""What looking again is worth (`agent.looks`): every question about generated pages, asked at every offset.
+"""What looking again is worth (`agent.looks`): every question about generated pages, asked at every offset,
+and as in use.
 
     python -m evals.looking [--model MODEL] [--pages N] [--seed S] [--json]
 
@@ -39,11 +40,13 @@ UNTIL = (0.5, 0.7, SURE, 0.9, 0.95)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One question. plain: whether the picture as it is, resized, gave the right place. right, sure: of every look."""
+    """One question. plain: whether the picture as it is, resized, gave the right place. right, sure: of every moved
+    look. used: whether looking as in use did, moved and then from closer, and how many looks that took."""
 
     plain: bool
     right: tuple[bool, ...]
     sure: tuple[float, ...]
+    used: tuple[bool, int]
 
     def until(self, enough: float) -> tuple[bool, int]:
         """Whether looking until one look is so sure gives the right place, and how many looks that takes."""
@@ -67,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found = list(ask_all(load_model(options.model), Path(folder) / "pages"))
             console.print(table_of(found))
             if options.json:
-                give({"questions": [[each.plain, each.right, each.sure] for each in found]})
+                give({"questions": [[each.plain, each.right, each.sure, each.used] for each in found]})
     except ClickwrightError as error:
         console.print(f"looking: {' '.join(str(error).split())}", markup=False)
         return exit_code_of(error)
@@ -78,24 +81,26 @@ def ask_all(model: SpokenModel, pages: Path) -> Iterator[Seen]:
     """Every question of a folder of pages, in order. Raises ModelError, ConfigError."""
     for step in read(SOURCE, pages):
         if isinstance(step, Step):
-            plain, *looks = _asked(model, step, pages)
+            plain, used, *looks = _asked(model, step, pages)
             yield Seen(
                 _is_right(plain, step),
                 tuple(_is_right(look, step) for look in looks),
                 tuple(look.reply.sure or 0.0 if look.action is not None else 0.0 for look in looks),
+                (_is_right(used, step), len(used.asked)),
             )
 
 
 def _asked(model: SpokenModel, step: Step, pages: Path) -> Iterator[Placed]:
-    """The picture as it is, then each look alone."""
+    """The picture as it is, all looks, then each moved one alone."""
     dialect, image = load_dialect(model.dialect), open_picture(pages / step.image)
     size = Size(*image.size)
     turn = Turn(step.instruction, image, model_frame(Frame(size, size), dialect))
     ask = asking_for(model, dialect, step.instruction, LONGEST_PLACE, constrained=model.constrained)
     yield place(ask, turn, dialect, looks=0)
-    for number in range(MOST_LOOKS):
+    yield place(ask, turn, dialect, looks=MOST_LOOKS)
+    for number in range(len(OFFSETS)):
         # A question that was asked before in vain gets one look, and its attempt says which.
-        yield place(ask, turn, dialect, looks=MOST_LOOKS, attempt=MOST_LOOKS + number)
+        yield place(ask, turn, dialect, looks=len(OFFSETS), attempt=len(OFFSETS) + number)
 
 
 def _is_right(placed: Placed, step: Step) -> bool:
@@ -118,6 +123,7 @@ def table_of(found: Sequence[Seen]) -> Table:
     for enough in UNTIL:
         ends = [each.until(enough) for each in found]
         row(f"until {enough:g} sure", sum(right for right, _ in ends), sum(taken for _, taken in ends) / count)
+    row("then from closer", sum(each.used[0] for each in found), sum(each.used[1] for each in found) / count)
     looks = [pair for each in found for pair in zip(each.right, each.sure, strict=True)]
     for name, chosen in (("at least", True), ("less than", False)):
         part = [right for right, sure in looks if (sure >= SURE) is chosen]

@@ -1,4 +1,4 @@
-"""Looking again at a screen, moved a little, while the model is not sure."""
+"""Looking again at a screen while the model is not sure: moved a little, then from closer."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +10,7 @@ from action_space.actions import Click, Drag, Finish
 from action_space.dialects import load_dialect
 from action_space.dialects.base import Turn
 from action_space.geometry import Frame, Point, Size
-from agent.looks import OFFSETS, Placed, place
+from agent.looks import MOST_LOOKS, OFFSETS, Placed, place
 from agent.planner import model_frame
 from vlm.backends.base import Reply
 
@@ -117,6 +117,75 @@ def test_a_dense_screen_is_shrunk_to_a_pixel_for_each_of_css() -> None:
     # Its middle: the small picture's pixel (199, 449) stands for 2.7 x 2.7 of the screen's.
     assert found.action == Click(point=Point(538, 1213))
     assert placed(turn, [("click(405, 3)", 0.9)], looks=1).action is None
+
+
+def closer(turn: Turn, replies: Sequence[tuple[str, float | None]]) -> Placed:
+    """After four moved looks with the same unsure answer, these."""
+    x, y = 100, 50
+    moved = [(f"click({x + dx}, {y + dy})", 0.4) for dx, dy in OFFSETS]
+    return placed(turn, [*moved, *replies], looks=MOST_LOOKS)
+
+
+def test_after_moved_looks_the_surest_place_is_shown_larger() -> None:
+    found = closer(turn_of(1280, 720), [("click(150, 75)", 0.5), ("click(164, 89)", 0.3), ("click(300, 89)", 0.9)])
+    assert [look.screenshot.size for look in asked[4:]] == [(1008, 588), (1036, 616), (1008, 616)]
+    for look, (dx, dy) in zip(asked[4:], OFFSETS, strict=False):
+        assert look.frame == Frame(Size(*look.screenshot.size), Size(*look.screenshot.size))
+        shown = look.screenshot.crop((140 + dx, 65 + dy, 160 + dx, 85 + dy)).getchannel("G")
+        assert min(shown.tobytes()) < 150, "the red pixel, blurred, is where it belongs"
+    assert found.action == Click(point=Point(200, 50)) and len(found.asked) == 7
+
+
+def test_what_is_seen_from_closer_is_moved_back_by_the_corner_of_the_part() -> None:
+    turn = turn_of(1280, 720)
+    moved = [(f"click({1000 + dx}, {600 + dy})", 0.4) for dx, dy in OFFSETS]
+    found = placed(turn, [*moved, ("click(0, 0)", 0.9)], looks=MOST_LOOKS)
+    assert found.action == Click(point=Point(1280 - 672, 720 - 392)), "the last place at which such a part can begin"
+    # Around another place, if that is surer.
+    found = placed(turn, [*moved, ("click(0, 0)", 0.5), ("click(14, 14)", 0.9)], looks=MOST_LOOKS)
+    assert found.action == Click(point=Point(1280 - 672 - 336, 720 - 392 - 196))
+
+
+def test_from_closer_only_clicks_count() -> None:
+    replies = [(AWAY, 0.99), ("drag(7, 7, 70, 70)", 0.99), ("click(1001, 7)", 0.2), ("nothing", 0.99)]
+    assert closer(turn_of(1280, 720), replies).action == Click(point=Point(100, 50))
+    assert len(asked) == MOST_LOOKS
+
+
+@pytest.mark.parametrize("said", ["drag(7, 7, 70, 70)", 'finish("failure", "not on the screen")', "nothing"])
+def test_what_is_no_click_is_not_looked_at_from_closer(said: str) -> None:
+    found = placed(turn_of(1280, 720), [(said, 0.5)] * 4, looks=MOST_LOOKS)
+    assert len(found.asked) == 4
+
+
+def test_a_small_screen_is_not_looked_at_from_closer() -> None:
+    assert len(placed(turn_of(672, 392), [("click(100, 50)", 0.1)] * 4, looks=MOST_LOOKS).asked) == 4
+    narrow = placed(turn_of(300, 720), [("click(100, 50)", 0.1)] * 8, looks=MOST_LOOKS)
+    assert len(narrow.asked) == 8 and asked[4].screenshot.size == (476, 588), "450 and what fills the last cell"
+
+
+def test_a_dense_screen_is_looked_at_from_closer_in_its_own_pixels() -> None:
+    screen = Size(2560, 1440)
+    picture = Image.new("RGB", (2560, 1440), "white")
+    picture.paste("red", (200, 100, 202, 102))
+    turn = Turn("task", picture, Frame(screen, screen, density=2.0))
+    replies = [*[(f"click({100 + dx}, {50 + dy})", 0.4) for dx, dy in OFFSETS], ("click(150, 75)", 0.9)]
+    assert placed(turn, replies, looks=MOST_LOOKS).action == Click(point=Point(200, 100))
+    assert asked[4].screenshot.size == (1008, 588)
+    assert red_like(asked[4]) == Point(150, 75)
+
+
+def test_places_that_were_tried_are_moved_and_left_out_beside_the_part() -> None:
+    turn = replace(turn_of(1280, 720), spent=(Point(100, 50), Point(1270, 700)))
+    closer(turn, [("click(7, 7)", 0.1)] * 4)
+    assert asked[4].spent == (Point(150, 75),) and len(asked[0].spent) == 2
+
+
+def red_like(look: Turn) -> Point:
+    """Where a picture is least green."""
+    green = look.screenshot.getchannel("G").tobytes()
+    at = green.index(min(green))
+    return Point(at % look.screenshot.width, at // look.screenshot.width)
 
 
 def test_a_model_that_does_not_say_how_sure_it_is_is_asked_once() -> None:

@@ -8,8 +8,8 @@ from rich.console import Console
 from evals.looking import Seen, main, table_of
 
 FOUND = (
-    Seen(plain=False, right=(False, True, True, False), sure=(0.3, 0.9, 0.5, 0.95)),
-    Seen(plain=True, right=(True, False, False, False), sure=(0.85, 0.1, 0.2, 0.3)),
+    Seen(plain=False, right=(False, True, True, False), sure=(0.3, 0.9, 0.5, 0.95), used=(True, 2)),
+    Seen(plain=True, right=(True, False, False, False), sure=(0.85, 0.1, 0.2, 0.3), used=(False, 7)),
 )
 
 
@@ -27,6 +27,7 @@ def test_the_table_counts_every_way_to_look() -> None:
     assert "as it is, resized 1 (50.0%) 1.00" in found
     assert "any of these 2 (100.0%) 4.00" in found
     assert "until 0.8 sure 2 (100.0%) 1.50" in found
+    assert "then from closer 1 (50.0%) 4.50" in found
     assert "looks of at least 0.8 2 of 3 (66.7%)" in found
 
 

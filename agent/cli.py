@@ -153,7 +153,7 @@ def run(
     ] = None,
     looks: Annotated[
         int | None,
-        typer.Option(min=0, max=8, help="Looks at a screen for one place, at most; default: as the model likes."),
+        typer.Option(min=0, max=4, help="Looks at a screen for one place, at most; default: as the model likes."),
     ] = None,
     as_json: Json = False,
 ) -> None:

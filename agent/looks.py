@@ -1,12 +1,12 @@
-"""Where something is on a screen, asked again while the model is not sure: moved a little, then from closer.
+"""Where something is on a screen, asked again while the model is not sure: from closer, or moved a little.
 
 A vision tower sees a picture in cells, and which letters share one is chance: a small model that misreads a name in one
 look reads it in the next, or finds there what it did not see. So the screen is pasted onto a slightly larger picture
-whose sides are whole cells, which also spares small text the blur of being resized. If that does not help, a part of
-the screen around the surest answer is shown larger: of two icons side by side it is often seen only then which is
-which. The surest answer counts; that something is not there is believed after all moved looks only, and only if one is
-sure of it. Screens of more than one pixel per CSS pixel are shrunk to one: letters are as large then as those that the
-model learned.
+whose sides are whole cells, which also spares small text the blur of being resized. Every second look is at the part
+of the screen around the surest answer so far, enlarged: of two icons side by side it is often seen only then which is
+which. The surest answer counts; that something is not there is believed after all looks only, and only if one at the
+whole screen is sure of it. Screens of more than one pixel per CSS pixel are shrunk to one: letters are as large then as
+those that the model learned.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,11 +24,10 @@ from vlm.backends.base import Reply
 CELL = 28
 """Pixels of a merged token's side in Qwen2.5-VL."""
 OFFSETS = ((0, 0), (14, 14), (0, 14), (14, 0))
-"""How far the screen is moved in each look."""
+"""How far the whole screen is moved in each look at it."""
 CLOSE, CLOSER = (672, 392), 1.5
 """The part of a screen that is looked at from closer, in CSS pixels, and how much larger: then it is of whole cells."""
-MOST_LOOKS = 2 * len(OFFSETS)
-"""Moved, then from closer."""
+MOST_LOOKS = len(OFFSETS)
 SURE = 0.8
 """`python -m evals.looking`: of 572 looks at generated pages those with at least this were right in 93 %, the others in
 58 %."""
@@ -102,13 +101,14 @@ def _looks(turn: Turn, dialect: Dialect, most: int, attempt: int, found: Sequenc
     elif attempt:
         yield moved[attempt % len(moved)]
     else:
-        yield from moved
-        for offset in OFFSETS[: most - len(moved)]:
-            action = max(found, key=_sureness).action
-            close = _closer(turn, dialect, action.point, offset) if isinstance(action, Click) else None
-            if close is None:
-                return
-            yield close
+        seen = set[tuple[int, int]]()
+        for number in range(len(moved)):
+            close = _closer(turn, dialect, found) if number % 2 else None
+            if close and close.corner not in seen:
+                seen.add(close.corner)
+                yield close
+            else:
+                yield moved.pop(0)
 
 
 def _moved(turn: Turn, dialect: Dialect, offset: tuple[int, int]) -> _Look | None:
@@ -117,18 +117,19 @@ def _moved(turn: Turn, dialect: Dialect, offset: tuple[int, int]) -> _Look | Non
     return _on_cells(dialect, _Look(replace(turn, screenshot=image), offset, scale))
 
 
-def _closer(turn: Turn, dialect: Dialect, around: Point, offset: tuple[int, int]) -> _Look | None:
-    """A part of the screen, larger; None for a screen that is no larger than that itself."""
+def _closer(turn: Turn, dialect: Dialect, found: Sequence[Placed]) -> _Look | None:
+    """The part of the screen around the surest click, larger; None if that is none, or the screen is no larger."""
+    action = max(found, key=_sureness).action
     image, density = turn.screenshot, max(1.0, turn.frame.density or turn.frame.device_scale)
     width, height = (min(round(of * density), side) for of, side in zip(CLOSE, image.size, strict=True))
-    if (width, height) == image.size:
+    if not isinstance(action, Click) or (width, height) == image.size:
         return None
-    left = min(max(0, around.x - width // 2), image.width - width)
-    top = min(max(0, around.y - height // 2), image.height - height)
+    left = min(max(0, action.point.x - width // 2), image.width - width)
+    top = min(max(0, action.point.y - height // 2), image.height - height)
     part = image.crop((left, top, left + width, top + height))
     shown = part.resize((round(width * CLOSER / density), round(height * CLOSER / density)), Image.Resampling.LANCZOS)
     scale = width / shown.width, height / shown.height
-    return _on_cells(dialect, _Look(replace(turn, screenshot=shown), offset, scale, (left, top), close=True))
+    return _on_cells(dialect, _Look(replace(turn, screenshot=shown), (0, 0), scale, (left, top), close=True))
 
 
 def _on_cells(dialect: Dialect, look: _Look) -> _Look | None:

@@ -56,8 +56,8 @@ class Settings(_Record):
         default=None,
         ge=0,
         le=MOST_LOOKS,
-        description="how often a screen is looked at for one place, moved a little each time, then from closer, until "
-        "the model is sure; None: as the model likes",
+        description="how often a screen is looked at for one place, moved a little or from closer, until the model is "
+        "sure; None: as the model likes",
     )
     confirm: Confirm = "risky"
     allow_hosts: tuple[str, ...] = ()

@@ -41,7 +41,7 @@ UNTIL = (0.5, 0.7, SURE, 0.9, 0.95)
 @dataclass(frozen=True, slots=True)
 class Seen:
     """One question. plain: whether the picture as it is, resized, gave the right place. right, sure: of every moved
-    look. used: whether looking as in use did, moved and then from closer, and how many looks that took."""
+    look. used: whether looking as in use did, every second time from closer, and how many looks that took."""
 
     plain: bool
     right: tuple[bool, ...]
@@ -98,9 +98,9 @@ def _asked(model: SpokenModel, step: Step, pages: Path) -> Iterator[Placed]:
     ask = asking_for(model, dialect, step.instruction, LONGEST_PLACE, constrained=model.constrained)
     yield place(ask, turn, dialect, looks=0)
     yield place(ask, turn, dialect, looks=MOST_LOOKS)
-    for number in range(len(OFFSETS)):
+    for number in range(MOST_LOOKS):
         # A question that was asked before in vain gets one look, and its attempt says which.
-        yield place(ask, turn, dialect, looks=len(OFFSETS), attempt=len(OFFSETS) + number)
+        yield place(ask, turn, dialect, looks=MOST_LOOKS, attempt=MOST_LOOKS + number)
 
 
 def _is_right(placed: Placed, step: Step) -> bool:
@@ -123,7 +123,11 @@ def table_of(found: Sequence[Seen]) -> Table:
     for enough in UNTIL:
         ends = [each.until(enough) for each in found]
         row(f"until {enough:g} sure", sum(right for right, _ in ends), sum(taken for _, taken in ends) / count)
-    row("then from closer", sum(each.used[0] for each in found), sum(each.used[1] for each in found) / count)
+    row(
+        "as in use, every second one from closer",
+        sum(each.used[0] for each in found),
+        sum(each.used[1] for each in found) / count,
+    )
     looks = [pair for each in found for pair in zip(each.right, each.sure, strict=True)]
     for name, chosen in (("at least", True), ("less than", False)):
         part = [right for right, sure in looks if (sure >= SURE) is chosen]

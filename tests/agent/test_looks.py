@@ -1,4 +1,4 @@
-"""Looking again at a screen while the model is not sure: moved a little, then from closer."""
+"""Looking again at a screen while the model is not sure: from closer, or moved a little."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +10,7 @@ from action_space.actions import Click, Drag, Finish
 from action_space.dialects import load_dialect
 from action_space.dialects.base import Turn
 from action_space.geometry import Frame, Point, Size
-from agent.looks import MOST_LOOKS, OFFSETS, Placed, place
+from agent.looks import OFFSETS, Placed, place
 from agent.planner import model_frame
 from vlm.backends.base import Reply
 
@@ -57,8 +57,8 @@ def test_a_sure_answer_is_taken_at_once() -> None:
 
 
 def test_the_surest_of_all_looks_counts_and_is_moved_back() -> None:
-    replies = [("click(700, 70)", 0.3), ("click(114, 64)", 0.6), ("click(5, 700)", 0.5), ("click(9, 9)", 0.1)]
-    found = placed(turn_of(1280, 720), replies)
+    replies = [("click(600, 70)", 0.3), ("click(114, 64)", 0.6), ("click(5, 300)", 0.5), ("click(9, 9)", 0.1)]
+    found = placed(turn_of(640, 360), replies)
     assert found.action == Click(point=Point(100, 50))
     assert [reply.sure for reply in found.asked] == [0.3, 0.6, 0.5, 0.1]
     assert [red(look) for look in asked] == [Point(100 + dx, 50 + dy) for dx, dy in OFFSETS]
@@ -66,14 +66,14 @@ def test_the_surest_of_all_looks_counts_and_is_moved_back() -> None:
 
 
 def test_looking_ends_with_the_first_sure_answer() -> None:
-    found = placed(turn_of(1280, 720), [("click(7, 7)", 0.2), ("drag(14, 14, 114, 64)", 0.95)])
+    found = placed(turn_of(640, 360), [("click(7, 7)", 0.2), ("drag(14, 14, 114, 64)", 0.95)])
     assert found.action == Drag(start=Point(0, 0), end=Point(100, 50))
     assert len(found.asked) == 2
 
 
 def test_a_point_beside_the_screen_is_worse_than_any_other() -> None:
-    replies = [("click(7, 7)", 0.2), ("click(3, 700)", 0.99), ("nothing", 0.99), ("click(21, 7)", 0.3)]
-    found = placed(turn_of(1280, 720), replies)
+    replies = [("click(7, 7)", 0.2), ("click(3, 300)", 0.99), ("nothing", 0.99), ("click(21, 7)", 0.3)]
+    found = placed(turn_of(640, 360), replies)
     assert found.action == Click(point=Point(7, 7))
     alone = placed(turn_of(1280, 720), [("click(1284, 7)", 0.9)], looks=1)
     assert alone.action is None
@@ -112,56 +112,48 @@ def test_a_dense_screen_is_shrunk_to_a_pixel_for_each_of_css() -> None:
     screen = Size(1080, 2400)
     frame = Frame(screen, screen, density=2.7)
     turn = Turn("task", Image.new("RGB", (1080, 2400), "white"), frame)
-    found = placed(turn, [("click(14, 14)", 0.3), ("click(213, 463)", 0.9)])
-    assert [look.screenshot.size for look in asked] == [(420, 896), (420, 924)]
+    found = placed(turn, [("click(14, 14)", 0.3), ("click(7, 7)", 0.1), ("click(213, 463)", 0.9)])
+    assert [look.screenshot.size for look in asked] == [(420, 896), (616, 588), (420, 924)]
     # Its middle: the small picture's pixel (199, 449) stands for 2.7 x 2.7 of the screen's.
     assert found.action == Click(point=Point(538, 1213))
     assert placed(turn, [("click(405, 3)", 0.9)], looks=1).action is None
 
 
-def closer(turn: Turn, replies: Sequence[tuple[str, float | None]]) -> Placed:
-    """After four moved looks with the same unsure answer, these."""
-    x, y = 100, 50
-    moved = [(f"click({x + dx}, {y + dy})", 0.4) for dx, dy in OFFSETS]
-    return placed(turn, [*moved, *replies], looks=MOST_LOOKS)
+def test_every_second_look_is_at_the_surest_place_from_closer() -> None:
+    replies = [("click(100, 50)", 0.4), ("click(150, 75)", 0.3), ("click(1014, 614)", 0.5), ("click(15, 15)", 0.6)]
+    found = placed(turn_of(1280, 720), replies)
+    assert [look.screenshot.size for look in asked] == [(1288, 728), (1008, 588), (1316, 756), (1008, 588)]
+    assert all(look.frame == Frame(Size(*look.screenshot.size), Size(*look.screenshot.size)) for look in asked)
+    assert least_green(asked[1]) == Point(150, 75)
+    # The part at the last place at which one can begin, and in its picture the middle of the pixel.
+    assert found.action == Click(point=Point(1280 - 672 + 10, 720 - 392 + 10)) and len(found.asked) == 4
 
 
-def test_after_moved_looks_the_surest_place_is_shown_larger() -> None:
-    found = closer(turn_of(1280, 720), [("click(150, 75)", 0.5), ("click(164, 89)", 0.3), ("click(300, 89)", 0.9)])
-    assert [look.screenshot.size for look in asked[4:]] == [(1008, 588), (1036, 616), (1008, 616)]
-    for look, (dx, dy) in zip(asked[4:], OFFSETS, strict=False):
-        assert look.frame == Frame(Size(*look.screenshot.size), Size(*look.screenshot.size))
-        shown = look.screenshot.crop((140 + dx, 65 + dy, 160 + dx, 85 + dy)).getchannel("G")
-        assert min(shown.tobytes()) < 150, "the red pixel, blurred, is where it belongs"
-    assert found.action == Click(point=Point(200, 50)) and len(found.asked) == 7
-
-
-def test_what_is_seen_from_closer_is_moved_back_by_the_corner_of_the_part() -> None:
-    turn = turn_of(1280, 720)
-    moved = [(f"click({1000 + dx}, {600 + dy})", 0.4) for dx, dy in OFFSETS]
-    found = placed(turn, [*moved, ("click(0, 0)", 0.9)], looks=MOST_LOOKS)
-    assert found.action == Click(point=Point(1280 - 672, 720 - 392)), "the last place at which such a part can begin"
-    # Around another place, if that is surer.
-    found = placed(turn, [*moved, ("click(0, 0)", 0.5), ("click(14, 14)", 0.9)], looks=MOST_LOOKS)
-    assert found.action == Click(point=Point(1280 - 672 - 336, 720 - 392 - 196))
+def test_a_part_that_was_seen_from_closer_is_not_shown_again() -> None:
+    placed(turn_of(1280, 720), [("click(100, 50)", 0.4), *[("click(150, 75)", 0.3)] * 3])
+    assert [look.screenshot.size for look in asked] == [(1288, 728), (1008, 588), (1316, 756), (1288, 756)]
 
 
 def test_from_closer_only_clicks_count() -> None:
-    replies = [(AWAY, 0.99), ("drag(7, 7, 70, 70)", 0.99), ("click(1001, 7)", 0.2), ("nothing", 0.99)]
-    assert closer(turn_of(1280, 720), replies).action == Click(point=Point(100, 50))
-    assert len(asked) == MOST_LOOKS
+    for reply in (AWAY, "drag(7, 7, 70, 70)", "nothing", "click(1007, 587)"):
+        replies = [("click(900, 600)", 0.4), (reply, 0.99), *[("click(50, 50)", 0.1)] * 2]
+        beside = reply.startswith("click")
+        found = placed(turn_of(1280, 720), replies)
+        assert found.action == Click(point=Point(1235, 719) if beside else Point(900, 600))
+        assert len(found.asked) == (2 if beside else 4)
 
 
 @pytest.mark.parametrize("said", ["drag(7, 7, 70, 70)", 'finish("failure", "not on the screen")', "nothing"])
 def test_what_is_no_click_is_not_looked_at_from_closer(said: str) -> None:
-    found = placed(turn_of(1280, 720), [(said, 0.5)] * 4, looks=MOST_LOOKS)
-    assert len(found.asked) == 4
+    placed(turn_of(1280, 720), [(said, 0.5)] * 4)
+    assert [red(look) for look in asked] == [Point(100 + dx, 50 + dy) for dx, dy in OFFSETS]
 
 
 def test_a_small_screen_is_not_looked_at_from_closer() -> None:
-    assert len(placed(turn_of(672, 392), [("click(100, 50)", 0.1)] * 4, looks=MOST_LOOKS).asked) == 4
-    narrow = placed(turn_of(300, 720), [("click(100, 50)", 0.1)] * 8, looks=MOST_LOOKS)
-    assert len(narrow.asked) == 8 and asked[4].screenshot.size == (476, 588), "450 and what fills the last cell"
+    placed(turn_of(672, 392), [("click(100, 50)", 0.1)] * 4)
+    assert [red(look) for look in asked] == [Point(100 + dx, 50 + dy) for dx, dy in OFFSETS]
+    placed(turn_of(300, 720), [("click(100, 50)", 0.1)] * 4)
+    assert asked[1].screenshot.size == (476, 588), "450 and what fills the last cell"
 
 
 def test_a_dense_screen_is_looked_at_from_closer_in_its_own_pixels() -> None:
@@ -169,19 +161,18 @@ def test_a_dense_screen_is_looked_at_from_closer_in_its_own_pixels() -> None:
     picture = Image.new("RGB", (2560, 1440), "white")
     picture.paste("red", (200, 100, 202, 102))
     turn = Turn("task", picture, Frame(screen, screen, density=2.0))
-    replies = [*[(f"click({100 + dx}, {50 + dy})", 0.4) for dx, dy in OFFSETS], ("click(150, 75)", 0.9)]
-    assert placed(turn, replies, looks=MOST_LOOKS).action == Click(point=Point(200, 100))
-    assert asked[4].screenshot.size == (1008, 588)
-    assert red_like(asked[4]) == Point(150, 75)
+    found = placed(turn, [("click(100, 50)", 0.4), ("click(150, 75)", 0.9)])
+    assert found.action == Click(point=Point(200, 100))
+    assert asked[1].screenshot.size == (1008, 588) and least_green(asked[1]) == Point(150, 75)
 
 
-def test_places_that_were_tried_are_moved_and_left_out_beside_the_part() -> None:
+def test_places_that_were_tried_are_left_out_beside_the_part() -> None:
     turn = replace(turn_of(1280, 720), spent=(Point(100, 50), Point(1270, 700)))
-    closer(turn, [("click(7, 7)", 0.1)] * 4)
-    assert asked[4].spent == (Point(150, 75),) and len(asked[0].spent) == 2
+    placed(turn, [("click(7, 7)", 0.1)] * 4)
+    assert asked[1].spent == (Point(150, 75),) and len(asked[0].spent) == 2
 
 
-def red_like(look: Turn) -> Point:
+def least_green(look: Turn) -> Point:
     """Where a picture is least green."""
     green = look.screenshot.getchannel("G").tobytes()
     at = green.index(min(green))
@@ -195,7 +186,7 @@ def test_a_model_that_does_not_say_how_sure_it_is_is_asked_once() -> None:
 
 
 def test_spent_places_move_with_the_screen() -> None:
-    turn = replace(turn_of(1280, 720), spent=(Point(100, 50),))
+    turn = replace(turn_of(640, 360), spent=(Point(100, 50),))
     placed(turn, [("click(100, 50)", 0.1)] * 4)
     assert [red(look) for look in asked] == [look.spent[0] for look in asked]
     assert len({look.spent for look in asked}) == 4

@@ -72,7 +72,7 @@ class Engine:
         self.dialect = dialect_for(str(folder.resolve()), read_json(folder, "config.json")) or "computer_use"
         # Large models think aloud and spell well; a small one that quotes a task drops letters unless it is held to it.
         self.constrained = self.dialect == "compact"
-        self.looks = 8 if self.dialect == "compact" else 0
+        self.looks = 4 if self.dialect == "compact" else 0
         self._sureness = Sureness(self.tokenizer) if self.looks else None
         self.min_pixels, self.max_pixels = pixel_limits(folder)
         self.stop_ids = stop_tokens(folder, self.tokenizer)

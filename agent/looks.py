@@ -27,6 +27,9 @@ OFFSETS = ((0, 0), (14, 14), (0, 14), (14, 0))
 """How far the whole screen is moved in each look at it."""
 CLOSE, CLOSER = (672, 392), 1.5
 """The part of a screen that is looked at from closer, in CSS pixels, and how much larger: then it is of whole cells."""
+MOST_OF_IT = 0.75
+"""Of a smaller screen no part is looked at from closer: it would be nearly the same picture, with letters of another
+size."""
 MOST_LOOKS = len(OFFSETS)
 SURE = 0.8
 """`python -m evals.looking`: of 572 looks at generated pages those with at least this were right in 93 %, the others in
@@ -118,11 +121,11 @@ def _moved(turn: Turn, dialect: Dialect, offset: tuple[int, int]) -> _Look | Non
 
 
 def _closer(turn: Turn, dialect: Dialect, found: Sequence[Placed]) -> _Look | None:
-    """The part of the screen around the surest click, larger; None if that is none, or the screen is no larger."""
+    """The part of the screen around the surest click, larger; None if that is none, or the screen hardly larger."""
     action = max(found, key=_sureness).action
     image, density = turn.screenshot, max(1.0, turn.frame.density or turn.frame.device_scale)
     width, height = (min(round(of * density), side) for of, side in zip(CLOSE, image.size, strict=True))
-    if not isinstance(action, Click) or (width, height) == image.size:
+    if not isinstance(action, Click) or width * height > MOST_OF_IT * image.width * image.height:
         return None
     left = min(max(0, action.point.x - width // 2), image.width - width)
     top = min(max(0, action.point.y - height // 2), image.height - height)

@@ -149,9 +149,13 @@ def test_what_is_no_click_is_not_looked_at_from_closer(said: str) -> None:
     assert [red(look) for look in asked] == [Point(100 + dx, 50 + dy) for dx, dy in OFFSETS]
 
 
-def test_a_small_screen_is_not_looked_at_from_closer() -> None:
-    placed(turn_of(672, 392), [("click(100, 50)", 0.1)] * 4)
+@pytest.mark.parametrize("size", [(320, 420), (672, 392), (700, 500)])
+def test_a_small_screen_is_not_looked_at_from_closer(size: tuple[int, int]) -> None:
+    placed(turn_of(*size), [("click(100, 50)", 0.1)] * 4)
     assert [red(look) for look in asked] == [Point(100 + dx, 50 + dy) for dx, dy in OFFSETS]
+
+
+def test_of_a_narrow_screen_a_part_is_as_wide_as_that() -> None:
     placed(turn_of(300, 720), [("click(100, 50)", 0.1)] * 4)
     assert asked[1].screenshot.size == (476, 588), "450 and what fills the last cell"
 

@@ -15,7 +15,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from action_space.actions import Action
 from action_space.errors import ConfigError
 from action_space.geometry import Box, Frame, Size
-from agent.looks import MOST_LOOKS
 
 HEADER = "run.json"
 STEPS = "steps.jsonl"
@@ -55,7 +54,7 @@ class Settings(_Record):
     looks: int | None = Field(
         default=None,
         ge=0,
-        le=MOST_LOOKS,
+        le=4,
         description="how often a screen is looked at for one place, moved a little or from closer, until the model is "
         "sure; None: as the model likes",
     )

@@ -28,8 +28,8 @@ OFFSETS = ((0, 0), (14, 14), (0, 14), (14, 0))
 CLOSE, CLOSER = (672, 392), 1.5
 """The part of a screen that is looked at from closer, in CSS pixels, and how much larger: then it is of whole cells."""
 MOST_OF_IT = 0.75
-"""Of a smaller screen no part is looked at from closer: it would be nearly the same picture, with letters of another
-size."""
+"""A part that is more than this of the screen is not worth a look from closer: it is nearly the same picture again,
+with letters larger than those that the model learned."""
 MOST_LOOKS = len(OFFSETS)
 SURE = 0.8
 """`python -m evals.looking`: of 572 looks at generated pages those with at least this were right in 93 %, the others in
@@ -87,7 +87,7 @@ def place(
         found.append(_read(look, ask(look.turn), turn, dialect, pointer))
         if _is_sure(found[-1]):
             break
-    best = found[-1] if _is_sure(found[-1]) else max(found, key=_sureness)
+    best = max(found, key=lambda each: (_is_sure(each), _sureness(each)))
     return replace(best, asked=tuple(each.reply for each in found))
 
 
@@ -97,7 +97,7 @@ def gives_up(action: Action | None) -> TypeGuard[Finish]:
 
 
 def _looks(turn: Turn, dialect: Dialect, most: int, attempt: int, found: Sequence[Placed]) -> Iterator[_Look]:
-    """found: what came of those before."""
+    """found: what came of the looks before, none of them sure, while the next one is asked for."""
     moved = [look for offset in OFFSETS[:most] if (look := _moved(turn, dialect, offset))]
     if not moved:
         yield _Look(turn)
@@ -121,9 +121,10 @@ def _moved(turn: Turn, dialect: Dialect, offset: tuple[int, int]) -> _Look | Non
 
 
 def _closer(turn: Turn, dialect: Dialect, found: Sequence[Placed]) -> _Look | None:
-    """The part of the screen around the surest click, larger; None if that is none, or the screen hardly larger."""
+    """The part of the screen around the surest answer, enlarged; None if that is no click, or the part nearly all of
+    the screen."""
     action = max(found, key=_sureness).action
-    image, density = turn.screenshot, max(1.0, turn.frame.density or turn.frame.device_scale)
+    image, density = turn.screenshot, max(1.0, _density(turn))
     width, height = (min(round(of * density), side) for of, side in zip(CLOSE, image.size, strict=True))
     if not isinstance(action, Click) or width * height > MOST_OF_IT * image.width * image.height:
         return None
@@ -147,9 +148,14 @@ def _on_cells(dialect: Dialect, look: _Look) -> _Look | None:
     return replace(look, turn=replace(look.turn, screenshot=canvas, frame=Frame(size, size), spent=spent))
 
 
+def _density(turn: Turn) -> float:
+    """Screenshot pixels for each CSS pixel."""
+    return turn.frame.density or turn.frame.device_scale
+
+
 def _shrunk(turn: Turn) -> tuple[Image.Image, tuple[float, float]]:
     """The screen at a pixel for each CSS pixel, and how much larger it was, across and down."""
-    image, density = turn.screenshot, turn.frame.density or turn.frame.device_scale
+    image, density = turn.screenshot, _density(turn)
     if density <= 1:
         return image, (1.0, 1.0)
     small = image.resize((max(1, round(image.width / density)), max(1, round(image.height / density))))

@@ -53,8 +53,8 @@ class View:
 
 
 def draw_view(rng: random.Random, width: int, height: int) -> View:
-    """As it is looked at (`agent/looks.py`): on whole cells, moved by anything within one; or now and then after
-    `smart_resize`, which makes 1288 x 728 of 1280 x 720 and blurs text a little."""
+    """As the whole of it is looked at (`agent/looks.py`): on whole cells, moved by anything within one; or now and
+    then after `smart_resize`, which makes 1288 x 728 of 1280 x 720 and blurs text a little."""
     if rng.random() < RESIZED:
         size = smart_resize(Size(width, height))
         return View(size, (size.width / width, size.height / height))

@@ -90,7 +90,7 @@ def take_step(e: Episode, draft: Draft) -> Observation | None:
         finally:
             draft.act_s = time.monotonic() - started
         after = e.env.observe()
-        draft.compare(action, effect_of(draft.seen.image, after.image, points_of(action)))  # 6
+        draft.compare(action, effect_of(draft.seen, after, points_of(action)))  # 6
         return after
     except ModelMistake as mistake:
         draft.blame(mistake)

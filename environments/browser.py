@@ -263,7 +263,7 @@ class BrowserEnvironment:
     def _observation(self, page: Page, image: Image.Image, settled: Settled) -> Observation:
         size = Size(*image.size)
         self._frame = Frame(size, size, self._device_scale)
-        details = {"url": page.url, "title": one_line(self._view.title()), "focus": self._view.focus()}
+        details = {"url": page.url, "title": one_line(self._view.title()), **self._view.focus()}
         lines = [f"URL: {one_line(page.url)}", f"Title: {details['title']}", *self._tabs.take_notes()]
         if self._tabs.busy():
             lines.append("The page is still loading.")

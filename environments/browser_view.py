@@ -19,12 +19,21 @@ _FOR_A_MOMENT = (NO_PAGE, "Unable to capture screenshot")
 """What Chromium says while one page is gone and the next is not there, or not drawn yet."""
 _CHEAP_WIDTH = 320
 _FOCUSED = """(() => {
-    let element = document.activeElement;
+    let element = document.activeElement, left = 0, top = 0;
     for (let inner; element; element = inner) {
         try { inner = element.shadowRoot?.activeElement ?? element.contentDocument?.activeElement; } catch { break; }
         if (!inner) break;
+        if (inner.ownerDocument === element.ownerDocument) continue;
+        const frame = element.getBoundingClientRect();
+        left += frame.left + element.clientLeft;
+        top += frame.top + element.clientTop;
     }
-    return element ? element.type || element.localName : "";
+    if (!element) return { kind: "", box: "" };
+    const kind = String(element.type || element.localName);
+    if (!element.matches("input, select, textarea")) return { kind, box: "" };
+    const own = element.getBoundingClientRect();
+    const sides = [left + own.left, top + own.top, left + own.right, top + own.bottom];
+    return { kind, box: sides.map((side) => Math.round(side) | 0).join() };
 })()"""
 
 
@@ -66,10 +75,15 @@ class View:
         history = self.ask("Page.getNavigationHistory")
         return str(history["entries"][history["currentIndex"]]["title"])
 
-    def focus(self) -> str:
-        """What has the keyboard: an input's type ("password"), an element's name ("body"), or "" if unknown."""
+    def focus(self) -> dict[str, str]:
+        """What has the keyboard, as `Observation.details`: `focus` is an input's type ("password"), an element's name
+        ("body"), or "" if unknown; `focus_box` is where a field, list or box to tick is in the window, in CSS pixels:
+        "left,top,right,bottom"."""
         answer = self.ask("Runtime.evaluate", expression=_FOCUSED, returnByValue=True, timeout=500)
-        return str(answer["result"].get("value", "")) if "exceptionDetails" not in answer else ""
+        found = answer["result"].get("value") if "exceptionDetails" not in answer else None
+        if not found:
+            return {"focus": ""}
+        return {"focus": found["kind"]} | ({"focus_box": found["box"]} if found["box"] else {})
 
     def stop_loading(self) -> None:
         """Give up what is still being loaded."""

@@ -3,9 +3,9 @@
 from typing import Literal
 
 import numpy as np
-from PIL import Image
 
 from action_space.geometry import Box, Point, Size
+from environments.base import Observation
 from environments.settle import Mask, Pixels, changed_pixels
 
 Effect = Literal["near", "elsewhere", "none"]
@@ -17,23 +17,38 @@ _NEAR_LEAST = 32
 _CARET_WIDTH = 5
 _CARET_HEIGHT = (8, 120)
 _CARET_SLACK = 4
+_RING = 8
+"""How far the ring around what has the focus reaches beyond it, in CSS pixels."""
 
 
-def effect_of(before: Image.Image, after: Image.Image, points: tuple[Point, ...]) -> Effect:
-    """Compare the screenshots before and after an action that touched `points` (screenshot pixels of `before`).
+def effect_of(before: Observation, after: Observation, points: tuple[Point, ...]) -> Effect:
+    """Compare what was seen before and after an action that touched `points` (screenshot pixels of `before`).
 
     near: something changed within 6 % of the longer side (at least 32 pixels) of a point. elsewhere: only further
-    away, or the screenshots differ in size. none: fewer than six pixels changed, or only a text caret blinked. A
-    caret that appears on the line of a point counts as near: a field without a focus ring was clicked.
+    away, or the screenshots differ in size. none: fewer than six pixels changed, or only a text caret blinked, or only
+    what had the focus looks otherwise, because a click beside everything took the focus from it. A caret that appears
+    on the line of a point counts as near: a field without a focus ring was clicked.
     """
-    if before.size != after.size:
+    if before.image.size != after.image.size:
         return "elsewhere"
-    old, new = np.asarray(before.convert("RGB")), np.asarray(after.convert("RGB"))
+    old, new = (np.asarray(seen.image.convert("RGB")) for seen in (before, after))
     changed = changed_pixels(old, new, _PIXEL_CHANGE)
-    near = _near(Size(*before.size), points)
+    if points and (left := _left_by_focus(before, after)):
+        changed[max(0, left.top) : max(0, left.bottom), max(0, left.left) : max(0, left.right)] = False
+    near = _near(Size(*before.image.size), points)
     if _counts(changed & near) or _caret_came(old, new, changed & near, points):
         return "near"
     return "elsewhere" if _counts(changed & ~near) else "none"
+
+
+def _left_by_focus(before: Observation, after: Observation) -> Box | None:
+    """The place of a page's control that had the focus and of its ring, if nothing has it any longer."""
+    box = before.details.get("focus_box")
+    if not box or after.details.get("focus") != "body":
+        return None
+    left, top, right, bottom = map(int, box.split(","))
+    ring = (left - _RING, top - _RING, right + _RING, bottom + _RING)
+    return Box(*(round(side * before.frame.device_scale) for side in ring))
 
 
 def _near(size: Size, points: tuple[Point, ...]) -> Mask:

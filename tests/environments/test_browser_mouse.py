@@ -9,6 +9,7 @@ from action_space.actions import Action, Button, Click, Direction, Drag, LongPre
 from action_space.errors import InvalidAction
 from action_space.geometry import Point, Size
 from environments.browser import BrowserEnvironment
+from environments.effect import Effect, effect_of
 from tests.environments.conftest import MakeBrowser, PageServer
 
 pytestmark = pytest.mark.browser
@@ -191,3 +192,34 @@ def test_points_outside_are_told_to_the_model(make_browser: MakeBrowser) -> None
         with pytest.raises(InvalidAction, match=r"outside the screen: x must be 0 to 399, y 0 to 299"):
             environment.execute(action)
     assert seen(environment, "mousedown", "mousemove") == []
+
+
+FORM = (
+    "<style>body{margin:0}input:focus{outline:3px solid red;outline-offset:2px}input{position:absolute}</style>"
+    "<input style='left:40px;top:30px;width:120px;height:20px'><input type=checkbox style='left:42px;top:90px'>"
+)
+
+
+@pytest.mark.parametrize(
+    ("scale", "at", "frame"), [(1.0, (100, 40), False), (2.0, (50, 98), False), (1.0, (100, 40), True)]
+)
+def test_a_click_beside_everything_has_no_effect_though_the_focus_goes(
+    make_browser: MakeBrowser, scale: float, at: tuple[int, int], *, frame: bool
+) -> None:
+    """The ring around a field, and the colour of a box that the pointer is on, are gone behind it."""
+    framed = f'<iframe style="position:absolute;left:30px;top:20px;border:4px solid" srcdoc="{FORM}"></iframe>'
+    html = (framed if frame else FORM) + "<button style='position:absolute;left:400px;top:30px'>Clear</button>"
+    environment = make_browser(html, device_scale=scale)
+    if frame:
+        at = at[0] + 34, at[1] + 24
+    environment.observe()
+    field, nowhere, button = (Point(round(x * scale), round(y * scale)) for x, y in (at, (400, 300), (420, 40)))
+
+    def effect(point: Point) -> Effect:
+        before = environment.observe()
+        environment.execute(Click(point=point))
+        return effect_of(before, environment.observe(), (point,))
+
+    assert [effect(field), effect(nowhere), effect(nowhere)] == ["near", "none", "none"]
+    assert effect(field) == "near"
+    assert effect(button) != "none"

@@ -3,10 +3,12 @@
 import pytest
 from PIL import Image, ImageDraw
 
-from action_space.geometry import Point
+from action_space.geometry import Frame, Point, Size
+from environments.base import Observation
 from environments.effect import Effect, effect_of
 
 SIZE = (640, 400)
+SIZE_OF = Size(*SIZE)
 AT = (Point(100, 100),)
 
 
@@ -15,6 +17,10 @@ def screen(*shapes: tuple[int, int, int, int], fill: str = "black") -> Image.Ima
     for shape in shapes:
         ImageDraw.Draw(image).rectangle(shape, fill=fill)
     return image
+
+
+def seen(image: Image.Image, **details: str) -> Observation:
+    return Observation(image, Frame(SIZE_OF, SIZE_OF), details=details)
 
 
 @pytest.mark.parametrize(
@@ -52,16 +58,43 @@ def test_effect(
     points: tuple[Point, ...],
     expected: Effect,
 ) -> None:
-    assert effect_of(screen(*before), screen(*after), points) == expected
+    assert effect_of(seen(screen(*before)), seen(screen(*after)), points) == expected
 
 
 def test_another_size_is_an_effect_elsewhere() -> None:
-    assert effect_of(screen(), screen().resize((320, 200)), AT) == "elsewhere"
+    assert effect_of(seen(screen()), seen(screen().resize((320, 200))), AT) == "elsewhere"
 
 
 def test_faint_differences_do_not_count() -> None:
-    assert effect_of(screen(), screen((0, 0, 639, 399), fill="#fafafa"), AT) == "none"
+    assert effect_of(seen(screen()), seen(screen((0, 0, 639, 399), fill="#fafafa")), AT) == "none"
 
 
 def test_pictures_of_other_modes_are_compared_too() -> None:
-    assert effect_of(screen().convert("L"), screen((90, 90, 110, 110)).convert("RGBA"), AT) == "near"
+    assert effect_of(seen(screen().convert("L")), seen(screen((90, 90, 110, 110)).convert("RGBA")), AT) == "near"
+
+
+RING = (300, 200, 420, 230)
+
+
+@pytest.mark.parametrize(
+    ("ring", "had", "has", "points", "expected"),
+    [
+        (RING, "text", "body", AT, "none"),
+        (RING, "text", "body", (Point(290, 190),), "none"),  # however near the click was
+        (RING, "text", "text", AT, "elsewhere"),  # another field has it
+        (RING, "text", "", AT, "elsewhere"),  # nobody knows
+        (RING, "text", "body", (), "elsewhere"),  # a key can do that and more
+        ((300, 200, 420, 260), "text", "body", AT, "elsewhere"),  # more than the field changed
+        ((300, 200, 420, 260), "text", "body", (Point(310, 255),), "near"),
+    ],
+)
+def test_a_click_that_only_takes_the_focus_away_changes_nothing(
+    ring: tuple[int, int, int, int], had: str, has: str, points: tuple[Point, ...], expected: Effect
+) -> None:
+    before = seen(screen(ring), focus=had, focus_box="304,204,416,226")
+    assert effect_of(before, seen(screen(), focus=has), points) == expected
+
+
+def test_what_loses_the_focus_may_reach_beyond_the_screen() -> None:
+    before = seen(screen((0, 0, 60, 20)), focus="text", focus_box="-30,-8,56,16")
+    assert effect_of(before, seen(screen(), focus="body"), AT) == "none"

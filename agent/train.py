@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -55,6 +55,10 @@ def train(
     refine_rate: Annotated[
         float, typer.Option(min=0, help="In it the highest learning rate; more learns new things sooner, and forgets.")
     ] = 0.003,
+    refine_mix: Annotated[
+        Literal["acting", "pointing"],
+        typer.Option(help="In it mostly what to do next, or mostly where things are on drawn screens."),
+    ] = "acting",
     refine_tower: Annotated[
         bool, typer.Option("--refine-tower", help="In it the vision tower learns too, from small pictures.")
     ] = False,
@@ -90,6 +94,7 @@ def train(
     from vlm.backends.settings import what_runs_models
     from vlm.training.data.render import Drawn
     from vlm.training.recipe import Further, Minutes, further, make, quiz
+    from vlm.training.refine import MIXES
     from vlm.training.run import FULL, SMOKE
 
     begin = folder_of() if str(begin) == "bundled" else begin
@@ -114,7 +119,16 @@ def train(
             begin, sampled = taught, [out / "answers"]
     if sampled and begin:
         plan = Further(
-            begin, sampled, pages, out, minutes, seed, amounts, rate=refine_rate, tower=refine_tower or smoke
+            begin,
+            sampled,
+            pages,
+            out,
+            minutes,
+            seed,
+            amounts,
+            rate=refine_rate,
+            mix=MIXES[refine_mix],
+            tower=refine_tower or smoke,
         )
         further(plan, workers=workers, export_to=export_to)
     if export_to:

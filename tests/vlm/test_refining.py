@@ -23,7 +23,7 @@ from vlm.training import answered, live
 from vlm.training.answered import Questions, said_example
 from vlm.training.data.kinds.grounding import MISSING
 from vlm.training.data.records import Picture, Record, Truth
-from vlm.training.data.render import Screen
+from vlm.training.data.render import Element, Screen
 from vlm.training.dense import CELL
 from vlm.training.examples import FIRST_X, FIRST_Y, TOKENS, Example
 from vlm.training.export import HEADS, export
@@ -33,7 +33,7 @@ from vlm.training.multimodal import Trainer
 from vlm.training.optim import MuonAdamW
 from vlm.training.pool import WHOLE, Pool
 from vlm.training.prefer import pairs, prefer, preference_loss, preferring
-from vlm.training.pretrain import Crops, View, as_model_sees, draw_view
+from vlm.training.pretrain import Crops, View, as_model_sees, draw_part, draw_view
 from vlm.training.refine import refine
 from vlm.training.run import SMOKE
 from vlm.training.sampled import Judged, Sampled
@@ -104,6 +104,24 @@ def test_screens_are_shown_as_they_are_looked_at(drawn: tuple[Path, list[Screen]
                 part = (after.box.left, after.box.top, after.box.right, after.box.bottom)
                 old = (before.box.left, before.box.top, before.box.right, before.box.bottom)
                 assert shown.crop(part).tobytes() == picture.crop(old).tobytes()
+
+
+def test_a_large_screen_is_looked_at_from_closer_too() -> None:
+    rng, picture = random.Random(1), Image.new("RGB", (1280, 720), "white")
+    box = Box(600, 300, 660, 330)
+    picture.paste((200, 0, 0), (box.left, box.top, box.right, box.bottom))
+    screen, inside = Screen(Path("a.png"), (Element("button", "Ok", box),), ((630, 315, "O"), (5, 5, "x"))), 0
+    for _ in range(20):
+        view = draw_part(rng, *picture.size)
+        shown, moved = as_model_sees(picture, screen, view)
+        assert shown.size == (1008, 588)
+        center = moved.elements[0].box.center
+        if 0 <= center.x < 1008 and 0 <= center.y < 588:
+            inside += 1
+            assert shown.getpixel((center.x, center.y)) == (200, 0, 0)
+        assert all(0 <= x < 1008 and 0 <= y < 588 for x, y, _ in moved.chars)
+    assert inside > 5
+    assert draw_part(rng, 700, 300).size == Size(1008, 448), "all of it, down"
 
 
 def agent_on(screen: Screen, form: str, words: str, answer: str, *boxes: Box) -> Judged:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 from playwright.sync_api import Browser
 from playwright.sync_api import Error as PlaywrightError
@@ -27,11 +28,14 @@ from vlm.training.data.kinds import makers
 from vlm.training.data.kinds.grounding import MISSING, by_position
 from vlm.training.data.pages_document import document_page
 from vlm.training.data.pages_figures import COLOURS, LARGE, SMALL, figures_page
+from vlm.training.data.pages_lists import list_page
 from vlm.training.data.pages_phone import phone_page
 from vlm.training.data.records import KINDS, Picture, Record
 from vlm.training.data.render import Element, Screen, draw, installed_fonts, read_screens, screen_of
 from vlm.training.data.screens import draw_shards, open_studio
 from vlm.training.data.shards import read_shards
+from vlm.training.dense import CELL
+from vlm.training.pool import controls_of, entry_words
 from vlm.training.questions import NOUNS
 
 SCREENS, A_SHARD = 10, 6
@@ -209,6 +213,34 @@ def test_a_figure_is_named_by_what_tells_it_from_the_others(chromium: Browser) -
             assert "large" not in name or LARGE[0] <= size <= LARGE[1]
             seen += colour is not None
     assert seen > 20
+
+
+def test_an_icon_of_a_list_is_found_by_the_words_of_its_entry(chromium: Browser) -> None:
+    studio = open_studio(chromium)
+    seen = 0
+    for seed in range(10):
+        page = list_page(studio.sheet(random.Random(seed)))
+        png, labels = draw(studio.tab(page.device_scale), page)
+        size = [int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")]
+        screen = screen_of(Path("a.png"), {"image": "a.png", "size": size, **labels})
+        icons = [element for element in screen.elements if element.icon]
+        assert icons and all(entry_words(element) for element in icons)
+        for control in controls_of(screen, size[1] // CELL, size[0] // CELL):
+            if control.element.icon:
+                seen += 1
+                assert (control.area & ~control.written).sum() == 0 and control.written.sum() > control.area.sum()
+    assert seen > 60
+
+
+def test_the_words_of_an_entry_may_be_far_from_its_icon_but_have_to_be_there() -> None:
+    delete, other = (
+        Element("button", name, Box(900, 40, 930, 70), icon="Delete") for name in ("Delete Smith", "Delete")
+    )
+    words = tuple((30 + 8 * at, 54, char) for at, char in enumerate("Smith"))
+    (control,) = controls_of(Screen(Path("a.png"), (delete,), words), 6, 40)
+    assert torch.nonzero(control.written).tolist() == [[1, 1], [1, 32]]
+    assert controls_of(Screen(Path("a.png"), (delete,), words[:-1]), 6, 40) == ()
+    assert entry_words(other) == "" and controls_of(Screen(Path("a.png"), (other,), ()), 6, 40)
 
 
 def test_position_words_count_from_the_side_they_name() -> None:

@@ -127,8 +127,9 @@ def letters_of(screen: Screen) -> str:
     return "".join(char.lower()[0] for *_, char in screen.chars)
 
 
-def label_of(element: Element, screen: Screen, letters: str) -> Box | None:
-    """Where an element's name is written on one line: in it, else nearest to it. letters: all of the screen's."""
+def label_of(element: Element, screen: Screen, letters: str, most: float = 8 * CELL) -> Box | None:
+    """Where an element's name is written on one line: in it, else nearest to it. letters: all of the screen's. most:
+    pixels that it may be away."""
     name, box, found, at = element.name.replace(" ", "").lower(), element.box, [], -1
     while (at := letters.find(name, at + 1)) >= 0:
         written = screen.chars[at : at + len(name)]
@@ -136,7 +137,7 @@ def label_of(element: Element, screen: Screen, letters: str) -> Box | None:
         if max(ys) - min(ys) < CELL:
             away = max(box.left - max(xs), min(xs) - box.right, 0) + max(box.top - max(ys), min(ys) - box.bottom, 0)
             found.append((away, min(xs), min(ys), max(xs), max(ys)))
-    if not found or min(found)[0] > 8 * CELL:
+    if not found or min(found)[0] > most:
         return None
     _, left, top, right, bottom = min(found)
     return Box(max(0, left - 4), max(0, top - 4), right + 5, bottom + 5)

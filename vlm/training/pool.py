@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,8 @@ SMALL = 400
 """Cells of a screen that is always shown whole, in use as well (`Config.whole_cells`)."""
 ICONS = 0.5
 """How often an icon is asked for on a screen that has any: what they mean is harder to know than to read a name."""
+CLOSE = 0.4
+"""How often a large screen is looked at from closer."""
 WHOLE = 100_000
 """More cells than any screen has."""
 _TRIES = 8
@@ -37,7 +39,7 @@ class Control:
     """A control of an encoded screen, in its pixels.
 
     box: where a click reaches it. area: the cells of that box. written: the cells in which its name is written, or
-    `area` if that is not known.
+    `area` if that is not known, with those of the words of its entry of a list.
     """
 
     element: Element
@@ -76,7 +78,7 @@ class Pool:
 
     def __init__(self, screens: Path, tower: VisionTower, seed: int) -> None:
         self.rng = random.Random(seed)
-        self.source = Crops(screens, seed, start=1)
+        self.source = Crops(screens, seed, start=1, close=CLOSE)
         self.tower = tower
         self.screens: list[EncodedScreen] = []
         self._next = 0
@@ -190,7 +192,10 @@ def part_of(rng: random.Random, screen: EncodedScreen, control: Control, cells: 
 
 
 def controls_of(screen: Screen, rows: int, columns: int) -> tuple[Control, ...]:
-    """What can be asked for on a screen of so many cells: controls wholly on it whose name no other one there has."""
+    """What can be asked for on a screen of so many cells: controls wholly on it whose name no other one there has.
+
+    Of an icon in a list's entry the words of the entry have to be there as well, on one line: they count as written.
+    """
     names = [e.name.lower() for e in screen.elements]
     letters = letters_of(screen)
     controls = []
@@ -202,9 +207,21 @@ def controls_of(screen: Screen, rows: int, columns: int) -> tuple[Control, ...]:
             continue
         label = label_of(element, screen, letters) or box
         area, written = (target_cells(part, rows, columns).bool() for part in (box, label))
+        if words := entry_words(element):
+            entry = label_of(replace(element, name=words), screen, letters, most=float("inf"))
+            if entry is None:
+                continue
+            written |= target_cells(entry, rows, columns).bool()
         if area.any() and written.any():
             controls.append(Control(element, box, area, written))
     return tuple(controls)
+
+
+def entry_words(element: Element) -> str:
+    """The words of a list's entry, after which an icon in it is called: "Smith" of "Delete Smith"; "" for any other
+    control."""
+    words = element.name.removeprefix(f"{element.icon} ")
+    return "" if element.icon is None or words == element.name else words
 
 
 def kind_of(element: Element) -> tuple[str, bool]:

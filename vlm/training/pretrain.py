@@ -35,6 +35,10 @@ KEPT = 1200
 """Screens in memory, 2 to 3 MB each."""
 RESIZED = 0.25
 """How often a screen is shown as the processor resizes it, for those who ask without moving it."""
+LARGE = 500_000
+"""Pixels of screens that are looked at from closer."""
+PART, CLOSER = (1008, 588), 1.5
+"""Width and height of such a part, and how much larger what it shows is than on the screen."""
 SOURCES = (0.45, 0.55)
 """How often a step's crops come from screens and from specimens: these hold several times as many letters."""
 
@@ -62,13 +66,20 @@ def draw_view(rng: random.Random, width: int, height: int) -> View:
     return View(Size(-(-(width + dx) // CELL) * CELL, -(-(height + dy) // CELL) * CELL), offset=(dx, dy))
 
 
+def draw_part(rng: random.Random, width: int, height: int) -> View:
+    """As a part of it is looked at from closer."""
+    wide, high = round(width * CLOSER), round(height * CLOSER)
+    size = Size(min(PART[0], wide // CELL * CELL), min(PART[1], high // CELL * CELL))
+    corner = rng.randint(0, wide - size.width), rng.randint(0, high - size.height)
+    return View(size, (CLOSER, CLOSER), (-corner[0], -corner[1]))
+
+
 def as_model_sees(picture: Image.Image, screen: Screen, view: View) -> tuple[Image.Image, Screen]:
     """A screen and its labels in a view."""
-    if view.scale != (1.0, 1.0):
-        shown = picture.resize((view.size.width, view.size.height), Image.Resampling.BICUBIC)
-    else:
-        shown = Image.new("RGB", (view.size.width, view.size.height), picture.getpixel((0, picture.height - 1)))
-        shown.paste(picture, view.offset)
+    sides = round(picture.width * view.scale[0]), round(picture.height * view.scale[1])
+    scaled = picture if sides == picture.size else picture.resize(sides, Image.Resampling.BICUBIC)
+    shown = Image.new("RGB", (view.size.width, view.size.height), picture.getpixel((0, picture.height - 1)))
+    shown.paste(scaled, view.offset)
     return shown, labels_in(screen, view)
 
 
@@ -94,11 +105,21 @@ class Crops:
     """Random crops of stored screens, three quarters of them around a character, one in a control, or an icon.
 
     Decoding is slow, so a batch draws from the screens in memory. Every batch adds `grow` more of them; the oldest of
-    more than `KEPT` are forgotten.
+    more than `KEPT` are forgotten. close: how often a part of a large screen is shown, as if it were looked at from
+    closer, in place of the whole.
     """
 
-    def __init__(self, folder: Path, seed: int, limit: int | None = None, *, start: int = 40, grow: int = 2) -> None:
-        self.rng = random.Random(seed)
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        limit: int | None = None,
+        *,
+        start: int = 40,
+        grow: int = 2,
+        close: float = 0.0,
+    ) -> None:
+        self.rng, self.close = random.Random(seed), close
         self.newest, self.grow = start, grow
         self.screens: list[Screen] = list(read_screens(folder))[:limit]
         self.order = self.rng.sample(range(len(self.screens)), len(self.screens))
@@ -111,7 +132,9 @@ class Crops:
             screen = self.screens[number]
             with Image.open(screen.image) as image:
                 picture = image.convert("RGB")
-            picture, screen = as_model_sees(picture, screen, draw_view(self.rng, *picture.size))
+            is_close = picture.width * picture.height > LARGE and self.rng.random() < self.close
+            view = (draw_part if is_close else draw_view)(self.rng, *picture.size)
+            picture, screen = as_model_sees(picture, screen, view)
             self.seen_screens[number] = screen
             self._decoded[number] = np.asarray(picture), labels_of(screen)
         return self._decoded[number]

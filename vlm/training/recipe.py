@@ -19,7 +19,7 @@ from vlm.training.multimodal import Trainer
 from vlm.training.prefer import prefer
 from vlm.training.pretrain import pretrain
 from vlm.training.quiz import Quiz, ask_plans, ask_points
-from vlm.training.refine import RATE, refine
+from vlm.training.refine import MIXES, RATE, Mix, refine
 from vlm.training.run import FULL, Amounts
 from vlm.training.sampled import RESULTS, append_unit, read_sampled, read_units
 from vlm.training.stages import BUNDLED, PLACING, resume, start, teach
@@ -95,7 +95,7 @@ class Further:
 
     begin: a checkpoint of the bundled model's shape, or the `.pt` of a stage. sampled: folders of sampled answers, or
     sets of shards. drawn: for icons, and of the usual examples. out: for checkpoints, logs, and what the filters say.
-    rate: see `refine`. tower: whether it learns too while the answers are trained on.
+    rate, mix: see `refine`. tower: whether it learns too while the answers are trained on.
     """
 
     begin: Path
@@ -107,6 +107,7 @@ class Further:
     amounts: Amounts = FULL
     filters: bool = True
     rate: float = RATE
+    mix: Mix = MIXES["acting"]
     tower: bool = False
 
 
@@ -148,6 +149,7 @@ def _train_further(plan: Further) -> Trainer:
             seed=plan.seed,
             amounts=plan.amounts,
             rate=plan.rate,
+            mix=plan.mix,
             tower=plan.tower,
         )
     if plan.minutes.prefer:

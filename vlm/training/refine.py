@@ -3,6 +3,7 @@ before is forgotten."""
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -26,19 +27,36 @@ RATE = 0.003
 """What is known already stands a third of the rate at which it was learned."""
 SEEING = 0.3
 """How fast the vision tower learns, beside the language model."""
-USUAL = 0.5
-"""The share of a step's tokens that is of the usual examples: points on drawn screens, and plans of drawn tasks."""
-ACTING = 4.0
+ACTS = 4.0
 """How much what to type or where to drag weighs beside a click, whose gradients are larger: see `PLANNING`."""
-MISSING_OFTEN = 0.1
-"""How often a control is asked for on a drawn screen that has none of that name."""
-LOOKING, LOOKED = 0.8, 0.6
-"""The share of a step's tokens of screens, and of their gradients, that is of screens that are looked at for what is
-due, if there are any: that is harder than to find a name, and every task is another thing to learn."""
-LARGER = 2
-"""How much larger a step is then: the optimizer takes as long as some eight looks, however many there are."""
 TEXT_TOKENS = 2400
 """Of planning prompts in a step, for each 3,000 of points."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """What a step is made of. usual: the share of its tokens that is of the usual examples: points on drawn screens,
+    and plans of drawn tasks. missing: how often a control is asked for on a drawn screen that has none of that name.
+
+    looking, looked: the share of a step's tokens of screens, and of their gradients, that is of screens that are looked
+    at for what is due, if there are any: that is harder than to find a name, and every task is another thing to learn.
+    larger: how much larger a step is then: the optimizer takes as long as some eight looks, however many there are.
+    hold: the share of the minutes in which the learning rate stays at its highest.
+    """
+
+    usual: float
+    missing: float
+    looking: float
+    looked: float
+    larger: float
+    hold: float
+
+
+MIXES = {
+    "acting": Mix(usual=0.5, missing=0.1, looking=0.8, looked=0.6, larger=2.0, hold=0.2),
+    "pointing": Mix(usual=0.8, missing=0.02, looking=0.15, looked=0.25, larger=1.3, hold=0.3),
+}
+"""Mostly what to do next, or mostly where things are on drawn screens."""
 
 
 def refine(
@@ -51,6 +69,7 @@ def refine(
     seed: int,
     amounts: Amounts = FULL,
     rate: float = RATE,
+    mix: Mix = MIXES["acting"],
     tower: bool = False,
 ) -> Trainer:
     """Train on what was sampled; every step takes equally many tokens of the language model.
@@ -67,7 +86,7 @@ def refine(
         other_lr=rate / 6,
         pace=lambda name: SEEING if "visual" in name else 1.0,
     )
-    stage = Stage("refine", folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer, hold=0.2)
+    stage = Stage("refine", folder, minutes, nn.ModuleDict({"trainer": trainer}), optimizer, hold=mix.hold)
     if stage.done:
         seeing.requires_grad_(False)
         return trainer
@@ -80,7 +99,7 @@ def refine(
     crops = Crops(screens, own, start=amounts.pool, grow=1) if live else None
     fill(pool, amounts.pool)
     words = Words(rng, held_out=False)
-    looking, tokens = (LOOKING, LARGER * amounts.visual) if questions.looks else (0.0, amounts.visual)
+    looking, tokens = (mix.looking, mix.larger * amounts.visual) if questions.looks else (0.0, amounts.visual)
     visual = round((1 - looking) * tokens)
     text = TEXT_TOKENS * visual // FULL.visual
     for scale in stage.steps():
@@ -89,16 +108,16 @@ def refine(
             if live:
                 del pool.screens[:-FRESH]
         cells = cells_at(rng, 1.0)
-        points = questions.pointing(round((1 - USUAL) * visual), WHOLE if rng.random() < 0.3 else cells)
-        usual = round(USUAL * visual / (2 if live else 1))
-        points += pointing(pool, cells, usual, MISSING_OFTEN)
+        points = questions.pointing(round((1 - mix.usual) * visual), WHOLE if rng.random() < 0.3 else cells)
+        usual = round(mix.usual * visual / (2 if live else 1))
+        points += pointing(pool, cells, usual, mix.missing)
         points += pointing_live(crops, live, usual) if live and crops else []
         looks = questions.looking(round(looking * tokens))
-        plans = questions.planning(round((1 - USUAL) * text))
-        drawn = max(1, round(USUAL * amounts.plans * visual / amounts.visual))
+        plans = questions.planning(round((1 - mix.usual) * text))
+        drawn = max(1, round(mix.usual * amounts.plans * visual / amounts.visual))
         plans += [planning_example(rng, words) for _ in range(drawn)]
-        figures = _gradients_of(trainer, points, 1 - LOOKED if looks else 1.0, trainer.missing_loss)
-        looked = _gradients_of(trainer, looks, LOOKED, trainer.planning_loss, ACTING)
+        figures = _gradients_of(trainer, points, 1 - mix.looked if looks else 1.0, trainer.missing_loss)
+        looked = _gradients_of(trainer, looks, mix.looked, trainer.planning_loss, ACTS)
         figures |= {f"look_{key}": value for key, value in looked.items()}
         if live:
             live.learn()

@@ -19,6 +19,7 @@ from vlm.training.data.pages import Page, PageWriter
 from vlm.training.data.pages_desktop import desktop_page
 from vlm.training.data.pages_document import document_page
 from vlm.training.data.pages_figures import figures_page
+from vlm.training.data.pages_lists import list_page
 from vlm.training.data.pages_phone import phone_page
 from vlm.training.data.pages_web import web_page
 from vlm.training.data.records import KINDS, Kind, Record
@@ -41,11 +42,12 @@ def _plain(sheet: Sheet) -> Page:
 
 
 PAGES: dict[str, tuple[Callable[[Sheet], Page], int]] = {
-    "web": (_plain, 24),
-    "app": (web_page, 20),
-    "phone": (phone_page, 24),
-    "desktop": (desktop_page, 22),
-    "document": (document_page, 6),
+    "web": (_plain, 20),
+    "app": (web_page, 17),
+    "lists": (list_page, 15),
+    "phone": (phone_page, 20),
+    "desktop": (desktop_page, 19),
+    "document": (document_page, 5),
     "figures": (figures_page, 4),
 }
 """Kind of page -> who writes it, and how often."""

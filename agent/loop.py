@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from action_space.actions import Action, Ask, Finish, points_of
+from action_space.actions import Action, Ask, Finish
 from action_space.errors import DeviceError, ModelError, ModelMistake, Paused, PolicyRefusal, UnsupportedAction
 from agent.breaker import ALLOWED_TRIES, MOST_IN_VAIN, in_vain, tries_so_far
 from agent.describe import describe
@@ -90,7 +90,7 @@ def take_step(e: Episode, draft: Draft) -> Observation | None:
         finally:
             draft.act_s = time.monotonic() - started
         after = e.env.observe()
-        draft.compare(action, effect_of(draft.seen, after, points_of(action)))  # 6
+        draft.compare(action, effect_of(draft.seen, after, action))  # 6
         return after
     except ModelMistake as mistake:
         draft.blame(mistake)

@@ -9,7 +9,13 @@ from agent.describe import describe
 from agent.policy import Person
 from agent.trajectory import REPORT, Step, Trajectory
 
-EFFECTS = {"near": "changed here", "elsewhere": "changed elsewhere", "none": "nothing changed", None: ""}
+EFFECTS = {
+    "near": "changed here",
+    "elsewhere": "changed elsewhere",
+    "reached": "was so already",
+    "none": "nothing changed",
+    None: "",
+}
 _GOOD = "green"
 _BAD = "red"
 

@@ -22,7 +22,7 @@ IMAGES = "images"
 REPORT = "report.html"
 
 Confirm = Literal["none", "risky", "all"]
-Effect = Literal["near", "elsewhere", "none"]
+Effect = Literal["near", "elsewhere", "reached", "none"]
 StopReason = Literal[
     "success", "failure", "steps", "seconds", "tokens", "loop", "mistakes", "refused", "interrupted", "device", "model"
 ]

@@ -4,11 +4,12 @@ from typing import Literal
 
 import numpy as np
 
+from action_space.actions import Action, Click, points_of
 from action_space.geometry import Box, Point, Size
 from environments.base import Observation
 from environments.settle import Mask, Pixels, changed_pixels
 
-Effect = Literal["near", "elsewhere", "none"]
+Effect = Literal["near", "elsewhere", "reached", "none"]
 
 _PIXEL_CHANGE = 12
 _FEWEST_PIXELS = 6
@@ -21,34 +22,45 @@ _RING = 8
 """How far the ring around what has the focus reaches beyond it, in CSS pixels."""
 
 
-def effect_of(before: Observation, after: Observation, points: tuple[Point, ...]) -> Effect:
-    """Compare what was seen before and after an action that touched `points` (screenshot pixels of `before`).
+def effect_of(before: Observation, after: Observation, action: Action) -> Effect:
+    """Compare what was seen before and after an action, whose points are screenshot pixels of `before`.
 
     near: something changed within 6 % of the longer side (at least 32 pixels) of a point. elsewhere: only further
     away, or the screenshots differ in size. none: fewer than six pixels changed, or only a text caret blinked, or only
     what had the focus looks otherwise, because a click beside everything took the focus from it. A caret that appears
-    on the line of a point counts as near: a field without a focus ring was clicked.
+    on the line of a point counts as near: a field without a focus ring was clicked. reached: nothing changed, but a
+    page's control that has the focus now was clicked, as a field that had it before, or a radio button that was chosen.
     """
     if before.image.size != after.image.size:
         return "elsewhere"
+    points = points_of(action)
     old, new = (np.asarray(seen.image.convert("RGB")) for seen in (before, after))
     changed = changed_pixels(old, new, _PIXEL_CHANGE)
-    if points and (left := _left_by_focus(before, after)):
-        changed[max(0, left.top) : max(0, left.bottom), max(0, left.left) : max(0, left.right)] = False
+    had, has = _focused(before), _focused(after)
+    if points and had and after.details.get("focus") == "body":
+        changed[max(0, had.top) : max(0, had.bottom), max(0, had.left) : max(0, had.right)] = False
     near = _near(Size(*before.image.size), points)
     if _counts(changed & near) or _caret_came(old, new, changed & near, points):
         return "near"
-    return "elsewhere" if _counts(changed & ~near) else "none"
+    if _counts(changed & ~near):
+        return "elsewhere"
+    return "reached" if isinstance(action, Click) and has and _is_on(action, has, after.details["focus"]) else "none"
 
 
-def _left_by_focus(before: Observation, after: Observation) -> Box | None:
-    """The place of a page's control that had the focus and of its ring, if nothing has it any longer."""
-    box = before.details.get("focus_box")
-    if not box or after.details.get("focus") != "body":
+def _focused(seen: Observation) -> Box | None:
+    """Where a page's field, list or box to tick is that has the focus, with its ring, in screenshot pixels."""
+    box = seen.details.get("focus_box")
+    if not box:
         return None
     left, top, right, bottom = map(int, box.split(","))
     ring = (left - _RING, top - _RING, right + _RING, bottom + _RING)
-    return Box(*(round(side * before.frame.device_scale) for side in ring))
+    return Box(*(round(side * seen.frame.device_scale) for side in ring))
+
+
+def _is_on(click: Click, box: Box, kind: str) -> bool:
+    """A radio button is chosen by its words as well, which are beside it."""
+    point = click.point
+    return click.button == "left" and (box.contains(point) or (kind == "radio" and box.top <= point.y < box.bottom))
 
 
 def _near(size: Size, points: tuple[Point, ...]) -> Mask:

@@ -26,6 +26,7 @@ _TONES: dict[StopReason, str] = {"success": "good", "failure": "bad", "device": 
 _EFFECTS = {
     "near": ("good", "changed at the target"),
     "elsewhere": ("calm", "changed elsewhere"),
+    "reached": ("calm", "was so already"),
     "none": ("warn", "nothing changed"),
 }
 _PHASES = {"settle_s": "settle", "prefill_s": "prefill", "decode_s": "decode", "act_s": "act"}

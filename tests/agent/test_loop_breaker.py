@@ -1,10 +1,13 @@
 """What counts as the same action on the same screen."""
 
+from datetime import UTC, datetime
+
 from PIL import Image, ImageDraw
 
 from action_space.actions import Click, Drag, Press, Type
-from action_space.geometry import Point
-from agent.breaker import same_action, same_screen
+from action_space.geometry import Frame, Point, Size
+from agent.breaker import in_vain, same_action, same_screen
+from agent.trajectory import Effect, Step
 
 
 def screen(*boxes: tuple[int, int, int, int]) -> Image.Image:
@@ -32,3 +35,20 @@ def test_same_action_but_for_a_few_pixels() -> None:
     one, other = (Drag(start=Point(0, 0), end=Point(x, 0)) for x in (90, 97))
     assert not same_action(one, other)
     assert same_action(one, other, scale=2)
+
+
+def test_a_click_on_what_was_so_already_is_in_vain_too() -> None:
+    size = Size(1280, 720)
+    effects: list[Effect] = ["none", "near", "reached", "none", "reached"]
+    steps = [
+        Step(
+            number=number,
+            started=datetime(2026, 11, 29, tzinfo=UTC),
+            image="0" * 64,
+            frame=Frame(size, size),
+            action=Click(point=Point(number, 5)),
+            effect=effect,
+        )
+        for number, effect in enumerate(effects, start=1)
+    ]
+    assert in_vain(steps, screen(), lambda _: screen()) == 3

@@ -217,9 +217,30 @@ def test_a_click_beside_everything_has_no_effect_though_the_focus_goes(
 
     def effect(point: Point) -> Effect:
         before = environment.observe()
-        environment.execute(Click(point=point))
-        return effect_of(before, environment.observe(), (point,))
+        environment.execute(click := Click(point=point))
+        return effect_of(before, environment.observe(), click)
 
     assert [effect(field), effect(nowhere), effect(nowhere)] == ["near", "none", "none"]
     assert effect(field) == "near"
     assert effect(button) != "none"
+
+
+def test_a_click_on_what_is_chosen_already_reaches_it(make_browser: MakeBrowser) -> None:
+    """Nothing changes, but it is no click beside everything: another try would choose something else."""
+    environment = make_browser(
+        "<style>body{margin:0;font:16px sans-serif}label,input[type=text]{position:absolute;left:40px}</style>"
+        "<label style='top:30px'><input type=radio name=a checked>Morning</label>"
+        "<label style='top:60px'><input type=radio name=a>Evening</label>"
+        "<input type=text style='top:100px' autofocus>"
+    )
+    environment.observe()
+
+    def effect(x: int, y: int) -> Effect:
+        before = environment.observe()
+        environment.execute(click := Click(point=Point(x, y)))
+        return effect_of(before, environment.observe(), click)
+
+    assert effect(50, 110) == "reached"
+    assert effect(90, 70) == "near"
+    assert effect(90, 70) == "reached"
+    assert effect(300, 250) == "none"

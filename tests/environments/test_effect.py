@@ -3,13 +3,15 @@
 import pytest
 from PIL import Image, ImageDraw
 
+from action_space.actions import Action, Click, Drag, Press, Scroll
 from action_space.geometry import Frame, Point, Size
 from environments.base import Observation
 from environments.effect import Effect, effect_of
 
 SIZE = (640, 400)
 SIZE_OF = Size(*SIZE)
-AT = (Point(100, 100),)
+AT = Click(point=Point(100, 100))
+KEY = Press(keys=("Enter",))
 
 
 def screen(*shapes: tuple[int, int, int, int], fill: str = "black") -> Image.Image:
@@ -24,21 +26,21 @@ def seen(image: Image.Image, **details: str) -> Observation:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "points", "expected"),
+    ("before", "after", "action", "expected"),
     [
         ([], [], AT, "none"),
         ([], [(95, 95, 105, 105)], AT, "near"),
         ([(95, 95, 105, 105)], [], AT, "near"),
         ([], [(500, 300, 540, 340)], AT, "elsewhere"),
         ([], [(95, 95, 105, 105), (500, 300, 540, 340)], AT, "near"),
-        ([], [(95, 95, 105, 105)], (), "elsewhere"),
-        ([], [(0, 0, 4, 4)], (Point(0, 0),), "near"),
-        ([], [(636, 396, 639, 399)], (Point(639, 399),), "near"),
-        ([], [(500, 300, 540, 340)], (Point(10, 10), Point(520, 320)), "near"),
+        ([], [(95, 95, 105, 105)], KEY, "elsewhere"),
+        ([], [(0, 0, 4, 4)], Click(point=Point(0, 0)), "near"),
+        ([], [(636, 396, 639, 399)], Click(point=Point(639, 399)), "near"),
+        ([], [(500, 300, 540, 340)], Drag(start=Point(10, 10), end=Point(520, 320)), "near"),
         # A caret of another field blinks on or off.
         ([], [(300, 300, 300, 315)], AT, "none"),
         ([(300, 300, 301, 320)], [], AT, "none"),
-        ([], [(300, 300, 300, 315)], (), "none"),
+        ([], [(300, 300, 300, 315)], KEY, "none"),
         # A caret comes where a field was clicked; one that was there goes; one in the line above is another field's.
         ([], [(80, 92, 80, 107)], AT, "near"),
         ([(80, 92, 80, 107)], [], AT, "none"),
@@ -55,10 +57,10 @@ def seen(image: Image.Image, **details: str) -> Observation:
 def test_effect(
     before: list[tuple[int, int, int, int]],
     after: list[tuple[int, int, int, int]],
-    points: tuple[Point, ...],
+    action: Action,
     expected: Effect,
 ) -> None:
-    assert effect_of(seen(screen(*before)), seen(screen(*after)), points) == expected
+    assert effect_of(seen(screen(*before)), seen(screen(*after)), action) == expected
 
 
 def test_another_size_is_an_effect_elsewhere() -> None:
@@ -77,24 +79,42 @@ RING = (300, 200, 420, 230)
 
 
 @pytest.mark.parametrize(
-    ("ring", "had", "has", "points", "expected"),
+    ("ring", "had", "has", "action", "expected"),
     [
         (RING, "text", "body", AT, "none"),
-        (RING, "text", "body", (Point(290, 190),), "none"),  # however near the click was
+        (RING, "text", "body", Click(point=Point(290, 190)), "none"),  # however near the click was
         (RING, "text", "text", AT, "elsewhere"),  # another field has it
         (RING, "text", "", AT, "elsewhere"),  # nobody knows
-        (RING, "text", "body", (), "elsewhere"),  # a key can do that and more
+        (RING, "text", "body", KEY, "elsewhere"),  # a key can do that and more
         ((300, 200, 420, 260), "text", "body", AT, "elsewhere"),  # more than the field changed
-        ((300, 200, 420, 260), "text", "body", (Point(310, 255),), "near"),
+        ((300, 200, 420, 260), "text", "body", Click(point=Point(310, 255)), "near"),
     ],
 )
 def test_a_click_that_only_takes_the_focus_away_changes_nothing(
-    ring: tuple[int, int, int, int], had: str, has: str, points: tuple[Point, ...], expected: Effect
+    ring: tuple[int, int, int, int], had: str, has: str, action: Action, expected: Effect
 ) -> None:
     before = seen(screen(ring), focus=had, focus_box="304,204,416,226")
-    assert effect_of(before, seen(screen(), focus=has), points) == expected
+    assert effect_of(before, seen(screen(), focus=has), action) == expected
 
 
 def test_what_loses_the_focus_may_reach_beyond_the_screen() -> None:
     before = seen(screen((0, 0, 60, 20)), focus="text", focus_box="-30,-8,56,16")
     assert effect_of(before, seen(screen(), focus="body"), AT) == "none"
+
+
+@pytest.mark.parametrize(
+    ("has", "action", "expected"),
+    [
+        ("text", Click(point=Point(400, 210)), "reached"),  # it had the focus already
+        ("text", Click(point=Point(430, 210)), "none"),
+        ("radio", Click(point=Point(400, 210)), "reached"),
+        ("radio", Click(point=Point(500, 210)), "reached"),  # its words
+        ("radio", Click(point=Point(500, 240)), "none"),
+        ("text", Click(point=Point(400, 210), button="right"), "none"),
+        ("textarea", Scroll(point=Point(400, 210), direction="down"), "none"),  # it is at its end
+        ("text", KEY, "none"),
+    ],
+)
+def test_a_click_on_what_is_so_already_reaches_it(has: str, action: Action, expected: Effect) -> None:
+    before = seen(screen(RING), focus="body")
+    assert effect_of(before, seen(screen(RING), focus=has, focus_box="304,204,416,226"), action) == expected

@@ -31,7 +31,7 @@ MOST_OF_IT = 0.75
 """A part that is more than this of the screen is not worth a look from closer: it is nearly the same picture again,
 with letters larger than those that the model learned."""
 MOST_LOOKS = len(OFFSETS)
-SURE = 0.8
+SURE = 0.95
 """`python -m evals.looking`: of 572 looks at generated pages those with at least this were right in 93 %, the others in
 58 %."""
 

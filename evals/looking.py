@@ -35,7 +35,7 @@ from evals.drawing import draw
 from evals.protocols.point_in_box import RULE
 from evals.protocols.values import Step
 
-UNTIL = (0.5, 0.7, SURE, 0.9, 0.95)
+UNTIL = (0.5, 0.7, 0.8, 0.9, SURE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def red(look: Turn) -> Point:
 
 
 def test_a_sure_answer_is_taken_at_once() -> None:
-    found = placed(turn_of(1280, 720), [("click(100, 50)", 0.9)])
+    found = placed(turn_of(1280, 720), [("click(100, 50)", 0.97)])
     assert found.action == Click(point=Point(100, 50))
     assert len(found.asked) == 1
     # Whole cells around the screen as it is: nothing is resized.
@@ -84,9 +84,9 @@ AWAY = 'finish("failure", "not on the screen")'
 
 
 def test_that_something_is_not_there_is_believed_after_all_looks_only() -> None:
-    gone = placed(turn_of(1280, 720), [(AWAY, 0.9), ("click(7, 7)", 0.3), (AWAY, 0.95), ("click(21, 7)", 0.6)])
+    gone = placed(turn_of(1280, 720), [(AWAY, 0.96), ("click(7, 7)", 0.3), (AWAY, 0.97), ("click(21, 7)", 0.6)])
     assert gone.action == Finish(status="failure", text="not on the screen") and len(gone.asked) == 4
-    assert placed(turn_of(1280, 720), [(AWAY, 0.99), ("click(21, 21)", 0.8)]).action == Click(point=Point(7, 7))
+    assert placed(turn_of(1280, 720), [(AWAY, 0.99), ("click(21, 21)", 0.95)]).action == Click(point=Point(7, 7))
     unsure = placed(turn_of(1280, 720), [(AWAY, 0.5), ("click(21, 21)", 0.2), (AWAY, 0.7), ("?", 0.9)])
     assert unsure.action == Click(point=Point(7, 7))
     alone = placed(turn_of(1280, 720), [(AWAY, 0.5), ("?", 0.9), ("?", 0.9), ("?", 0.9)])
@@ -112,7 +112,7 @@ def test_a_dense_screen_is_shrunk_to_a_pixel_for_each_of_css() -> None:
     screen = Size(1080, 2400)
     frame = Frame(screen, screen, density=2.7)
     turn = Turn("task", Image.new("RGB", (1080, 2400), "white"), frame)
-    found = placed(turn, [("click(14, 14)", 0.3), ("click(7, 7)", 0.1), ("click(213, 463)", 0.9)])
+    found = placed(turn, [("click(14, 14)", 0.3), ("click(7, 7)", 0.1), ("click(213, 463)", 0.97)])
     assert [look.screenshot.size for look in asked] == [(420, 896), (616, 588), (420, 924)]
     # Its middle: the small picture's pixel (199, 449) stands for 2.7 x 2.7 of the screen's.
     assert found.action == Click(point=Point(538, 1213))
@@ -167,7 +167,7 @@ def test_a_dense_screen_is_looked_at_from_closer_in_its_own_pixels() -> None:
     picture = Image.new("RGB", (2560, 1440), "white")
     picture.paste("red", (200, 100, 202, 102))
     turn = Turn("task", picture, Frame(screen, screen, density=2.0))
-    found = placed(turn, [("click(100, 50)", 0.4), ("click(150, 75)", 0.9)])
+    found = placed(turn, [("click(100, 50)", 0.4), ("click(150, 75)", 0.97)])
     assert found.action == Click(point=Point(200, 100))
     assert asked[1].screenshot.size == (1008, 588) and least_green(asked[1]) == Point(150, 75)
 

@@ -118,7 +118,8 @@ class Step(_Record):
     image: sha256 of the screenshot before the action. frame: its geometry, with the size the model saw.
     reply: verbatim, its coordinates those of the picture that the model saw, which `agent.looks` may have moved or
     shrunk, or cut from it and enlarged. action: in screenshot pixels, None if the reply held none. effect: where the
-    next picture differs, or that it does not (`environments.effect`), None if nothing was done. note: what the model is told about this step afterwards.
+    next picture differs, or that it does not (`environments.effect`), None if nothing was done.
+    note: what the model is told about this step afterwards.
     cached_tokens: how many of those that went in were known already; forced_tokens: how many of those that came out a
     grammar left no choice about.
     seconds: of the whole step.

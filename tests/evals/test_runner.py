@@ -222,7 +222,8 @@ def test_one_runner_a_folder(tmp_path: Path) -> None:
 
 def test_ctrl_c_ends_the_workers_and_keeps_the_results(tmp_path: Path) -> None:
     code = (
-        "from tests.evals.test_runner import run; from pathlib import Path; import sys\n"
+        "from tests.evals.test_runner import run; from pathlib import Path; import signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # behind `nohup ... &` it is ignored
         "sys.exit(0 if run(Path(sys.argv[1]), 1, 'hang') else 130)"
     )
     runner_process = start(["-c", code, str(tmp_path)])

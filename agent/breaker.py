@@ -17,6 +17,7 @@ ALLOWED_TRIES = 2
 MOST_IN_VAIN = 12
 """Steps in a row that change nothing; then the run ends."""
 _VAIN = frozenset({"none", "reached"})
+"""Effects of steps that changed nothing."""
 _NEARLY = 5
 """Device units: a click this close to the last one is the same click."""
 _CARET = (4, 40)

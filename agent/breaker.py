@@ -16,8 +16,6 @@ from agent.trajectory import Step
 ALLOWED_TRIES = 2
 MOST_IN_VAIN = 12
 """Steps in a row that change nothing; then the run ends."""
-_VAIN = frozenset({"none", "reached"})
-"""Effects of steps that changed nothing."""
 _NEARLY = 5
 """Device units: a click this close to the last one is the same click."""
 _CARET = (4, 40)
@@ -43,7 +41,7 @@ def in_vain(steps: Sequence[Step], screen: Image.Image, load_image: Callable[[st
     """How many of the newest steps in a row changed nothing or were refused, those that only waited not counted; 0 if
     the screen is another one all the same, because a person has been there."""
     acted = (step for step in reversed(steps) if not isinstance(step.action, Wait))
-    vain = sum(1 for _ in takewhile(lambda step: step.effect in _VAIN or step.error is not None, acted))
+    vain = sum(1 for _ in takewhile(lambda step: step.changed_nothing or step.error is not None, acted))
     return vain if vain and same_screen(load_image(steps[-1].image), screen) else 0
 
 

@@ -149,6 +149,11 @@ class Step(_Record):
     targets: tuple[Box, ...] = ()
     shown: bool = True
 
+    @property
+    def changed_nothing(self) -> bool:
+        """Whether the screen looked as before, which also a click on what was so already leaves it."""
+        return self.effect in {"none", "reached"}
+
 
 @dataclass(frozen=True, slots=True)
 class Trajectory:

@@ -123,7 +123,7 @@ def _no_answer(step: Step) -> str:
         return "questions to a person"
     if not step.shown:
         return "done without a look at the screen"
-    if step.effect == "none" and not isinstance(step.action, Wait):
+    if step.changed_nothing and not isinstance(step.action, Wait):
         return "changed nothing"
     return ""
 

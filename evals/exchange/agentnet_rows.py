@@ -51,7 +51,7 @@ def _value(step: Step, action: Action) -> dict[str, object]:
         "action": step.plan or describe(action),
         "code": write_code(action, write),
         "last_step_correct": correct,
-        "last_step_redundant": False,
+        "last_step_redundant": step.effect == "reached",
         "reflection": step.note,
     }
 

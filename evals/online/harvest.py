@@ -57,7 +57,7 @@ class Harvest:
             if due is None or step.error is not None or aside > MOST_ASIDE:
                 self.dropped[_why_left(step, aside)] += 1
                 return
-            aside += not self._judge_plan(step.plan, due, behind) or step.effect == "none"
+            aside += not self._judge_plan(step.plan, due, behind) or step.changed_nothing
             if step.plan == due and isinstance(step.action, Click):
                 self._judge_point(step, step.action, run.looks[step.number - 1], picture_of)
             note = one_line(step.note)
@@ -88,7 +88,7 @@ class Harvest:
         answers = self.points.setdefault((screen, step.plan), (element, Answers()))[1]
         if element.hit_by(click.point.x, click.point.y):
             answers.right += 1
-            self.dropped["a click without effect"] += step.effect == "none"
+            self.dropped["a click without effect"] += step.changed_nothing
         else:
             answers.wrong[f"click({click.point.x}, {click.point.y})"] += 1
             self.dropped["a point beside the control"] += 1

@@ -152,6 +152,17 @@ def test_only_successful_runs_are_learnt_from(runs: Runs, export: Export) -> Non
     assert [row["task_completed"] for row in rows] == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("effect", "correct", "redundant"), [("near", True, False), ("reached", True, True), ("none", False, False)]
+)
+def test_agentnet_is_told_what_a_step_was_worth(
+    effect: str, correct: bool, redundant: bool, runs: Runs, export: Export
+) -> None:
+    ((row,), _) = export("agentnet", runs.make("r", [CLICK], effect=effect))
+    value = row["traj"][0]["value"]
+    assert (value["last_step_correct"], value["last_step_redundant"]) == (correct, redundant)
+
+
 @pytest.mark.parametrize("form", EXPORTERS)
 def test_steps_without_their_screenshot_are_named(form: str, runs: Runs, export: Export) -> None:
     run = runs.make("r", [CLICK, DONE])

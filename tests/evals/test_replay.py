@@ -127,6 +127,7 @@ def test_what_holds_no_right_answer_is_left_out_and_said(runs: Runs, script: Sai
     runs.make("good", [CLICK, None, Ask(question="which?"), DONE])
     runs.make("bad", [CLICK, CLICK], reason="failure")
     runs.make("dull", [CLICK, Wait()], effect="none")
+    runs.make("needless", [CLICK], effect="reached")
     runs.make("blind", [CLICK], shown=False)
     code, found, notes = replay(runs.folder, "--model", script(Wait(), CLICK, DONE))
     assert code == 0 and found["questions"] == 3
@@ -134,7 +135,7 @@ def test_what_holds_no_right_answer_is_left_out_and_said(runs: Runs, script: Sai
         "of a run that ended with failure": 2,
         "not carried out": 1,
         "questions to a person": 1,
-        "changed nothing": 1,
+        "changed nothing": 2,
         "done without a look at the screen": 1,
     }
     assert "2 steps left out: of a run that ended with failure" in notes

@@ -251,6 +251,7 @@ def test_what_is_due_is_what_the_prompt_can_tell() -> None:
     assert due(("empty", click, MISS, "none"), typed) == [click, click], "it is told that nothing changed"
     assert due(("empty", click, MISS, "elsewhere"), typed) == [click, None], "it is not told what changed"
     assert due(("empty", click, HIT_A, "none"), typed) == [click, None], "it had the keyboard already"
+    assert due(("empty", click, HIT_A, "reached"), typed) == [click, type_], "the way goes on from what was so already"
     assert due(("empty", press, MISS, "near"), typed) == [click, click], "a step that was not needed"
     assert due(("empty", click, HIT_A, "near"), ("ruined", press, HIT_B, "near")) == [click, None]
 

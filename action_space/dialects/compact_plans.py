@@ -3,7 +3,7 @@
 Names and texts are quoted from the task. What the task itself has in quotes is said whole or not at all; what stands
 between its quotes only where there is more than words such as "and press", and no name runs on into the next deed:
 "Select Red and click Submit" has two. What is in quotes is named in its order, deed by deed. `done` comes when all that
-is in quotes was named. After a few steps in vain another name is due, one that was not named yet if there is any in
+is in quotes was named. What was named in vain counts as named from the second time on. After a few steps in vain another name is due, one that was not named yet if there is any in
 quotes. What is not in quotes and had an effect is named again only if the task says it once more. And if one of
 "Milk, Bread, Eggs" was named, the others are due before anything else is.
 """
@@ -53,10 +53,11 @@ _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 def plan_grammar(task: str, history: Sequence[PastStep]) -> str:
     """The grammar of the next instruction of a task, with what was done so far."""
     between, quoted = _taken_apart(task)
-    named = _named(history)
+    tries = _in_vain(history)
+    named = _named(history[:-1] if tries == 1 else history)
     unnamed = [text for text in quoted if text not in named]
     due = _due(between, quoted, named)
-    vain = _strings_in(history[-1].plan) if _in_vain(history) >= _PATIENCE else []
+    vain = _strings_in(history[-1].plan) if tries >= _PATIENCE else []
     start = "start: step" if unnamed else 'start: step | "done"'
     if unnamed and vain:
         return _grammar(start, [], [text for text in due if text not in named])

@@ -143,6 +143,28 @@ def test_what_is_in_quotes_is_named_in_its_order(task: str, done: tuple[str, ...
     assert quoted_in(grammar, random.Random(8), 60) & {"3", "Nights", "Suite", "Confirm", *"abc", "Go", "Agree"} == due
 
 
+@pytest.mark.parametrize(
+    ("plan", "note", "times", "due", "done"),
+    [
+        ('click "Suite"', "", 1, {"Suite", "Confirm"}, False),
+        ('click "Suite"', "nothing changed", 1, {"Suite"}, False),
+        ('click "Suite"', "nothing changed", 2, {"Suite", "Confirm"}, False),
+        ('click "Confirm" button', "nothing changed", 1, {"Suite", "Confirm"}, False),
+        ('click "Confirm" button', "nothing changed", 2, {"Suite", "Confirm"}, True),
+    ],
+)
+def test_no_plan_goes_on_after_the_first_step_in_vain(
+    plan: str, note: str, times: int, due: set[str], done: bool
+) -> None:
+    past = [PastStep(None, "", 'click "Suite"')] if "Confirm" in plan else []
+    past += times * [PastStep(None, "", plan, note)]
+    task = 'Choose "Suite" and press "Confirm".'
+    grammar = load_dialect("compact").plan_grammar(Turn(task, Image.new("RGB", (28, 28)), FRAME, tuple(past)))
+    assert grammar
+    assert quoted_in(grammar, random.Random(6), 60) == due
+    assert ("done" in {said(grammar, random.Random(number)) for number in range(80)}) is done
+
+
 def test_after_steps_in_vain_what_was_not_named_is_due() -> None:
     dialect, rng = load_dialect("compact"), random.Random(4)
     task = 'Choose "Suite", tick "Late" and press "Confirm".'

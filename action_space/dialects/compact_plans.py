@@ -3,9 +3,10 @@
 Names and texts are quoted from the task. What the task itself has in quotes is said whole or not at all; what stands
 between its quotes only where there is more than words such as "and press", and no name runs on into the next deed:
 "Select Red and click Submit" has two. What is in quotes is named in its order, deed by deed. `done` comes when all that
-is in quotes was named. What was named in vain counts as named from the second time on. After a few steps in vain another name is due, one that was not named yet if there is any in
-quotes. What is not in quotes and had an effect is named again only if the task says it once more. And if one of
-"Milk, Bread, Eggs" was named, the others are due before anything else is.
+is in quotes was named. What was named in vain counts as named from the second time on. After a few steps in vain
+another name is due, one that was not named yet if there is any in quotes. What is not in quotes and had an effect is
+named again only if the task says it once more. And if one of "Milk, Bread, Eggs" was named, the others are due before
+anything else is.
 """
 
 import json

@@ -4,9 +4,9 @@ Names and texts are quoted from the task. What the task itself has in quotes is 
 between its quotes only where there is more than words such as "and press", and no name runs on into the next deed:
 "Select Red and click Submit" has two. What is in quotes is named in its order, deed by deed. `done` comes when all that
 is in quotes was named. What was named in vain counts as named from the second time on. After a few steps in vain
-another name is due, one that was not named yet if there is any in quotes. What is not in quotes and had an effect is
-named again only if the task says it once more. And if one of "Milk, Bread, Eggs" was named, the others are due before
-anything else is.
+another name is due, one that was not named yet if there is any in quotes. What had an effect is named again only if the
+task says it once more, or has nothing else in quotes. And if one of "Milk, Bread, Eggs" was named, the others are due
+before anything else is.
 """
 
 import json
@@ -65,9 +65,11 @@ def plan_grammar(task: str, history: Sequence[PastStep]) -> str:
     deeds = [deed for text in between for deed in _NEXT_DEED.split(text)]
     if not vain and (listed := _listed(deeds, named)):
         return _grammar("start: step", [], [*listed, *due])
-    gone = [*vain, *(() if _MORE_THAN_ONCE.search(task) else _worked(history))]
-    loose = _without(gone, deeds)
-    return _grammar(start, loose if loose or quoted or vain else [task], [text for text in due if text not in vain])
+    worked = [] if _MORE_THAN_ONCE.search(task) else _worked(history)
+    loose = _without([*vain, *worked], deeds)
+    # The only name of a task may be that of what has to be opened first.
+    often = [text for text in due if len(quoted) == 1 or worked.count(text) < quoted.count(text)]
+    return _grammar(start, loose if loose or quoted or vain else [task], [text for text in often if text not in vain])
 
 
 def _grammar(start: str, loose: Sequence[str], whole: Sequence[str]) -> str:

@@ -20,6 +20,26 @@ def test_places_close_by_are_the_same_place() -> None:
     assert sureness.share(logits, token_id(tokens, ", 70)")) == pytest.approx(0.25)
 
 
+def test_a_place_is_in_the_middle_of_what_is_likely() -> None:
+    tokens = byte_tokenizer()
+    sureness = Sureness(tokens)
+
+    def middle(said: str, **shares: float) -> str:
+        logits = torch.full((tokens.get_vocab_size(),), float("-inf"))
+        for number, share in shares.items():
+            logits[token_id(tokens, f"click({number[1:]}")] = torch.tensor(share).log()
+        token = sureness.middle(logits, token_id(tokens, said))
+        text = tokens.id_to_token(token)
+        assert text is not None
+        return text
+
+    assert middle("click(70", _70=0.4, _84=0.3, _91=0.3) == "click(84", "81 is the mean"
+    assert middle("click(70", _70=0.4, _77=1e-6, _91=0.3) == "click(77", "of what may be said the nearest to the mean"
+    assert middle("click(70", _70=0.4, _91=0.3) == "click(70"
+    assert middle("click(70", _70=0.4, _105=0.6) == "click(70", "what is further away is another place"
+    assert middle("5") == "5"
+
+
 def test_digits_and_letters_are_what_they_are() -> None:
     tokens = byte_tokenizer()
     logits = torch.zeros(tokens.get_vocab_size())

@@ -49,9 +49,10 @@ class Model(Protocol):
         """Answer a conversation. min_pixels, max_pixels: the dialect's picture limits (None: the checkpoint's own).
 
         constraint: a grammar (`vlm.constrain`) that the reply has to fit, None for any text.
-        attempt: 0 answers greedily (a coordinate under a constraint: `vlm.backends.sureness`); from 1 on the answer is drawn at temperature 1, seeded by the attempt, for a
-        question whose last answer led nowhere. Equal calls in the same order give equal answers; what was computed for
-        an earlier one may be reused, which in low precision rounds otherwise.
+        attempt: 0 answers greedily (a coordinate under a constraint: `vlm.backends.sureness`); from 1 on the answer is
+        drawn at temperature 1, seeded by the attempt, for a question whose last answer led nowhere. Equal calls in the
+        same order give equal answers; what was computed for an earlier one may be reused, which in low precision rounds
+        otherwise.
         heard: is called with the reply while it is said, by models that can; by the others when it is whole.
 
         Raises ModelError.

@@ -14,6 +14,8 @@ from action_space.keys import canonical_key
 Button = Literal["left", "right", "middle"]
 Modifier = Literal["ctrl", "shift", "alt", "meta"]
 Direction = Literal["up", "down", "left", "right"]
+Effect = Literal["near", "elsewhere", "reached", "none"]
+"""What an action changed on the screen: see `environments.effect`."""
 
 
 class _Action(BaseModel):

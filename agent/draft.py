@@ -5,12 +5,12 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from action_space.actions import Action, Wait
+from action_space.actions import Action, Effect, Wait
 from action_space.errors import DeviceError, InvalidAction, ModelMistake, UnsupportedAction
 from agent.halt import Halt
 from agent.planner import Proposal
 from agent.policy import Situation
-from agent.trajectory import Effect, ErrorKind, Step, StepError, Timings
+from agent.trajectory import ErrorKind, Step, StepError, Timings
 from environments.base import Observation
 
 _CALL = re.compile(r"<tool_call>|[{<]")

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from action_space.actions import Action
+from action_space.actions import Action, Effect
 from action_space.errors import ConfigError
 from action_space.geometry import Box, Frame, Size
 
@@ -22,7 +22,6 @@ IMAGES = "images"
 REPORT = "report.html"
 
 Confirm = Literal["none", "risky", "all"]
-Effect = Literal["near", "elsewhere", "reached", "none"]
 StopReason = Literal[
     "success", "failure", "steps", "seconds", "tokens", "loop", "mistakes", "refused", "interrupted", "device", "model"
 ]

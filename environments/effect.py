@@ -1,15 +1,11 @@
 """What an action changed on the screen: something near its target, something elsewhere, or nothing."""
 
-from typing import Literal
-
 import numpy as np
 
-from action_space.actions import Action, Click, points_of
+from action_space.actions import Action, Click, Effect, points_of
 from action_space.geometry import Box, Point, Size
 from environments.base import Observation
 from environments.settle import Mask, Pixels, changed_pixels
-
-Effect = Literal["near", "elsewhere", "reached", "none"]
 
 _PIXEL_CHANGE = 12
 _FEWEST_PIXELS = 6

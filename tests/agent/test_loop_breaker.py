@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from PIL import Image, ImageDraw
 
-from action_space.actions import Click, Drag, Press, Type
+from action_space.actions import Click, Drag, Effect, Press, Type
 from action_space.geometry import Frame, Point, Size
 from agent.breaker import in_vain, same_action, same_screen
-from agent.trajectory import Effect, Step
+from agent.trajectory import Step
 
 
 def screen(*boxes: tuple[int, int, int, int]) -> Image.Image:

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from action_space.actions import Action, Button, Click, Direction, Drag, LongPress, Modifier, Move, Scroll
+from action_space.actions import Action, Button, Click, Direction, Drag, Effect, LongPress, Modifier, Move, Scroll
 from action_space.errors import InvalidAction
 from action_space.geometry import Point, Size
 from environments.browser import BrowserEnvironment
-from environments.effect import Effect, effect_of
+from environments.effect import effect_of
 from tests.environments.conftest import MakeBrowser, PageServer
 
 pytestmark = pytest.mark.browser

@@ -3,10 +3,10 @@
 import pytest
 from PIL import Image, ImageDraw
 
-from action_space.actions import Action, Click, Drag, Press, Scroll
+from action_space.actions import Action, Click, Drag, Effect, Press, Scroll
 from action_space.geometry import Frame, Point, Size
 from environments.base import Observation
-from environments.effect import Effect, effect_of
+from environments.effect import effect_of
 
 SIZE = (640, 400)
 SIZE_OF = Size(*SIZE)

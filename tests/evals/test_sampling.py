@@ -10,11 +10,11 @@ from PIL import Image
 from playwright.sync_api import Browser
 from rich.console import Console
 
-from action_space.actions import Click
+from action_space.actions import Click, Effect
 from action_space.errors import ConfigError
 from action_space.geometry import Frame, Point, Size
 from action_space.messages import Message
-from agent.trajectory import Effect, Header, Settings, Step, Trajectory, Versions
+from agent.trajectory import Header, Settings, Step, Trajectory, Versions
 from environments.chromium import own_browser
 from evals.journal import start
 from evals.online import sampling

@@ -2,11 +2,12 @@
 
 A vision tower sees a picture in cells, and which letters share one is chance: a small model that misreads a name in one
 look reads it in the next, or finds there what it did not see. So the screen is pasted onto a slightly larger picture
-whose sides are whole cells, which also spares small text the blur of being resized. Every second look is at the part
-of the screen around the surest answer so far, enlarged: of two icons side by side it is often seen only then which is
-which. The surest answer counts; that something is not there is believed after all looks only, and only if one at the
-whole screen is sure of it. Screens of more than one pixel per CSS pixel are shrunk to one: letters are as large then as
-those that the model learned.
+whose sides are whole cells, which also spares small text the blur of being resized. Every second look is at the part of
+the screen around the surest answer so far, enlarged: of two icons side by side it is often seen only then which is
+which. The surest answer counts, at the point that was found near it from closer, if there is one: that is more exact,
+since a cell is a smaller piece of the screen there. That something is not there is believed after all looks only, and
+only if one at the whole screen is sure of it. Screens of more than one pixel per CSS pixel are shrunk to one: letters
+are as large then as those that the model learned.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,8 @@ CLOSE, CLOSER = (672, 392), 1.5
 MOST_OF_IT = 0.75
 """A part that is more than this of the screen is not worth a look from closer: it is nearly the same picture again,
 with letters larger than those that the model learned."""
+NEAR = 28, 14
+"""CSS pixels across and down: an answer from closer within these of one at the whole screen means the same control."""
 MOST_LOOKS = len(OFFSETS)
 SURE = 0.95
 """Of 1,236 looks at generated pages those with at least this were right in 98 %, the others in 55 %
@@ -38,12 +41,14 @@ SURE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The answer that counts, and every reply that was asked for. action: in screenshot pixels, None for a mistake."""
+    """The answer that counts, and every reply that was asked for. action: in screenshot pixels, None for a mistake.
+    close: whether it was found from closer."""
 
     reply: Reply
     asked: tuple[Reply, ...]
     action: Action | None = None
     mistake: InvalidAction | None = None
+    close: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,8 @@ def place(
         if _is_sure(found[-1]):
             break
     best = max(found, key=lambda each: (_is_sure(each), _sureness(each)))
-    return replace(best, asked=tuple(each.reply for each in found))
+    action = _exact(best, found, max(1.0, _density(turn)))
+    return replace(best, asked=tuple(each.reply for each in found), action=action)
 
 
 def gives_up(action: Action | None) -> TypeGuard[Finish]:
@@ -112,6 +118,19 @@ def _looks(turn: Turn, dialect: Dialect, most: int, attempt: int, found: Sequenc
                 yield close
             else:
                 yield moved.pop(0)
+
+
+def _exact(best: Placed, found: Sequence[Placed], density: float) -> Action | None:
+    """The action of the best answer, where that was seen from closer."""
+    if best.close or not isinstance(best.action, Click):
+        return best.action
+    at, (across, down) = best.action.point, (by * density for by in NEAR)
+    for each in sorted(found, key=_sureness, reverse=True):
+        if each.close and isinstance(each.action, Click):
+            point = each.action.point
+            if abs(point.x - at.x) <= across and abs(point.y - at.y) <= down:
+                return best.action.model_copy(update={"point": point})
+    return best.action
 
 
 def _moved(turn: Turn, dialect: Dialect, offset: tuple[int, int]) -> _Look | None:
@@ -169,7 +188,7 @@ def _read(look: _Look, reply: Reply, turn: Turn, dialect: Dialect, pointer: Poin
         action = dialect.parse(reply.text, look.turn.frame, look.there(pointer) if pointer else None)
         if look.close and not isinstance(action, Click):
             raise InvalidAction("what was to be clicked was looked at from closer, and the reply is no click")
-        return Placed(reply, (), _moved_back(action, look, turn.frame.screen))
+        return Placed(reply, (), _moved_back(action, look, turn.frame.screen), close=look.close)
     except InvalidAction as mistake:
         return Placed(reply, (), mistake=mistake)
 

@@ -129,6 +129,26 @@ def test_every_second_look_is_at_the_surest_place_from_closer() -> None:
     assert found.action == Click(point=Point(1280 - 672 + 10, 720 - 392 + 10)) and len(found.asked) == 4
 
 
+@pytest.mark.parametrize(
+    ("close", "point"),
+    [
+        ((150, 75), Point(100, 50)),  # the middle of the same pixel
+        ((187, 96), Point(125, 64)),
+        ((193, 75), Point(100, 50)),  # 29 pixels to the right: something else
+        ((150, 99), Point(100, 50)),
+    ],
+)
+def test_the_surest_place_is_taken_from_where_it_was_seen_from_closer(close: tuple[int, int], point: Point) -> None:
+    replies = [
+        ('click(100, 50, "right")', 0.9),
+        (f"click{close}", 0.3),
+        ("click(814, 614)", 0.5),
+        ("click(15, 15)", 0.2),
+    ]
+    found = placed(turn_of(1280, 720), replies)
+    assert found.action == Click(point=point, button="right") and found.reply.sure == 0.9
+
+
 def test_a_part_that_was_seen_from_closer_is_not_shown_again() -> None:
     placed(turn_of(1280, 720), [("click(100, 50)", 0.4), *[("click(150, 75)", 0.3)] * 3])
     assert [look.screenshot.size for look in asked] == [(1288, 728), (1008, 588), (1316, 756), (1288, 756)]

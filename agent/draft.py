@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from action_space.actions import Action, Effect, Wait
+from action_space.dialects.base import NOTHING_CHANGED
 from action_space.errors import DeviceError, InvalidAction, ModelMistake, UnsupportedAction
 from agent.halt import Halt
 from agent.planner import Proposal
@@ -56,7 +57,7 @@ class Draft:
         """The effect is known, and told if there is none; nothing is expected of waiting."""
         self.effect = effect
         if effect == "none" and not isinstance(action, Wait):
-            self.note = "nothing changed"
+            self.note = NOTHING_CHANGED
 
     def step(self, image: str) -> Step:
         """What is written down. image: hash of the screenshot."""

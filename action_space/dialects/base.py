@@ -10,13 +10,16 @@ from action_space.actions import Action
 from action_space.geometry import Frame, Point
 from action_space.messages import Message
 
+NOTHING_CHANGED = "nothing changed"
+"""The note on a step that was carried out and had no effect."""
+
 
 @dataclass(frozen=True, slots=True)
 class PastStep:
     """A step that lies behind, as a prompt may tell it.
 
-    action: None when the reply was no action. note: what came of it, in one line for the model ("nothing
-    changed", an error text), or "". screenshot: the picture before the action, if it is still shown.
+    action: None when the reply was no action. note: what came of it, in one line for the model (NOTHING_CHANGED,
+    an error text), or "". screenshot: the picture before the action, if it is still shown.
     """
 
     action: Action | None

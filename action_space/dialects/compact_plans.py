@@ -3,7 +3,7 @@
 Names and texts are quoted from the task. What the task itself has in quotes is said whole or not at all; what stands
 between its quotes only where there is more than words such as "and press", and no name runs on into the next deed:
 "Select Red and click Submit" has two. What is in quotes is named in its order, deed by deed. `done` comes when all that
-is in quotes was named. What was named in vain counts as named from the second time on. After a few steps in vain
+is in quotes was named. What was named without effect counts as named from the second time on. After a few steps in vain
 another name is due, one that was not named yet if there is any in quotes. What had an effect is named again only if the
 task says it once more, or has nothing else in quotes. And if one of "Milk, Bread, Eggs" was named, the others are due
 before anything else is.
@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from itertools import takewhile
 
-from action_space.dialects.base import PastStep
+from action_space.dialects.base import NOTHING_CHANGED, PastStep
 from action_space.dialects.grammar import keys, quotes
 from action_space.words import find_words
 
@@ -55,7 +55,9 @@ def plan_grammar(task: str, history: Sequence[PastStep]) -> str:
     """The grammar of the next instruction of a task, with what was done so far."""
     between, quoted = _taken_apart(task)
     tries = _in_vain(history)
-    named = _named(history[:-1] if tries == 1 else history)
+    # What a person or the policy refused is not to be tried again: it is told with its action.
+    again = tries == 1 and (history[-1].action is None or history[-1].note == NOTHING_CHANGED)
+    named = _named(history[:-1] if again else history)
     unnamed = [text for text in quoted if text not in named]
     due = _due(between, quoted, named)
     vain = _strings_in(history[-1].plan) if tries >= _PATIENCE else []

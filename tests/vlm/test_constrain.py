@@ -153,6 +153,8 @@ def test_what_is_in_quotes_is_named_in_its_order(task: str, done: tuple[str, ...
         ('click "Suite"', "", 1, {"Confirm"}, False),
         ('click "Suite"', "nothing changed", 1, {"Suite"}, False),
         ('click "Suite"', "nothing changed", 2, {"Suite", "Confirm"}, False),
+        ('click "Suite"', "not on the screen", 1, {"Suite"}, False),
+        ('click "Suite"', "a person refused click (1, 1)", 1, {"Suite", "Confirm"}, False),
         ('click "Confirm" button', "nothing changed", 1, {"Confirm"}, False),
         ('click "Confirm" button', "nothing changed", 2, {"Confirm"}, True),
     ],
@@ -161,7 +163,8 @@ def test_no_plan_goes_on_after_the_first_step_in_vain(
     plan: str, note: str, times: int, due: set[str], done: bool
 ) -> None:
     past = [PastStep(None, "", 'click "Suite"')] if "Confirm" in plan else []
-    past += times * [PastStep(None, "", plan, note)]
+    action = None if note == "not on the screen" else Click(point=Point(1, 1))
+    past += times * [PastStep(action, "", plan, note)]
     task = 'Choose "Suite" and press "Confirm".'
     grammar = load_dialect("compact").plan_grammar(Turn(task, Image.new("RGB", (28, 28)), FRAME, tuple(past)))
     assert grammar

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from action_space.dialects.base import NOTHING_CHANGED
 from action_space.dialects.compact import LOOK, NOT_THERE
 from vlm.training.data.render import Screen
 from vlm.training.data.words import Words
@@ -58,7 +59,7 @@ PLAN_NOUNS = {
 """The word that a plan puts behind a control's name, so far as the task tells what it is."""
 
 
-NOTHING, AWAY = " (nothing changed)", f" ({NOT_THERE})"
+NOTHING, AWAY = f" ({NOTHING_CHANGED})", f" ({NOT_THERE})"
 """What a prompt says behind a step that had no effect, and behind one whose target was not seen."""
 SOUGHT = 0.06
 """How often a target is scrolled for."""

@@ -70,8 +70,8 @@ def plan_grammar(task: str, history: Sequence[PastStep]) -> str:
     worked = [] if _MORE_THAN_ONCE.search(task) else _worked(history)
     loose = _without([*vain, *worked], deeds)
     # The only name of a task may be that of what has to be opened first.
-    often = [text for text in due if len(quoted) == 1 or worked.count(text) < quoted.count(text)]
-    return _grammar(start, loose if loose or quoted or vain else [task], [text for text in often if text not in vain])
+    still = [text for text in due if len(quoted) == 1 or worked.count(text) < quoted.count(text)]
+    return _grammar(start, loose if loose or quoted or vain else [task], [text for text in still if text not in vain])
 
 
 def _grammar(start: str, loose: Sequence[str], whole: Sequence[str]) -> str:

@@ -2,8 +2,12 @@
 
 import pytest
 import torch
+from PIL import Image
 
 import vlm
+from action_space.dialects import load_dialect
+from action_space.dialects.base import Turn
+from action_space.geometry import Frame, Size
 from action_space.messages import Message
 from vlm.backends.engine import Engine
 from vlm.backends.sureness import Sureness
@@ -53,3 +57,23 @@ def test_the_bundled_model_says_how_sure_it_is() -> None:
     reply = engine.generate([Message("user", ('click "OK" button',))], max_new_tokens=2)
     assert reply.sure is not None
     assert 0 < reply.sure <= 1
+
+
+def test_only_a_reply_held_to_a_grammar_is_moved_to_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, dialect = vlm.load("bundled"), load_dialect("compact")
+    assert isinstance(engine, Engine)
+    screen = Size(280, 140)
+    turn = Turn('click "OK" button', Image.new("RGB", (screen.width, screen.height), "white"), Frame(screen, screen))
+    prompt = dialect.prompt(turn, turn.task)
+    greedy = engine.generate(prompt, max_new_tokens=2).text
+    other = "click(98" if not greedy.startswith("click(98,") else "click(70"
+    wanted = token_id(engine.tokenizer, other)
+
+    def middle(_self: Sureness, _logits: torch.Tensor, token: int) -> int:
+        text = engine.tokenizer.id_to_token(token)
+        return wanted if text and text.startswith("click(") else token
+
+    monkeypatch.setattr(Sureness, "middle", middle)
+    assert engine.generate(prompt, max_new_tokens=2).text == greedy
+    held = engine.generate(prompt, max_new_tokens=2, constraint=dialect.grammar(turn.frame))
+    assert held.text.startswith(f"{other}, ")

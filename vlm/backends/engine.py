@@ -287,6 +287,7 @@ class Engine:
             logits = guide.allowed(logits) if guide else logits
             token = choose(logits)
             if self._sureness and sure is not None:
+                # Free replies stay greedy, token by token what transformers says.
                 token = self._sureness.middle(logits, token) if guide else token
                 sure *= self._sureness.share(logits, token)
             if token in self.stop_ids:

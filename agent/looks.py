@@ -5,22 +5,25 @@ look reads it in the next, or finds there what it did not see. So the screen is 
 whose sides are whole cells, which also spares small text the blur of being resized. Every second look is at the part of
 the screen around the surest answer so far, enlarged: of two icons side by side it is often seen only then which is
 which. The surest answer counts, at the point that was found near it from closer, if there is one: that is more exact,
-since a cell is a smaller piece of the screen there. That something is not there is believed after all looks only, and
-only if one at the whole screen is sure of it. Screens of more than one pixel per CSS pixel are shrunk to one: letters
-are as large then as those that the model learned.
+since a cell is a smaller piece of the screen there. If no look is sure, a model that also tells how well a name fits a
+place (`vlm.backends.base.Names`) is asked where else it is drawn to, and which of all these places has the name. That
+something is not there is believed after all looks only, and only if one at the whole screen is sure of it. Screens of
+more than one pixel per CSS pixel are shrunk to one: letters are as large then as those that the model learned.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from math import exp, log, log1p
 from typing import TypeGuard
 
 from PIL import Image
 
 from action_space.actions import Action, Click, Finish
-from action_space.dialects.base import Dialect, Turn
+from action_space.dialects.base import NOT_THERE, Dialect, SaysNames, Turn
 from action_space.errors import InvalidAction
 from action_space.geometry import Frame, Point, Size, smart_resize
-from vlm.backends.base import Reply
+from vlm.backends.base import Model, Names, Reply
 
 CELL = 28
 """Pixels of a merged token's side in Qwen2.5-VL."""
@@ -34,9 +37,21 @@ with letters larger than those that the model learned."""
 NEAR = 28, 14
 """CSS pixels across and down: an answer from closer within these of one at the whole screen means the same control."""
 MOST_LOOKS = len(OFFSETS)
+APART = 14, 10
+"""Places within these are one to ask about; of two small icons side by side the middles are further apart."""
+OTHERS = 2
+"""Further places that are asked for in each look, when none was sure."""
+FIT, LEAST = 0.5, 0.01
+"""How much it weighs how well a name fits, beside how likely the place is to the model; less likely does not count."""
+ABSENT = -4.0
+"""The logit below which a name fits so badly at the best place that it is not on the screen."""
 SURE = 0.95
 """Of 1,236 looks at generated pages those with at least this were right in 98 %, the others in 55 %
 (docs/experiments.md, twenty-eighth session; `python -m evals.looking` counts them)."""
+
+
+Fits = Callable[[Image.Image, Sequence[Point]], list[float] | None]
+"""For places on a picture how well what was asked for fits each, as the logit of a probability; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +96,37 @@ def place(
     looks: int,
     attempt: int = 0,
     pointer: Point | None = None,
+    fits: Fits | None = None,
 ) -> Placed:
     """Ask for the next action on the screen.
 
     looks: at most so many; 0 shows the picture as it is. attempt: of a question that was asked before in vain; then one
-    look is taken, each time another one. Raises what `ask` raises.
+    look is taken, each time another one. Raises what `ask` and `fits` raise.
     """
+    density = max(1.0, _density(turn))
     found: list[Placed] = []
+    taken: list[_Look] = []
     for look in _looks(turn, dialect, looks, attempt, found):
+        taken.append(look)
         found.append(_read(look, ask(look.turn), turn, dialect, pointer))
         if _is_sure(found[-1]):
             break
     best = max(found, key=lambda each: (_is_sure(each), _sureness(each)))
-    action = _exact(best, found, max(1.0, _density(turn)))
-    return replace(best, asked=tuple(each.reply for each in found), action=action)
+    fitting = None
+    if fits and not _is_sure(best) and not gives_up(best.action):
+        for look, first in list(zip(taken, found, strict=True)):
+            found += _others(look, first, ask, turn, dialect)
+        fitting = _fitting(found, taken, fits, density, may_be_absent=not attempt)
+    best = fitting or replace(best, action=_exact(best, found, density))
+    return replace(best, asked=tuple(each.reply for each in found))
+
+
+def fitting_for(model: Model, dialect: Dialect, plan: str) -> Fits | None:
+    """Asks a model how well what a plan names fits; None where that cannot be asked."""
+    name = dialect.named(plan) if isinstance(dialect, SaysNames) else None
+    if name is None or not isinstance(model, Names):
+        return None
+    return partial(model.fits, name, min_pixels=dialect.min_pixels, max_pixels=dialect.max_pixels)
 
 
 def gives_up(action: Action | None) -> TypeGuard[Finish]:
@@ -120,16 +152,68 @@ def _looks(turn: Turn, dialect: Dialect, most: int, attempt: int, found: Sequenc
                 yield moved.pop(0)
 
 
+def _others(look: _Look, first: Placed, ask: Callable[[Turn], Reply], turn: Turn, dialect: Dialect) -> Iterator[Placed]:
+    """Where else the model is drawn to in a look, each as sure as what the places before it left."""
+    said, left, spent = first, 1.0, look.turn.spent
+    for _ in range(OTHERS):
+        if look.offset is None or said.reply.sure is None or not isinstance(said.action, Click):
+            return
+        left *= 1 - said.reply.sure
+        spent = (*spent, look.there(said.action.point))
+        said = _read(look, ask(replace(look.turn, spent=spent)), turn, dialect, None)
+        yield replace(said, reply=replace(said.reply, sure=left * (said.reply.sure or 0.0)))
+
+
+def _fitting(
+    found: Sequence[Placed], taken: Sequence[_Look], fits: Fits, density: float, *, may_be_absent: bool
+) -> Placed | None:
+    """Of the places that were found, the one whose look and name together are likeliest, or that it is not there; None
+    if that is unknown. may_be_absent: not after a place that was right perhaps was tried in vain."""
+    places: list[tuple[Point, Placed]] = []
+    for each in sorted(found, key=_sureness, reverse=True):
+        if isinstance(each.action, Click):
+            point = each.action.point
+            if not any(_are_near(point, other, APART, density) for other, _ in places):
+                places.append((point, each))
+    told = []
+    for look in taken:
+        if places and look.offset is not None and not look.close:
+            told.append(fits(look.turn.screenshot, [look.there(point) for point, _ in places]))
+    known = [logits for logits in told if logits is not None]
+    if not known:
+        return None
+    means = [sum(logits) / len(logits) for logits in zip(*known, strict=True)]
+    likely = [
+        log(max(LEAST, _sureness(each))) + FIT * _log_sigmoid(mean)
+        for (_, each), mean in zip(places, means, strict=True)
+    ]
+    best = likely.index(max(likely))
+    if may_be_absent and means[best] < ABSENT:
+        return replace(places[best][1], action=Finish(status="failure", text=NOT_THERE))
+    return places[best][1]
+
+
+def _log_sigmoid(logit: float) -> float:
+    return min(0.0, logit) - log1p(exp(-abs(logit)))
+
+
+def _are_near(one: Point, other: Point, within: tuple[int, int], density: float) -> bool:
+    """Whether two places are within so many CSS pixels across and down."""
+    across, down = (by * density for by in within)
+    return abs(one.x - other.x) <= across and abs(one.y - other.y) <= down
+
+
 def _exact(best: Placed, found: Sequence[Placed], density: float) -> Action | None:
     """The action of the best answer, where that was seen from closer."""
     if best.close or not isinstance(best.action, Click):
         return best.action
-    at, (across, down) = best.action.point, (by * density for by in NEAR)
     for each in sorted(found, key=_sureness, reverse=True):
-        if each.close and isinstance(each.action, Click):
-            point = each.action.point
-            if abs(point.x - at.x) <= across and abs(point.y - at.y) <= down:
-                return best.action.model_copy(update={"point": point})
+        if (
+            each.close
+            and isinstance(each.action, Click)
+            and _are_near(each.action.point, best.action.point, NEAR, density)
+        ):
+            return best.action.model_copy(update={"point": each.action.point})
     return best.action
 
 

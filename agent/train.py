@@ -63,6 +63,10 @@ def train(
         bool, typer.Option("--refine-tower", help="In it the vision tower learns too, from small pictures.")
     ] = False,
     prefer_minutes: Annotated[float, typer.Option(help="With --sampled: DPO against rejected answers, at most.")] = 5,
+    name_minutes: Annotated[
+        float,
+        typer.Option(help="At last what tells names of places, for when the model is not sure of one (any call)."),
+    ] = 0,
     export_to: Annotated[
         Path | None, typer.Option("--export", help="Write the finished checkpoint to this folder.")
     ] = None,
@@ -82,7 +86,7 @@ def train(
         raise ConfigError("--sampled refines what was taught: name it with --from, a checkpoint or a stage's .pt")
     if smoke:
         screens, specimens, vision_minutes, teach_minutes = SMOKE_SCREENS, SMOKE_SPECIMENS, MOMENT, MOMENT
-        icon_minutes = refine_minutes = prefer_minutes = MOMENT
+        icon_minutes = refine_minutes = prefer_minutes = name_minutes = MOMENT
     if drawn is None:
         _draw_screens(console, out / "screens", screens, seed, choose_kinds(kinds), icons)
     writers = {} if sampled else {"specimens": _text_pages}
@@ -99,7 +103,7 @@ def train(
 
     begin = folder_of() if str(begin) == "bundled" else begin
     pages = Drawn(drawn or out / "screens", out / "specimens", out / "icons")
-    minutes = Minutes(vision_minutes, teach_minutes, icon_minutes, refine_minutes, prefer_minutes)
+    minutes = Minutes(vision_minutes, teach_minutes, icon_minutes, refine_minutes, prefer_minutes, name_minutes)
     amounts = SMOKE if smoke else FULL
     console.print(f"training on {what_runs_models()}; follow {out}/*.log.jsonl", markup=False, soft_wrap=True)
     if not sampled:

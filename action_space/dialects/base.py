@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from PIL import Image
 
@@ -12,6 +12,9 @@ from action_space.messages import Message
 
 NOTHING_CHANGED = "nothing changed"
 """The note on a step that was carried out and had no effect."""
+
+NOT_THERE = "not on the screen"
+"""The note on an instruction whose target is not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +98,11 @@ class Dialect(Protocol):
 
         Raises InvalidAction for a point outside the screen.
         """
+
+
+@runtime_checkable
+class SaysNames(Protocol):
+    """A dialect whose plans say what a control is called."""
+
+    def named(self, plan: str) -> str | None:
+        """The name of the control that a plan is about; None if it says none."""

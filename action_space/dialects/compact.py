@@ -38,8 +38,6 @@ from action_space.messages import Message
 
 LOOK = "look"
 """The plan to let the screen say what is due."""
-NOT_THERE = "not on the screen"
-"""What is told of an instruction whose target is not seen."""
 GRID = 7
 """Pixels between the points for which the model has tokens; so exactly it is told where it acted."""
 _SYSTEM = "GUI"
@@ -104,6 +102,7 @@ modifier: %json {"enum": ["ctrl", "shift", "alt", "meta"]}
 _CALL = re.compile(rf"(?<![A-Za-z0-9_])(?:drag (?=click\()|({'|'.join(_FORMS)})\()")
 _ARGUMENT = re.compile(r"[\s(\[]*[\"'0-9.+-]")
 _SCROLL = re.compile(r"\s*scroll (up|down|left|right)\s*")
+_NAMED = re.compile(r'[^"]*("(?:[^"\\]|\\.)+")[^"]*')
 _PLAN = re.compile(r"""\s*(type|press|open|ask|wait|done|failed)(?:\s+((?:["']|[0-9]).*))?\s*""", re.DOTALL)
 
 
@@ -163,6 +162,14 @@ class Compact:
         if action.kind == "drag" and len(values) == _ENDS:
             return "drag click({}, {}) click({}, {})".format(*values)
         return f"{action.kind}({', '.join(values)})"
+
+    def named(self, plan: str) -> str | None:
+        """What a plan has in quotes: `Save` of `click "Save" button`; None without, or with several."""
+        match = _NAMED.fullmatch(plan)
+        try:
+            return str(json.loads(match[1])) if match else None
+        except ValueError:
+            return None
 
     def looked(self, action: Action) -> str:
         """How a prompt tells a step that was found by looking: the call, about where it was in screenshot pixels."""

@@ -8,11 +8,13 @@ from PIL import Image
 
 from action_space.actions import Click, Drag, Finish
 from action_space.dialects import load_dialect
-from action_space.dialects.base import Turn
+from action_space.dialects.base import NOT_THERE, Turn
+from action_space.dialects.compact import Compact
 from action_space.geometry import Frame, Point, Size
-from agent.looks import OFFSETS, Placed, place
+from agent.looks import OFFSETS, OTHERS, Fits, Placed, fitting_for, place
 from agent.planner import model_frame
 from vlm.backends.base import Reply
+from vlm.backends.scripted import ScriptedModel
 
 COMPACT = load_dialect("compact")
 
@@ -24,7 +26,13 @@ def turn_of(width: int, height: int) -> Turn:
     return Turn("task", picture, model_frame(Frame(screen, screen), COMPACT))
 
 
-def placed(turn: Turn, replies: Sequence[tuple[str, float | None]], looks: int = 4, attempt: int = 0) -> Placed:
+def placed(
+    turn: Turn,
+    replies: Sequence[tuple[str, float | None]],
+    looks: int = 4,
+    attempt: int = 0,
+    fits: Fits | None = None,
+) -> Placed:
     """What comes of it when the model says these things one after the other, each so sure."""
     said = iter(replies)
 
@@ -34,7 +42,7 @@ def placed(turn: Turn, replies: Sequence[tuple[str, float | None]], looks: int =
         return Reply(text, sure=sure)
 
     asked.clear()
-    return place(ask, turn, COMPACT, looks=looks, attempt=attempt)
+    return place(ask, turn, COMPACT, looks=looks, attempt=attempt, fits=fits)
 
 
 asked: list[Turn] = []
@@ -216,3 +224,88 @@ def test_spent_places_move_with_the_screen() -> None:
     placed(turn, [("click(100, 50)", 0.1)] * 4)
     assert [red(look) for look in asked] == [look.spent[0] for look in asked]
     assert len({look.spent for look in asked}) == 4
+
+
+def near_red(picture: Image.Image, points: Sequence[Point]) -> list[float]:
+    """What was asked for is at the picture's red pixel."""
+    at = picture.tobytes().index(b"\xff\x00\x00") // 3
+    there = Point(at % picture.width, at // picture.width)
+    return [5.0 if abs(point.x - there.x) + abs(point.y - there.y) < 5 else -5.0 for point in points]
+
+
+def test_where_a_name_fits_counts_when_no_look_was_sure() -> None:
+    replies = [("click(300, 200)", 0.6), ("click(100, 50)", 0.3), ("click(400, 20)", 0.05)]
+    found = placed(turn_of(640, 360), replies, looks=1, fits=near_red)
+    assert found.action == Click(point=Point(100, 50))
+    # Each other place is as likely as what the ones before it left.
+    assert [reply.sure for reply in found.asked] == pytest.approx([0.6, 0.4 * 0.3, 0.4 * 0.7 * 0.05])
+    assert [look.spent for look in asked] == [(), (Point(300, 200),), (Point(300, 200), Point(100, 50))]
+
+
+def test_a_name_is_held_against_every_look_at_the_whole_screen() -> None:
+    shown: list[tuple[tuple[int, int], tuple[Point, ...]]] = []
+
+    def fits(picture: Image.Image, points: Sequence[Point]) -> list[float]:
+        shown.append((picture.size, tuple(points)))
+        return near_red(picture, points)
+
+    looked = [("click(700, 350)", 0.5), ("click(7, 7)", 0.1), ("click(14, 14)", 0.2), ("click(21, 21)", 0.1)]
+    others = [("click(100, 50)", 0.4), ("click(1200, 600)", 0.1), *[("wait(1)", 0.1)] * 3]
+    found = placed(turn_of(1280, 720), looked + others, fits=fits)
+    assert found.action == Click(point=Point(100, 50))
+    # Without the one from closer.
+    assert [size for size, _ in shown] == [(1288, 728), (1316, 756), (1288, 756)]
+    assert Point(100, 50) in shown[0][1] and Point(114, 64) in shown[1][1]
+
+
+@pytest.mark.parametrize("sure", [0.97, None])
+def test_a_sure_answer_and_one_of_unknown_sureness_are_not_weighed(sure: float | None) -> None:
+    found = placed(turn_of(640, 360), [("click(300, 200)", sure)], fits=near_red)
+    assert found.action == Click(point=Point(300, 200))
+    assert len(asked) == 1
+
+
+def test_that_something_is_not_there_is_not_weighed() -> None:
+    gone = 'finish("failure", "not on the screen")'
+    found = placed(turn_of(640, 360), [(gone, 0.97), *[("click(300, 200)", 0.1)] * 3], fits=near_red)
+    assert isinstance(found.action, Finish)
+
+
+def unfit(_picture: Image.Image, points: Sequence[Point]) -> list[float]:
+    return [-5.0 for _ in points]
+
+
+def test_what_fits_nowhere_is_not_there() -> None:
+    replies = [("click(300, 200)", 0.6), *[("click(100, 50)", 0.3)] * OTHERS]
+    found = placed(turn_of(640, 360), replies, looks=1, fits=unfit)
+    assert found.action == Finish(status="failure", text=NOT_THERE)
+
+
+def test_after_a_place_in_vain_what_fits_nowhere_may_still_be_there() -> None:
+    replies = [("click(300, 200)", 0.6), *[("click(100, 50)", 0.3)] * OTHERS]
+    found = placed(turn_of(640, 360), replies, attempt=1, fits=unfit)
+    assert isinstance(found.action, Click)
+
+
+def test_without_a_word_on_what_fits_the_surest_place_counts() -> None:
+    replies = [("click(300, 200)", 0.6), *[("click(100, 50)", 0.3)] * OTHERS]
+    found = placed(turn_of(640, 360), replies, looks=1, fits=lambda _picture, _points: None)
+    assert found.action == Click(point=Point(300, 200))
+
+
+@pytest.mark.parametrize(
+    ("plan", "name"),
+    [
+        ('click "Save \\"it\\"" button', 'Save "it"'),
+        ("click the first link", None),
+        ('click "A" or "B"', None),
+        ('click "', None),
+        ('click "\\x"', None),
+    ],
+)
+def test_what_a_plan_calls_a_control(plan: str, name: str | None) -> None:
+    assert Compact().named(plan) == name
+
+
+def test_only_a_model_that_knows_names_is_asked_for_them() -> None:
+    assert fitting_for(ScriptedModel([]), COMPACT, 'click "Save"') is None

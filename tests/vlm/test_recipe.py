@@ -16,6 +16,7 @@ from action_space.errors import ConfigError, ModelError
 from action_space.geometry import Frame, Size
 from agent.train import app
 from environments.chromium import drawing_tab
+from vlm.naming import load_naming
 from vlm.training import pretrain
 from vlm.training.data.pages import Page
 from vlm.training.data.render import Drawn, draw, element_of, read_screens, render_screens, writers
@@ -73,7 +74,7 @@ def test_every_stage_trains_goes_on_and_is_exported(drawn: Path, tmp_path: Path)
     arguments = ["--smoke", "--out", str(tmp_path / "work")]
     result = CliRunner().invoke(app, [*arguments, "--workers", "2"])
     assert result.exit_code == 0, (result.output, result.exception)
-    stages = ("pretrain", "icons", "teach", "refine", "prefer")
+    stages = ("pretrain", "icons", "teach", "refine", "prefer", "naming")
     before = {name: (tmp_path / "work" / f"{name}.pt").stat().st_mtime_ns for name in stages}
     dropped = json.loads((tmp_path / "work" / "filters.json").read_bytes())
     assert dropped["seen"] == len(read_sampled([tmp_path / "work" / "answers"]).judged) > 2
@@ -105,6 +106,10 @@ def test_every_stage_trains_goes_on_and_is_exported(drawn: Path, tmp_path: Path)
     before, after = (load_file(folder / "model.safetensors") for folder in (tmp_path / "model", taught))
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed and not any(name.startswith("visual.") for name in changed)
+    naming = [load_naming(folder, BUNDLED.text.hidden_size) for folder in (tmp_path / "model", taught)]
+    assert naming[0] and naming[1], "what tells names of places needs the tower alone"
+    told = zip(naming[0].parameters(), naming[1].parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in told)
 
 
 def test_what_is_refined_has_to_be_named(tmp_path: Path) -> None:

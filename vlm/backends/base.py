@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from PIL import Image
+
+from action_space.geometry import Point
 from action_space.messages import Message
 
 
@@ -57,3 +60,20 @@ class Model(Protocol):
 
         Raises ModelError.
         """
+
+
+@runtime_checkable
+class Names(Protocol):
+    """A model that also tells how well a name fits what is at a place."""
+
+    def fits(
+        self,
+        name: str,
+        picture: Image.Image,
+        points: Sequence[Point],
+        *,
+        min_pixels: int | None = None,
+        max_pixels: int | None = None,
+    ) -> list[float] | None:
+        """For each pixel of a picture the logit of the probability that what is there is called so; None if the
+        checkpoint has not learned to tell (`vlm.naming`). Raises ModelError."""

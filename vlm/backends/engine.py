@@ -16,7 +16,7 @@ from torch import Tensor
 
 from action_space.dialects.choose import dialect_for
 from action_space.errors import ModelError
-from action_space.geometry import Size
+from action_space.geometry import Point, Size
 from action_space.messages import Clip, Message
 from vlm.backends.base import Hear, Reply
 from vlm.backends.prompt import Placed, Prompt, read_prompt
@@ -27,6 +27,7 @@ from vlm.chat import load_tokenizer, visuals
 from vlm.checkpoint import load_checkpoint
 from vlm.graphs import DecodeSteps, cuda_graph
 from vlm.images import drawn_cells, frame_patches, image_grid, resized, rgb
+from vlm.naming import load_naming
 from vlm.onednn import block_weights
 from vlm.rope import Grid
 from vlm.video import clip_grid
@@ -74,6 +75,7 @@ class Engine:
         self.constrained = self.dialect == "compact"
         self.looks = 4 if self.dialect == "compact" else 0
         self._sureness = Sureness(self.tokenizer) if self.looks else None
+        self._naming = load_naming(folder, self.model.config.text.hidden_size)
         self.min_pixels, self.max_pixels = pixel_limits(folder)
         self.stop_ids = stop_tokens(folder, self.tokenizer)
         self.dtype = str(self.model.lm_head.weight.dtype).removeprefix("torch.")
@@ -135,6 +137,32 @@ class Engine:
             forced_tokens=said.forced,
             sure=said.sure,
         )
+
+    def fits(
+        self,
+        name: str,
+        picture: Image.Image,
+        points: Sequence[Point],
+        *,
+        min_pixels: int | None = None,
+        max_pixels: int | None = None,
+    ) -> list[float] | None:
+        """See `vlm.backends.base.Names`. A picture that was just looked at is not encoded again."""
+        if self._naming is None:
+            return None
+        with torch.inference_mode():
+            shown = self.shown(picture, min_pixels or self.min_pixels, max_pixels or self.max_pixels)
+            said = self._seen.get(shown.key, partial(self._encode, shown)).cpu()
+            merge = self.model.config.vision.spatial_merge_size
+            tokens = said.new_zeros(shown.grid[1] // merge, shown.grid[2] // merge, said.shape[-1])
+            tokens[
+                torch.ones(tokens.shape[:2], dtype=torch.bool)
+                if shown.kept is None
+                else shown.kept.view(tokens.shape[:2])
+            ] = said
+            return self._naming.fits(
+                tokens, [(point.x / picture.width, point.y / picture.height) for point in points], name
+            )
 
     @contextmanager
     def _heeding(self, heard: Hear | None) -> Iterator[None]:

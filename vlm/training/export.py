@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from vlm.checkpoint import save_checkpoint
+from vlm.naming import FILE, Naming
 from vlm.training.disk import save, writing
 from vlm.training.multimodal import Trainer
 from vlm.training.pool import SMALL
@@ -42,11 +43,13 @@ _PREPROCESSOR = {
 }
 
 
-def export(trainer: Trainer, folder: Path) -> None:
-    """Write weights (bf16), tokenizer and the settings of both into `folder`, and the heads into a file of their
-    own. Raises ConfigError where they cannot be written."""
+def export(trainer: Trainer, folder: Path, naming: Naming | None = None) -> None:
+    """Write weights (bf16), tokenizer and the settings of both into `folder`, and the heads and what tells names of
+    places into files of their own. Raises ConfigError where they cannot be written."""
     with writing(folder):
         _export(trainer.to("cpu", torch.bfloat16), folder)
+        if naming is not None:
+            save(folder / FILE, naming.to("cpu", torch.bfloat16).state_dict())
 
 
 def _export(trainer: Trainer, folder: Path) -> None:

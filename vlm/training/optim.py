@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from vlm.training.workers import rank, summed, workers
 
-NO_MATRICES = ("embed_tokens", "lm_head", "heads", "merger.mlp.0")
+NO_MATRICES = ("embed_tokens", "lm_head", "heads", "merger.mlp.0", "pairs", "place")
 """Parts of which even two-dimensional weights take AdamW steps."""
 
 

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from action_space.dialects.base import NOTHING_CHANGED
-from action_space.dialects.compact import LOOK, NOT_THERE
+from action_space.dialects.base import NOT_THERE, NOTHING_CHANGED
+from action_space.dialects.compact import LOOK
 from vlm.training.data.render import Screen
 from vlm.training.data.words import Words
 

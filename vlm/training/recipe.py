@@ -9,6 +9,7 @@ from pathlib import Path
 
 from action_space.errors import ConfigError
 from vlm.backends.engine import Engine
+from vlm.naming import Naming, load_naming
 from vlm.training.answered import Questions
 from vlm.training.data.render import Drawn, read_screens
 from vlm.training.disk import write_whole, writing
@@ -16,6 +17,7 @@ from vlm.training.export import export
 from vlm.training.filters.sieve import credible, sieve
 from vlm.training.icons import deepen, learn_icons
 from vlm.training.multimodal import Trainer
+from vlm.training.naming import learn_names
 from vlm.training.prefer import prefer
 from vlm.training.pretrain import pretrain
 from vlm.training.quiz import Quiz, ask_plans, ask_points
@@ -37,6 +39,7 @@ class Minutes:
     icons: float = 0.0
     refine: float = 0.0
     prefer: float = 0.0
+    naming: float = 0.0
 
 
 def make(
@@ -58,10 +61,13 @@ def make(
     arguments = drawn, out, minutes, seed, amounts, begin
     run_workers(workers, _train, *arguments)
     if export_to:
-        export(_train(*arguments), export_to)
+        trainer, naming = _train(*arguments)
+        export(trainer, export_to, naming)
 
 
-def _train(drawn: Drawn, out: Path, minutes: Minutes, seed: int, amounts: Amounts, begin: Path | None) -> Trainer:
+def _train(
+    drawn: Drawn, out: Path, minutes: Minutes, seed: int, amounts: Amounts, begin: Path | None
+) -> tuple[Trainer, Naming | None]:
     """All stages in order; those that are done are only loaded."""
     if begin:
         trainer, placing = resume(begin), 0.0
@@ -77,7 +83,8 @@ def _train(drawn: Drawn, out: Path, minutes: Minutes, seed: int, amounts: Amount
         )
         trainer, placing = start(seeing, drawn.screens, seed=seed + 1, amounts=amounts), PLACING
     _learn_icons(trainer, drawn, out, minutes, seed, amounts)
-    return teach(trainer, drawn.screens, out, minutes=minutes.teach, seed=seed + 1, amounts=amounts, placing=placing)
+    teach(trainer, drawn.screens, out, minutes=minutes.teach, seed=seed + 1, amounts=amounts, placing=placing)
+    return trainer, _learn_names(trainer, drawn, out, minutes, seed, amounts, None if minutes.icons else begin)
 
 
 def _learn_icons(trainer: Trainer, drawn: Drawn, out: Path, minutes: Minutes, seed: int, amounts: Amounts) -> None:
@@ -87,6 +94,16 @@ def _learn_icons(trainer: Trainer, drawn: Drawn, out: Path, minutes: Minutes, se
         learn_icons(
             trainer.model.visual, drawn.screens, drawn.icons, out, minutes=minutes.icons, seed=seed, amounts=amounts
         )
+
+
+def _learn_names(
+    trainer: Trainer, drawn: Drawn, out: Path, minutes: Minutes, seed: int, amounts: Amounts, before: Path | None
+) -> Naming | None:
+    """What tells names of places, or what was there before; that is None if the tower has learned since."""
+    tower = trainer.model.visual
+    if minutes.naming:
+        return learn_names(tower, drawn.screens, out, minutes=minutes.naming, seed=seed, amounts=amounts)
+    return load_naming(before, tower.config.out_hidden_size) if before and before.is_dir() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +138,8 @@ def further(plan: Further, *, workers: int = 1, export_to: Path | None = None) -
         _filter(plan)
     run_workers(workers, _train_further, plan)
     if export_to:
-        export(_train_further(plan), export_to)
+        trainer, naming = _train_further(plan)
+        export(trainer, export_to, naming)
 
 
 def _filter(plan: Further) -> None:
@@ -133,7 +151,7 @@ def _filter(plan: Further) -> None:
     write_whole(plan.out / KEPT, json.dumps([one.record.id for one in kept.judged]).encode())
 
 
-def _train_further(plan: Further) -> Trainer:
+def _train_further(plan: Further) -> tuple[Trainer, Naming | None]:
     trainer, sampled = resume(plan.begin), read_sampled(plan.sampled)
     if plan.filters:
         ids = set(json.loads((plan.out / KEPT).read_bytes()))
@@ -154,7 +172,8 @@ def _train_further(plan: Further) -> Trainer:
         )
     if plan.minutes.prefer:
         prefer(trainer, sampled, plan.out, minutes=plan.minutes.prefer, seed=plan.seed)
-    return trainer
+    before = None if plan.minutes.icons or plan.tower else plan.begin
+    return trainer, _learn_names(trainer, plan.drawn, plan.out, plan.minutes, plan.seed, plan.amounts, before)
 
 
 def quiz(checkpoint: Path, screens: Path, folder: Path, *, points: int, plans: int, attempts: int, seed: int) -> None:

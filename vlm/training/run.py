@@ -20,7 +20,7 @@ from vlm.training.workers import rank, said_by_first
 SAVE_EVERY_S = 180.0
 NOTE_EVERY = 10
 ORDER = ("pretrain", "icons", "teach", "refine", "prefer")
-"""The stages: each begins with what the one before it left."""
+"""The stages: each begins with what the one before it left. `naming` stands beside them, it needs the tower alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,8 @@ class Stage:
         self._figures: list[dict[str, float]] = []
         if self.path.is_file():
             self._go_on()
-        later = [f"{stage}.pt" for stage in ORDER[ORDER.index(name) + 1 :] if (folder / f"{stage}.pt").is_file()]
+        behind = ORDER[ORDER.index(name) + 1 :] if name in ORDER else ()
+        later = [f"{stage}.pt" for stage in behind if (folder / f"{stage}.pt").is_file()]
         if later and not self.done:
             raise ConfigError(
                 f"{str(self.path)!r} has minutes left to train, but there is already what was trained behind it: "

@@ -14,7 +14,7 @@ from playwright.sync_api import Error as PlaywrightError
 
 from action_space.actions import Action, Click, Direction, Drag, Finish, Move, Press, Scroll, Type, Wait
 from action_space.dialects import load_dialect
-from action_space.dialects.compact import NOT_THERE
+from action_space.dialects.base import NOT_THERE
 from action_space.errors import ConfigError, DeviceError
 from action_space.geometry import Frame, Point, Size
 from action_space.keys import canonical_key

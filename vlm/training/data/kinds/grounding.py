@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator
 from itertools import pairwise
 
-from action_space.dialects.compact import NOT_THERE
+from action_space.dialects.base import NOT_THERE
 from vlm.training.data.kinds.question import Question, about, click_on, reaches, uniquely_named
 from vlm.training.data.records import Truth
 from vlm.training.data.render import Element, Screen

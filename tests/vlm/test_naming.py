@@ -1,0 +1,149 @@
+"""Which place is called what was asked for: the network that tells, how it is taught, and where a model brings it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from action_space.errors import ModelError
+from action_space.geometry import Point
+from tests.vlm.tiny_trainer import TINY, draw_screens, tiny_trainer
+from vlm.backends.base import Names
+from vlm.backends.engine import Engine
+from vlm.naming import CELL, COLUMNS, FILE, ROWS, Naming, letters_of, load_naming, windows
+from vlm.training.export import export
+from vlm.training.naming import Places, draw_places, learn_names, naming_loss
+from vlm.training.pool import Pool
+from vlm.training.run import SMOKE
+
+
+def test_a_window_is_centred_and_empty_beside_the_picture() -> None:
+    tokens = torch.arange(1.0, 13.0).view(3, 4, 1)
+    corner, inside = windows(tokens, torch.tensor([[0, 0], [1, 2]]))
+    assert corner.shape == (ROWS, COLUMNS, 1)
+    assert corner[ROWS // 2, COLUMNS // 2] == 1 and inside[ROWS // 2, COLUMNS // 2] == 7
+    assert corner[: ROWS // 2].abs().sum() == 0 and corner[:, : COLUMNS // 2].abs().sum() == 0
+    assert corner.sum() == inside.sum() == tokens.sum()
+
+
+@pytest.mark.parametrize(("one", "other"), [("Save", "save"), ("straße", "straẞe"), ("  a  b ", "a b"), ("", "   ")])
+def test_case_and_blanks_do_not_matter(one: str, other: str) -> None:
+    assert letters_of(one) == letters_of(other)
+
+
+def test_the_order_of_letters_and_words_of_letters_matter() -> None:
+    assert len({tuple(letters_of(name)) for name in ("Tac", "Cat", "Ca t", "Cät", "Cat 2", "Cat 3")}) == 6
+    assert all(letters_of(name) for name in ("", "保存", "🙂", "x" * 1000))
+
+
+def test_it_learns_which_place_is_called_so(tmp_path: Path) -> None:
+    draw_screens(tmp_path / "screens")
+    pool = Pool(tmp_path / "screens", tiny_trainer().model.visual, 1)
+    for _ in range(3):
+        pool.grow()
+    torch.manual_seed(1)
+    naming = Naming(TINY.vision.out_hidden_size)
+    optimizer = torch.optim.AdamW(naming.parameters(), 0.003)
+    losses = []
+    for _ in range(60):
+        loss, figures = naming_loss(naming, draw_places(pool.rng, pool.screens))
+        losses.append(figures)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+    assert losses[-1]["best"] < losses[0]["best"] / 2 and losses[-1]["fits"] < losses[0]["fits"] / 2
+    assert losses[-1]["told"] > losses[0]["told"] + 0.3 and losses[-1]["found"] > losses[0]["found"] + 0.3
+
+
+def test_the_stage_goes_on_from_what_it_saved(tmp_path: Path) -> None:
+    draw_screens(tmp_path / "screens")
+    tower = tiny_trainer().model.visual
+    first = learn_names(tower, tmp_path / "screens", tmp_path, minutes=0.001, seed=1, amounts=SMOKE)
+    again = learn_names(tower, tmp_path / "screens", tmp_path, minutes=0.001, seed=1, amounts=SMOKE)
+    assert all(torch.equal(one, other) for one, other in zip(first.parameters(), again.parameters(), strict=True))
+
+
+def test_another_place_of_the_same_control_is_as_good() -> None:
+    naming = _Told({"save": 0, "next": 1})
+    at = torch.tensor([[0.0, 0.0], [0.0, 0.0], [1.0, 0.0], [2.0, 0.0]])
+    places = Places(
+        torch.zeros(4, ROWS, COLUMNS, 4), at, ("save", "save", "next", ""), torch.zeros(4, dtype=torch.long)
+    )
+    _, figures = naming_loss(naming, places)
+    assert figures["best"] < 0.01 and figures["fits"] < 0.01
+    assert figures["told"] == figures["found"] == 1.0
+
+
+class _Told(Naming):
+    """Knows each name's number, and takes for a place's number what is given as its position across."""
+
+    def __init__(self, numbers: dict[str, int]) -> None:
+        super().__init__(4)
+        self.numbers = numbers
+
+    def places(self, tokens: torch.Tensor, at: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+        return torch.eye(3)[at[:, 0].long()]
+
+    def names(self, names: list[str]) -> torch.Tensor:  # type: ignore[override]
+        return torch.eye(3)[[self.numbers[name] for name in names]]
+
+    def forward(self, places: torch.Tensor, names: torch.Tensor) -> torch.Tensor:
+        return 20 * (places @ names.T) - 10
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    torch.manual_seed(3)
+    export(tiny_trainer(), folder, Naming(TINY.vision.out_hidden_size))
+    return folder
+
+
+def test_an_engine_asks_what_the_checkpoint_brings(checkpoint: Path) -> None:
+    engine = Engine(checkpoint, dtype="float32")
+    assert isinstance(engine, Names)
+    picture = Image.new("RGB", (644, 336), "white")
+    picture.paste("black", (30, 40, 200, 60))
+    points = [Point(40, 50), Point(600, 300), Point(0, 0), Point(643, 335)]
+    found = engine.fits("Save", picture, points)
+    assert found is not None and len(found) == 4 and len(set(found)) == 4
+    # The same as on all tokens of the whole picture, where those of blank cells are zero.
+    shown = engine.shown(picture, engine.min_pixels, engine.max_pixels)
+    tokens = engine.model.visual(engine.patches(shown), [shown.grid]).view(12, 23, -1)
+    naming = load_naming(checkpoint, TINY.vision.out_hidden_size)
+    assert naming is not None
+    with torch.inference_mode():
+        cells = torch.tensor([(point.y // CELL, point.x // CELL) for point in points])
+        at = torch.tensor([(point.x % CELL / CELL, point.y % CELL / CELL) for point in points])
+        wanted = naming(naming.places(windows(tokens, cells), at), naming.names(["Save"]))[:, 0]
+    assert found == pytest.approx(wanted.tolist(), abs=1e-3)
+
+
+def test_cells_that_are_not_shown_are_empty(checkpoint: Path) -> None:
+    engine = Engine(checkpoint, dtype="float32")
+    picture = Image.new("RGB", (1288, 728), "white")
+    picture.paste("black", (30, 40, 200, 60))
+    middles = [Point(column * CELL + CELL // 2, row * CELL + CELL // 2) for column, row in ((2, 1), (35, 21), (32, 17))]
+    found = engine.fits("Save", picture, middles)
+    assert found is not None
+    assert found[1] == pytest.approx(found[2], abs=1e-4) != found[0]
+
+
+def test_a_checkpoint_without_it_does_not_tell(checkpoint: Path) -> None:
+    (checkpoint / FILE).unlink()
+    assert Engine(checkpoint).fits("Save", Image.new("RGB", (280, 168)), [Point(1, 1)]) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04nothing"])
+def test_a_broken_file_is_named(checkpoint: Path, content: bytes) -> None:
+    (checkpoint / FILE).write_bytes(content)
+    with pytest.raises(ModelError, match=FILE):
+        Engine(checkpoint)
+
+
+def test_one_of_another_width_is_named(checkpoint: Path) -> None:
+    torch.save(Naming(TINY.vision.out_hidden_size + 4).state_dict(), checkpoint / FILE)
+    with pytest.raises(ModelError, match=FILE):
+        Engine(checkpoint)

@@ -1,0 +1,139 @@
+"""Teaches the network that tells how well a name fits a place (`vlm.naming`). The tower stays as it is.
+
+Every place of a step is held against every name: that of its own control fits; those of the others on its screen, and
+of all other screens, do not. And every name has to fit its own place better than all others of its screen.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vlm.naming import CELL, Naming, windows
+from vlm.training.optim import MuonAdamW
+from vlm.training.pool import Control, EncodedScreen, Pool
+from vlm.training.run import FULL, Amounts, Stage, placed
+from vlm.training.stages import fill
+from vlm.training.workers import rank, told_by_first
+from vlm.vision import VisionTower
+
+SCREENS, CONTROLS, ICONS, NOTHING = 12, 10, 5, 4
+"""Of a step of each worker: screens, and of each of them at most so many controls, icons besides, and places of
+nothing."""
+BESIDE = 40
+"""Pixels around a control within which such a place is."""
+STEPS = 2
+"""For each screen that is encoded, which takes longer."""
+KEPT = 800
+"""Encoded screens in memory, a megabyte each."""
+RATE = 0.02
+HERE = 4.0
+"""How much more a name that is on the screen weighs than one that is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """tokens `[n, ROWS, COLUMNS, width]` and at `[n, 2]` as `Naming.places` takes them; names, in small letters, "" of
+    nothing; screens `[n]`: the number of each one's."""
+
+    tokens: Tensor
+    at: Tensor
+    names: tuple[str, ...]
+    screens: Tensor
+
+
+def learn_names(
+    tower: VisionTower, screens: Path, folder: Path, *, minutes: float, seed: int, amounts: Amounts = FULL
+) -> Naming:
+    """Train on drawn screens. Resumes from `folder/naming.pt`."""
+    torch.manual_seed(seed)
+    naming = Naming(tower.config.out_hidden_size).to(placed(tower).patch_embed.weight.device)
+    told_by_first(naming.parameters())
+    optimizer = MuonAdamW(naming.named_parameters(), matrix_lr=RATE, other_lr=RATE / 5)
+    stage = Stage("naming", folder, minutes, nn.ModuleDict({"naming": naming}), optimizer, hold=0.3)
+    if stage.done:
+        return naming
+    pool = Pool(screens, tower, seed + stage.step + 7919 * rank())
+    fill(pool, amounts.pool)
+    for scale in stage.steps():
+        if stage.step % STEPS == 0:
+            pool.grow()
+            del pool.screens[:-KEPT]
+        loss, figures = naming_loss(naming, draw_places(pool.rng, pool.screens))
+        torch.autograd.backward(loss)
+        optimizer.step(scale)
+        stage.collect(figures)
+    return naming
+
+
+def draw_places(rng: random.Random, screens: Sequence[EncodedScreen]) -> Places:
+    """Places on some of the screens."""
+    tokens, at, names, numbers = [], [], [], []
+    for number, screen in enumerate(rng.sample(screens, min(SCREENS, len(screens)))):
+        found = _on_screen(rng, screen)
+        tokens.append(windows(screen.tokens, torch.tensor([(y // CELL, x // CELL) for x, y, _ in found])))
+        at += [(x % CELL / CELL, y % CELL / CELL) for x, y, _ in found]
+        names += [name.lower() for *_, name in found]
+        numbers += [number] * len(found)
+    together = torch.cat(tokens)
+    return Places(together, torch.tensor(at, device=together.device), tuple(names), torch.tensor(numbers))
+
+
+def _on_screen(rng: random.Random, screen: EncodedScreen) -> list[tuple[int, int, str]]:
+    """Places (x, y) in the pixels of a screen, and the names of what is there."""
+    icons = [control for control in screen.controls if control.element.icon is not None]
+    controls = rng.sample(screen.controls, min(CONTROLS, len(screen.controls)))
+    controls += rng.sample(icons, min(ICONS, len(icons)))
+    found = [(*_inside(rng, control), control.element.name) for control in controls]
+    rows, columns, _ = screen.tokens.shape
+    for _ in range(NOTHING):
+        box = rng.choice(screen.controls).box
+        x, y = rng.randint(box.left - BESIDE, box.right + BESIDE), rng.randint(box.top - BESIDE, box.bottom + BESIDE)
+        on_it = 0 <= x < columns * CELL and 0 <= y < rows * CELL
+        if on_it and not any(each.element.hit_by(x, y) for each in screen.controls):
+            found.append((x, y, ""))
+    return found
+
+
+def _inside(rng: random.Random, control: Control) -> tuple[int, int]:
+    """Mostly about the middle, where it is pointed at."""
+    box = control.box
+    x, y = rng.triangular(box.left, box.right - 1), rng.triangular(box.top, box.bottom - 1)
+    return round(x), round(y)
+
+
+def naming_loss(naming: Naming, places: Places) -> tuple[Tensor, dict[str, float]]:
+    """Whether names fit, in nats for each place, and which place of its screen fits a name best, in nats for each name.
+
+    figures: told: how often a place's own name fits it best of all; found: how often a name's place fits it best of its
+    screen.
+    """
+    known = sorted({name for name in places.names if name})
+    numbers = {name: number for number, name in enumerate(known)}
+    device = places.at.device
+    own = torch.tensor([numbers.get(name, -1) for name in places.names], device=device)
+    screens, named = places.screens.to(device), own >= 0
+    fit = naming(naming.places(places.tokens, places.at), naming.names(known))
+    right = F.one_hot(own.clamp(min=0), len(known)).bool() & named[:, None]
+    here = torch.zeros(int(screens.max()) + 1, len(known), dtype=torch.bool, device=device)
+    here[screens[named], own[named]] = True
+    here = here[screens]
+    # Where nothing was to be asked for, a control may be that has the name of one on another screen.
+    weight = (named[:, None] | here) * (1 + HERE * here)
+    wrong = F.binary_cross_entropy_with_logits(fit, right.float(), reduction="none")
+    asked = own[named]
+    rivals = screens[:, None] == screens[named]
+    # Another place of the same control is as good.
+    shares = fit[:, asked].masked_fill(~rivals, float("-inf")).log_softmax(0)
+    best = -shares.masked_fill(own[:, None] != asked, float("-inf")).logsumexp(0).mean()
+    figures = {
+        "fits": (wrong * weight).sum().item() / len(own),
+        "best": best.item(),
+        "told": (fit.argmax(1) == own)[named].float().mean().item(),
+        "found": (own[shares.argmax(0)] == asked).float().mean().item(),
+    }
+    return (wrong * weight).sum() / len(own) + best, figures

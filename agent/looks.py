@@ -14,7 +14,7 @@ more than one pixel per CSS pixel are shrunk to one: letters are as large then a
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from math import exp, log, log1p
+from math import log
 from typing import TypeGuard
 
 from PIL import Image
@@ -41,10 +41,11 @@ APART = 14, 10
 """Places within these are one to ask about; of two small icons side by side the middles are further apart."""
 OTHERS = 2
 """Further places that are asked for in each look, when none was sure."""
-FIT, LEAST = 0.5, 0.01
-"""How much it weighs how well a name fits, beside how likely the place is to the model; less likely does not count."""
-ABSENT = -4.0
-"""The logit below which a name fits so badly at the best place that it is not on the screen."""
+FIT, LEAST = 0.3, 0.01
+"""How much the logit of how well a name fits weighs beside the logarithm of how likely the place is to the model, which
+is taken for no less likely than that (docs/experiments.md, thirtieth session)."""
+ABSENT = -5.0
+"""The logit below which a name fits the best place so badly that what is called so is not on the screen."""
 SURE = 0.95
 """Of 1,236 looks at generated pages those with at least this were right in 98 %, the others in 55 %
 (docs/experiments.md, twenty-eighth session; `python -m evals.looking` counts them)."""
@@ -183,18 +184,11 @@ def _fitting(
     if not known:
         return None
     means = [sum(logits) / len(logits) for logits in zip(*known, strict=True)]
-    likely = [
-        log(max(LEAST, _sureness(each))) + FIT * _log_sigmoid(mean)
-        for (_, each), mean in zip(places, means, strict=True)
-    ]
+    likely = [log(max(LEAST, _sureness(each))) + FIT * mean for (_, each), mean in zip(places, means, strict=True)]
     best = likely.index(max(likely))
     if may_be_absent and means[best] < ABSENT:
         return replace(places[best][1], action=Finish(status="failure", text=NOT_THERE))
     return places[best][1]
-
-
-def _log_sigmoid(logit: float) -> float:
-    return min(0.0, logit) - log1p(exp(-abs(logit)))
 
 
 def _are_near(one: Point, other: Point, within: tuple[int, int], density: float) -> bool:

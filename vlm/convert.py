@@ -15,6 +15,7 @@ from action_space.errors import ConfigError, ModelError
 from vlm.checkpoint import config_json, empty_network, layout, require_whole
 from vlm.config import Config, Quantization, config_data, group_misfit, parse_config, read_config
 from vlm.names import Names, published_name
+from vlm.naming import average_naming
 from vlm.quantize import dequantize, is_quantized, quantize
 from vlm.stored import DTYPES, Stored, find_tensors, read, write_tensors
 
@@ -102,7 +103,8 @@ def _converted(source: Source, dtype: str, names: Names) -> Iterator[tuple[str, 
 
 def average(folders: Sequence[Path], out: Path, *, shard_bytes: int = SHARD_BYTES) -> int:
     """Write the mean of several checkpoints' weights, fine-tuned from one beginning, to the new folder `out`; returns
-    bytes of weights. Config and other files are the first one's.
+    bytes of weights. Config and other files are the first one's, but for what tells names of places (`vlm.naming`), if
+    all have it.
 
     Averaging Weights Leads to Wider Optima and Better Generalization, arXiv 1803.05407; Model soups, arXiv 2203.05482.
     Raises ModelError for a checkpoint that is not whole, is packed, or has another shape than the first, ConfigError
@@ -118,6 +120,7 @@ def average(folders: Sequence[Path], out: Path, *, shard_bytes: int = SHARD_BYTE
     require_new(out)
     size = write_tensors(out, _mean(sources), shard_bytes=shard_bytes)
     _finish(first, out, first.config, first.dtype)
+    average_naming(folders, out, first.config.text.hidden_size)
     return size
 
 

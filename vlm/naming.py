@@ -123,3 +123,19 @@ def load_naming(folder: Path, tokens: int) -> Naming | None:
         why = " ".join(str(error).split())[:200]
         raise ModelError(f"{str(path)!r} holds nothing that tells names of places: {why}") from error
     return naming.eval()
+
+
+def save_naming(naming: Naming, folder: Path) -> None:
+    """Beside a checkpoint, in bf16."""
+    torch.save({name: weight.to("cpu", torch.bfloat16) for name, weight in naming.state_dict().items()}, folder / FILE)
+
+
+def average_naming(folders: Sequence[Path], out: Path, tokens: int) -> None:
+    """Write the mean of what checkpoints bring beside another one, if each of them brings it. Raises ModelError."""
+    brought = [naming for folder in folders if (naming := load_naming(folder, tokens)) is not None]
+    if len(brought) < len(folders):
+        return
+    mean = Naming(tokens)
+    weights = [naming.state_dict() for naming in brought]
+    mean.load_state_dict({name: torch.stack([each[name] for each in weights]).mean(0) for name in weights[0]})
+    save_naming(mean, out)

@@ -15,8 +15,9 @@ import vlm
 from action_space.actions import points_of
 from action_space.dialects import load_dialect
 from action_space.dialects.base import Turn
-from action_space.geometry import Frame, Size
+from action_space.geometry import Frame, Point, Size
 from action_space.messages import Message
+from agent.looks import ABSENT
 from agent.planner import model_frame
 from environments.chromium import drawing_tab
 from vlm.backends.engine import Engine
@@ -103,3 +104,15 @@ def test_named_buttons_are_found(drawn: tuple[Image.Image, dict[str, Any]]) -> N
         for point in points_of(dialect.parse(reply.text, frame)):
             hits += 0 <= point.x - box["x"] <= box["width"] and 0 <= point.y - box["y"] <= box["height"]
     assert hits >= 4, "of six large buttons with plain names"
+
+
+def test_it_tells_which_place_has_a_name(drawn: tuple[Image.Image, dict[str, Any]]) -> None:
+    picture, boxes = drawn
+    engine = Engine(vlm.BUNDLED)
+    middles = [Point(round(box["x"] + box["width"] / 2), round(box["y"] + box["height"] / 2)) for box in boxes.values()]
+    for number, name in enumerate(NAMES):
+        fits = engine.fits(name, picture, middles)
+        assert fits is not None
+        assert fits.index(max(fits)) == number and max(fits) > ABSENT
+    absent = engine.fits("Subscribe", picture, middles)
+    assert absent is not None and max(absent) < ABSENT

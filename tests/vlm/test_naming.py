@@ -1,5 +1,7 @@
 """Which place is called what was asked for: the network that tells, how it is taught, and where a model brings it."""
 
+import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,14 +9,16 @@ import torch
 from PIL import Image
 
 from action_space.errors import ModelError
-from action_space.geometry import Point
+from action_space.geometry import Box, Point
 from tests.vlm.tiny_trainer import TINY, draw_screens, tiny_trainer
 from vlm.backends.base import Names
 from vlm.backends.engine import Engine
-from vlm.naming import CELL, COLUMNS, FILE, ROWS, Naming, letters_of, load_naming, windows
+from vlm.convert import average
+from vlm.naming import CELL, COLUMNS, FILE, ROWS, Naming, letters_of, load_naming, save_naming, windows
+from vlm.training.data.render import Element
 from vlm.training.export import export
 from vlm.training.naming import Places, draw_places, learn_names, naming_loss
-from vlm.training.pool import Pool
+from vlm.training.pool import Control, EncodedScreen, Pool
 from vlm.training.run import SMOKE
 
 
@@ -54,6 +58,25 @@ def test_it_learns_which_place_is_called_so(tmp_path: Path) -> None:
         optimizer.step()
     assert losses[-1]["best"] < losses[0]["best"] / 2 and losses[-1]["fits"] < losses[0]["fits"] / 2
     assert losses[-1]["told"] > losses[0]["told"] + 0.3 and losses[-1]["found"] > losses[0]["found"] + 0.3
+
+
+def test_a_label_beside_a_field_is_not_what_is_called_so() -> None:
+    rows, columns = 6, 20
+    cells = torch.zeros(rows, columns, dtype=torch.bool)
+    area, label = cells.clone(), cells.clone()
+    area[3, 4:12], label[2, 4:7] = True, True
+    box = Box(4 * CELL, 3 * CELL, 12 * CELL, 4 * CELL)
+    field = Control(Element("field", "Your town", box), box, area, label)
+    tokens = torch.arange(rows * columns, dtype=torch.float).view(rows, columns, 1)
+    screen = EncodedScreen(tokens, cells, (field,), ~cells, "your town")
+    named, nothing = set(), set()
+    for seed in range(40):
+        places = draw_places(random.Random(seed), [screen])
+        middles = places.tokens[:, ROWS // 2, COLUMNS // 2, 0].long().tolist()
+        for name, cell in zip(places.names, middles, strict=True):
+            (named if name else nothing).add(divmod(cell, columns))
+    assert named == {(3, column) for column in range(4, 12)}
+    assert not nothing & named and nothing > {(2, 4), (2, 5), (2, 6)}
 
 
 def test_the_stage_goes_on_from_what_it_saved(tmp_path: Path) -> None:
@@ -147,3 +170,19 @@ def test_one_of_another_width_is_named(checkpoint: Path) -> None:
     torch.save(Naming(TINY.vision.out_hidden_size + 4).state_dict(), checkpoint / FILE)
     with pytest.raises(ModelError, match=FILE):
         Engine(checkpoint)
+
+
+def test_a_mean_of_checkpoints_has_the_mean_of_what_all_bring(checkpoint: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(checkpoint, other)
+    naming = load_naming(other, TINY.vision.out_hidden_size)
+    assert naming is not None
+    with torch.no_grad():
+        naming.bias += 2
+    save_naming(naming, other)
+    average([checkpoint, other], tmp_path / "mean")
+    mean = load_naming(tmp_path / "mean", TINY.vision.out_hidden_size)
+    assert mean is not None and mean.bias.item() == pytest.approx(naming.bias.item() - 1)
+    (other / FILE).unlink()
+    average([checkpoint, other], tmp_path / "kept")
+    assert (tmp_path / "kept" / FILE).read_bytes() == (checkpoint / FILE).read_bytes()

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from vlm.checkpoint import save_checkpoint
-from vlm.naming import FILE, Naming
+from vlm.naming import Naming, save_naming
 from vlm.training.disk import save, writing
 from vlm.training.multimodal import Trainer
 from vlm.training.pool import SMALL
@@ -49,7 +49,7 @@ def export(trainer: Trainer, folder: Path, naming: Naming | None = None) -> None
     with writing(folder):
         _export(trainer.to("cpu", torch.bfloat16), folder)
         if naming is not None:
-            save(folder / FILE, naming.to("cpu", torch.bfloat16).state_dict())
+            save_naming(naming, folder)
 
 
 def _export(trainer: Trainer, folder: Path) -> None:

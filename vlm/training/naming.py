@@ -24,8 +24,8 @@ from vlm.vision import VisionTower
 SCREENS, CONTROLS, ICONS, NOTHING = 12, 10, 5, 4
 """Of a step of each worker: screens, and of each of them at most so many controls, icons besides, and places of
 nothing."""
-BESIDE = 40
-"""Pixels around a control within which such a place is."""
+BESIDE, ON_LABEL = 40, 0.5
+"""Pixels around a control within which such a place is, and how often it is on the control's label beside it."""
 STEPS = 2
 """For each screen that is encoded, which takes longer."""
 KEPT = 800
@@ -91,12 +91,20 @@ def _on_screen(rng: random.Random, screen: EncodedScreen) -> list[tuple[int, int
     found = [(*_inside(rng, control), control.element.name) for control in controls]
     rows, columns, _ = screen.tokens.shape
     for _ in range(NOTHING):
-        box = rng.choice(screen.controls).box
-        x, y = rng.randint(box.left - BESIDE, box.right + BESIDE), rng.randint(box.top - BESIDE, box.bottom + BESIDE)
+        x, y = _beside(rng, rng.choice(screen.controls))
         on_it = 0 <= x < columns * CELL and 0 <= y < rows * CELL
         if on_it and not any(each.element.hit_by(x, y) for each in screen.controls):
             found.append((x, y, ""))
     return found
+
+
+def _beside(rng: random.Random, control: Control) -> tuple[int, int]:
+    """Near a control, or on the label beside it, which has its name and is not what is to be clicked."""
+    box, label = control.box, torch.nonzero(control.written & ~control.area).tolist()
+    if label and rng.random() < ON_LABEL:
+        row, column = rng.choice(label)
+        return column * CELL + rng.randrange(CELL), row * CELL + rng.randrange(CELL)
+    return rng.randint(box.left - BESIDE, box.right + BESIDE), rng.randint(box.top - BESIDE, box.bottom + BESIDE)
 
 
 def _inside(rng: random.Random, control: Control) -> tuple[int, int]:

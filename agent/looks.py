@@ -51,8 +51,8 @@ SURE = 0.95
 (docs/experiments.md, twenty-eighth session; `python -m evals.looking` counts them)."""
 
 
-Fits = Callable[[Image.Image, Sequence[Point]], list[float] | None]
-"""For places on a picture how well what was asked for fits each, as the logit of a probability; None if unknown."""
+Fits = Callable[[Image.Image, Sequence[Point]], list[float]]
+"""For places on a picture how well what was asked for fits each, as the logit of a probability."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def place(
 def fitting_for(model: Model, dialect: Dialect, plan: str) -> Fits | None:
     """Asks a model how well what a plan names fits; None where that cannot be asked."""
     name = dialect.named(plan) if isinstance(dialect, SaysNames) else None
-    if name is None or not isinstance(model, Names):
+    if name is None or not isinstance(model, Names) or not model.knows_names:
         return None
     return partial(model.fits, name, min_pixels=dialect.min_pixels, max_pixels=dialect.max_pixels)
 
@@ -169,21 +169,18 @@ def _fitting(
     found: Sequence[Placed], taken: Sequence[_Look], fits: Fits, density: float, *, may_be_absent: bool
 ) -> Placed | None:
     """Of the places that were found, the one whose look and name together are likeliest, or that it is not there; None
-    if that is unknown. may_be_absent: not after a place that was right perhaps was tried in vain."""
+    without a place. may_be_absent: not after a place that was right perhaps was tried in vain."""
     places: list[tuple[Point, Placed]] = []
     for each in sorted(found, key=_sureness, reverse=True):
         if isinstance(each.action, Click):
             point = each.action.point
             if not any(_are_near(point, other, APART, density) for other, _ in places):
                 places.append((point, each))
-    told = []
-    for look in taken:
-        if places and look.offset is not None and not look.close:
-            told.append(fits(look.turn.screenshot, [look.there(point) for point, _ in places]))
-    known = [logits for logits in told if logits is not None]
-    if not known:
+    whole = [look for look in taken if look.offset is not None and not look.close]
+    if not places or not whole:
         return None
-    means = [sum(logits) / len(logits) for logits in zip(*known, strict=True)]
+    told = [fits(look.turn.screenshot, [look.there(point) for point, _ in places]) for look in whole]
+    means = [sum(logits) / len(logits) for logits in zip(*told, strict=True)]
     likely = [log(max(LEAST, _sureness(each))) + FIT * mean for (_, each), mean in zip(places, means, strict=True)]
     best = likely.index(max(likely))
     if may_be_absent and means[best] < ABSENT:

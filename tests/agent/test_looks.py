@@ -11,7 +11,7 @@ from action_space.dialects import load_dialect
 from action_space.dialects.base import NOT_THERE, Turn
 from action_space.dialects.compact import Compact
 from action_space.geometry import Frame, Point, Size
-from agent.looks import OFFSETS, OTHERS, Fits, Placed, fitting_for, place
+from agent.looks import ABSENT, OFFSETS, OTHERS, Fits, Placed, fitting_for, place
 from agent.planner import model_frame
 from vlm.backends.base import Reply
 from vlm.backends.scripted import ScriptedModel
@@ -272,7 +272,7 @@ def test_that_something_is_not_there_is_not_weighed() -> None:
 
 
 def unfit(_picture: Image.Image, points: Sequence[Point]) -> list[float]:
-    return [-5.0 for _ in points]
+    return [ABSENT - 1 for _ in points]
 
 
 def test_what_fits_nowhere_is_not_there() -> None:
@@ -285,12 +285,6 @@ def test_after_a_place_in_vain_what_fits_nowhere_may_still_be_there() -> None:
     replies = [("click(300, 200)", 0.6), *[("click(100, 50)", 0.3)] * OTHERS]
     found = placed(turn_of(640, 360), replies, attempt=1, fits=unfit)
     assert isinstance(found.action, Click)
-
-
-def test_without_a_word_on_what_fits_the_surest_place_counts() -> None:
-    replies = [("click(300, 200)", 0.6), *[("click(100, 50)", 0.3)] * OTHERS]
-    found = placed(turn_of(640, 360), replies, looks=1, fits=lambda _picture, _points: None)
-    assert found.action == Click(point=Point(300, 200))
 
 
 @pytest.mark.parametrize(

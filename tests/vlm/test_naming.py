@@ -8,8 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
+from action_space.dialects import load_dialect
 from action_space.errors import ModelError
 from action_space.geometry import Box, Point
+from agent.looks import fitting_for
 from tests.vlm.tiny_trainer import TINY, draw_screens, tiny_trainer
 from vlm.backends.base import Names
 from vlm.backends.engine import Engine
@@ -131,7 +133,7 @@ def test_an_engine_asks_what_the_checkpoint_brings(checkpoint: Path) -> None:
     picture.paste("black", (30, 40, 200, 60))
     points = [Point(40, 50), Point(600, 300), Point(0, 0), Point(643, 335)]
     found = engine.fits("Save", picture, points)
-    assert found is not None and len(found) == 4 and len(set(found)) == 4
+    assert len(set(found)) == 4
     # The same as on all tokens of the whole picture, where those of blank cells are zero.
     shown = engine.shown(picture, engine.min_pixels, engine.max_pixels)
     tokens = engine.model.visual(engine.patches(shown), [shown.grid]).view(12, 23, -1)
@@ -150,13 +152,17 @@ def test_cells_that_are_not_shown_are_empty(checkpoint: Path) -> None:
     picture.paste("black", (30, 40, 200, 60))
     middles = [Point(column * CELL + CELL // 2, row * CELL + CELL // 2) for column, row in ((2, 1), (35, 21), (32, 17))]
     found = engine.fits("Save", picture, middles)
-    assert found is not None
     assert found[1] == pytest.approx(found[2], abs=1e-4) != found[0]
 
 
 def test_a_checkpoint_without_it_does_not_tell(checkpoint: Path) -> None:
+    assert Engine(checkpoint).knows_names
     (checkpoint / FILE).unlink()
-    assert Engine(checkpoint).fits("Save", Image.new("RGB", (280, 168)), [Point(1, 1)]) is None
+    engine = Engine(checkpoint)
+    assert not engine.knows_names
+    assert fitting_for(engine, load_dialect("compact"), 'click "Save"') is None
+    with pytest.raises(ModelError, match="has not learned to tell names"):
+        engine.fits("Save", Image.new("RGB", (280, 168)), [Point(1, 1)])
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04nothing"])

@@ -64,7 +64,11 @@ class Model(Protocol):
 
 @runtime_checkable
 class Names(Protocol):
-    """A model that also tells how well a name fits what is at a place."""
+    """A model that also tells how well a name fits a place (`vlm.naming`)."""
+
+    @property
+    def knows_names(self) -> bool:
+        """Whether the checkpoint has learned to."""
 
     def fits(
         self,
@@ -74,6 +78,6 @@ class Names(Protocol):
         *,
         min_pixels: int | None = None,
         max_pixels: int | None = None,
-    ) -> list[float] | None:
-        """For each pixel of a picture the logit of the probability that what is there is called so; None if the
-        checkpoint has not learned to tell (`vlm.naming`). Raises ModelError."""
+    ) -> list[float]:
+        """For each pixel of a picture the logit of the probability that what is there is called so. Raises ModelError,
+        also if the checkpoint does not know."""

@@ -138,6 +138,11 @@ class Engine:
             sure=said.sure,
         )
 
+    @property
+    def knows_names(self) -> bool:
+        """See `vlm.backends.base.Names`."""
+        return self._naming is not None
+
     def fits(
         self,
         name: str,
@@ -146,23 +151,21 @@ class Engine:
         *,
         min_pixels: int | None = None,
         max_pixels: int | None = None,
-    ) -> list[float] | None:
+    ) -> list[float]:
         """See `vlm.backends.base.Names`. A picture that was just looked at is not encoded again."""
         if self._naming is None:
-            return None
+            raise ModelError(
+                f"{self.name} has not learned to tell names of places: `agent train --name-minutes` teaches it"
+            )
         with torch.inference_mode():
             shown = self.shown(picture, min_pixels or self.min_pixels, max_pixels or self.max_pixels)
             said = self._seen.get(shown.key, partial(self._encode, shown)).cpu()
             merge = self.model.config.vision.spatial_merge_size
-            tokens = said.new_zeros(shown.grid[1] // merge, shown.grid[2] // merge, said.shape[-1])
-            tokens[
-                torch.ones(tokens.shape[:2], dtype=torch.bool)
-                if shown.kept is None
-                else shown.kept.view(tokens.shape[:2])
-            ] = said
-            return self._naming.fits(
-                tokens, [(point.x / picture.width, point.y / picture.height) for point in points], name
-            )
+            tokens = said.new_zeros(shown.cells, said.shape[-1])
+            tokens[slice(None) if shown.kept is None else shown.kept] = said
+            tokens = tokens.view(shown.grid[1] // merge, shown.grid[2] // merge, -1)
+            places = [(point.x / picture.width, point.y / picture.height) for point in points]
+            return self._naming.fits(tokens, places, name)
 
     @contextmanager
     def _heeding(self, heard: Hear | None) -> Iterator[None]:

@@ -164,10 +164,11 @@ class Compact:
         return f"{action.kind}({', '.join(values)})"
 
     def named(self, plan: str) -> str | None:
-        """What a plan has in quotes: `Save` of `click "Save" button`; None without, or with several."""
+        """What a plan has in quotes: `Save` of `click "Save" button`; None without, or with several, and for a field,
+        which has its name beside it."""
         match = _NAMED.fullmatch(plan)
         try:
-            return str(json.loads(match[1])) if match else None
+            return str(json.loads(match[1])) if match and not plan.endswith(" field") else None
         except ValueError:
             return None
 

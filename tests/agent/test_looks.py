@@ -291,6 +291,7 @@ def test_after_a_place_in_vain_what_fits_nowhere_may_still_be_there() -> None:
     ("plan", "name"),
     [
         ('click "Save \\"it\\"" button', 'Save "it"'),
+        ('click "Your town" field', None),
         ("click the first link", None),
         ('click "A" or "B"', None),
         ('click "', None),

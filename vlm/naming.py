@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from action_space.errors import ModelError
+from action_space.errors import ConfigError, ModelError
 
 FILE = "naming.weights"
 """Beside a checkpoint. Neither `.pt` nor `.safetensors`: what loads one takes all such files for its weights."""
@@ -25,9 +25,9 @@ ROWS, COLUMNS = 5, 17
 CELL = 28
 WIDTH, HEADS = 96, 4
 LETTERS = string.ascii_lowercase + string.digits
-OTHER, EDGE, DIGIT = 26, 27, 26
+OTHER, EDGE, KINDS = 26, 27, 28
 """In pairs of letters: all that is no Latin letter is of one kind, and the edges of a word count."""
-PAIRS = 28 * 28
+PAIRS = KINDS * KINDS
 LONGEST = 64
 """Letters of a name that count."""
 
@@ -96,8 +96,8 @@ def letters_of(name: str) -> list[int]:
     found = [PAIRS + LETTERS.index(char) for char in name.lower()[:LONGEST] if char in LETTERS]
     for word in name.lower()[:LONGEST].split():
         kinds = [EDGE, *(ord(char) - ord("a") if char in string.ascii_lowercase else OTHER for char in word), EDGE]
-        found += [first * 28 + second for first, second in pairwise(kinds)]
-    return found or [EDGE * 28 + EDGE]
+        found += [first * KINDS + second for first, second in pairwise(kinds)]
+    return found or [EDGE * KINDS + EDGE]
 
 
 def windows(tokens: Tensor, at: Tensor) -> Tensor:
@@ -126,8 +126,12 @@ def load_naming(folder: Path, tokens: int) -> Naming | None:
 
 
 def save_naming(naming: Naming, folder: Path) -> None:
-    """Beside a checkpoint, in bf16."""
-    torch.save({name: weight.to("cpu", torch.bfloat16) for name, weight in naming.state_dict().items()}, folder / FILE)
+    """Beside a checkpoint, in bf16. Raises ConfigError where that cannot be written."""
+    path = folder / FILE
+    try:
+        torch.save({name: weight.to("cpu", torch.bfloat16) for name, weight in naming.state_dict().items()}, path)
+    except (OSError, RuntimeError) as error:  # torch says that a disk is full by the latter
+        raise ConfigError(f"cannot write {str(path)!r}: {' '.join(str(error).split())[:200]}") from error
 
 
 def average_naming(folders: Sequence[Path], out: Path, tokens: int) -> None:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from action_space.dialects import load_dialect
-from action_space.errors import ModelError
+from action_space.errors import ConfigError, ModelError
 from action_space.geometry import Box, Point
 from agent.looks import fitting_for
 from tests.vlm.tiny_trainer import TINY, draw_screens, tiny_trainer
@@ -192,3 +192,8 @@ def test_a_mean_of_checkpoints_has_the_mean_of_what_all_bring(checkpoint: Path, 
     (other / FILE).unlink()
     average([checkpoint, other], tmp_path / "kept")
     assert (tmp_path / "kept" / FILE).read_bytes() == (checkpoint / FILE).read_bytes()
+
+
+def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=FILE):
+        save_naming(Naming(4), tmp_path / "nowhere")

@@ -58,13 +58,14 @@ Fits = Callable[[Image.Image, Sequence[Point]], list[float]]
 @dataclass(frozen=True, slots=True)
 class Placed:
     """The answer that counts, and every reply that was asked for. action: in screenshot pixels, None for a mistake.
-    close: whether it was found from closer."""
+    close: whether it was found from closer. looks: how many were taken; of each, more than one place may be asked."""
 
     reply: Reply
     asked: tuple[Reply, ...]
     action: Action | None = None
     mistake: InvalidAction | None = None
     close: bool = False
+    looks: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def place(
             found += _others(look, first, ask, turn, dialect)
         fitting = _fitting(found, taken, fits, density, may_be_absent=not attempt)
     best = fitting or replace(best, action=_exact(best, found, density))
-    return replace(best, asked=tuple(each.reply for each in found))
+    return replace(best, asked=tuple(each.reply for each in found), looks=len(taken))
 
 
 def fitting_for(model: Model, dialect: Dialect, plan: str) -> Fits | None:

@@ -86,7 +86,7 @@ def ask_all(model: SpokenModel, pages: Path) -> Iterator[Seen]:
                 _is_right(plain, step),
                 tuple(_is_right(look, step) for look in looks),
                 tuple(look.reply.sure or 0.0 if look.action is not None else 0.0 for look in looks),
-                (_is_right(used, step), len(used.asked)),
+                (_is_right(used, step), used.looks),
             )
 
 

@@ -102,7 +102,7 @@ class Dialect(Protocol):
 
 @runtime_checkable
 class SaysNames(Protocol):
-    """A dialect whose plans say what a control is called."""
+    """A dialect whose plans say what is on a control."""
 
     def named(self, plan: str) -> str | None:
-        """The name of the control that a plan is about; None if it says none."""
+        """The name that is on the control that a plan is about; None if the plan says none, or it stands elsewhere."""

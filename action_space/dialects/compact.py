@@ -107,7 +107,7 @@ _PLAN = re.compile(r"""\s*(type|press|open|ask|wait|done|failed)(?:\s+((?:["']|[
 
 
 class Compact:
-    """Implements `Dialect`. The context lines of a turn are not told: the model was not taught to use them."""
+    """Implements `Dialect` and `SaysNames`. A turn's context is not told: the model was not taught to use it."""
 
     name = "compact"
     min_pixels = 3136

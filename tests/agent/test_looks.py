@@ -256,6 +256,7 @@ def test_a_name_is_held_against_every_look_at_the_whole_screen() -> None:
     # Without the one from closer.
     assert [size for size, _ in shown] == [(1288, 728), (1316, 756), (1288, 756)]
     assert Point(100, 50) in shown[0][1] and Point(114, 64) in shown[1][1]
+    assert found.looks == len(looked) < len(found.asked)
 
 
 @pytest.mark.parametrize("sure", [0.97, None])

@@ -12,7 +12,7 @@ from action_space.dialects import load_dialect
 from action_space.dialects.base import Dialect, Turn
 from action_space.errors import ConfigError, DeviceError, InvalidAction
 from action_space.geometry import Box, Frame, Point, Size
-from agent.looks import fitting_for, gives_up, place
+from agent.looks import gives_up, name_for, place
 from agent.planner import model_frame
 from vlm.backends.base import Model, Reply
 from vlm.places import to_box
@@ -55,8 +55,8 @@ def locate(
         raise ConfigError(str(error)) from error
     started = time.monotonic()
     ask = asking_for(model, spoken, instruction, LONGEST_REPLY, constrained=constrained)
-    fits = fitting_for(model, spoken, instruction)
-    placed = place(ask, Turn(instruction, image, frame), spoken, looks=looks, fits=fits)
+    name = name_for(model, spoken, instruction)
+    placed = place(ask, Turn(instruction, image, frame), spoken, looks=looks, name=name)
     if placed.action is None:
         raise placed.mistake or InvalidAction("the reply holds no action")
     reply, points = placed.reply, points_of(placed.action)

@@ -6,9 +6,10 @@ whose sides are whole cells, which also spares small text the blur of being resi
 the screen around the surest answer so far, enlarged: of two icons side by side it is often seen only then which is
 which. The surest answer counts, at the point that was found near it from closer, if there is one: that is more exact,
 since a cell is a smaller piece of the screen there. If no look is sure, a model that also tells how well a name fits a
-place (`vlm.backends.base.Names`) is asked where else it is drawn to, and which of all these places has the name. That
-something is not there is believed after all looks only, and only if one at the whole screen is sure of it. Screens of
-more than one pixel per CSS pixel are shrunk to one: letters are as large then as those that the model learned.
+place (`vlm.backends.base.Names`) is asked where on the whole screen the name fits best; of these and of what the looks
+found that place counts whose look and name together are likeliest. That something is not there is believed after all
+looks only, and only if one at the whole screen is sure of it, or if its name fits nowhere. Screens of more than one
+pixel per CSS pixel are shrunk to one: letters are as large then as those that the model learned.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -39,11 +40,10 @@ NEAR = 28, 14
 MOST_LOOKS = len(OFFSETS)
 APART = 14, 10
 """Places within these are one to ask about; of two small icons side by side the middles are further apart."""
-OTHERS = 2
-"""Further places that are asked for in each look, when none was sure."""
-FIT, LEAST = 0.3, 0.01
-"""How much the logit of how well a name fits weighs beside the logarithm of how likely the place is to the model, which
-is taken for no less likely than that (docs/experiments.md, thirtieth session)."""
+SEARCHED = 4
+"""Places where a name is searched for, when no look was sure."""
+LEAST = 0.01
+"""How likely a place is taken to be at least, to the model that looks (docs/experiments.md, thirty-first session)."""
 ABSENT = -5.0
 """The logit below which a name fits the best place so badly that what is called so is not on the screen."""
 SURE = 0.95
@@ -51,21 +51,25 @@ SURE = 0.95
 (docs/experiments.md, twenty-eighth session; `python -m evals.looking` counts them)."""
 
 
-Fits = Callable[[Image.Image, Sequence[Point]], list[float]]
-"""For places on a picture how well what was asked for fits each, as the logit of a probability."""
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A model that is asked about one name, see `vlm.backends.base.Names`. fits: for places on a picture the logit of
+    the probability that each is called so. search: up to so many places on a picture that are likeliest."""
+
+    fits: Callable[[Image.Image, Sequence[Point]], list[float]]
+    search: Callable[[Image.Image, int], list[Point]]
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The answer that counts, and every reply that was asked for. action: in screenshot pixels, None for a mistake.
-    close: whether it was found from closer. looks: how many were taken; of each, more than one place may be asked."""
+    """The answer that counts, and every reply that was asked for, one a look. action: in screenshot pixels, None for a
+    mistake. close: whether it was found from closer."""
 
     reply: Reply
     asked: tuple[Reply, ...]
     action: Action | None = None
     mistake: InvalidAction | None = None
     close: bool = False
-    looks: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +102,12 @@ def place(
     looks: int,
     attempt: int = 0,
     pointer: Point | None = None,
-    fits: Fits | None = None,
+    name: Name | None = None,
 ) -> Placed:
     """Ask for the next action on the screen.
 
     looks: at most so many; 0 shows the picture as it is. attempt: of a question that was asked before in vain; then one
-    look is taken, each time another one. Raises what `ask` and `fits` raise.
+    look is taken, each time another one. name: of what is asked for. Raises what `ask` and `name` raise.
     """
     density = max(1.0, _density(turn))
     found: list[Placed] = []
@@ -115,20 +119,19 @@ def place(
             break
     best = max(found, key=lambda each: (_is_sure(each), _sureness(each)))
     fitting = None
-    if fits and not _is_sure(best) and not gives_up(best.action):
-        for look, first in list(zip(taken, found, strict=True)):
-            found += _others(look, first, ask, turn, dialect)
-        fitting = _fitting(found, taken, fits, density, may_be_absent=not attempt)
+    if name and not _is_sure(best) and not gives_up(best.action):
+        fitting = _fitting(found, taken, name, turn, dialect, may_be_absent=not attempt)
     best = fitting or replace(best, action=_exact(best, found, density))
-    return replace(best, asked=tuple(each.reply for each in found), looks=len(taken))
+    return replace(best, asked=tuple(each.reply for each in found))
 
 
-def fitting_for(model: Model, dialect: Dialect, plan: str) -> Fits | None:
-    """Asks a model how well what a plan names fits; None where that cannot be asked."""
+def name_for(model: Model, dialect: Dialect, plan: str) -> Name | None:
+    """Asks a model about what a plan names; None where that cannot be asked."""
     name = dialect.named(plan) if isinstance(dialect, SaysNames) else None
     if name is None or not isinstance(model, Names) or not model.knows_names:
         return None
-    return partial(model.fits, name, min_pixels=dialect.min_pixels, max_pixels=dialect.max_pixels)
+    within = partial(partial, min_pixels=dialect.min_pixels, max_pixels=dialect.max_pixels)
+    return Name(within(model.fits, name), within(model.search, name))
 
 
 def gives_up(action: Action | None) -> TypeGuard[Finish]:
@@ -154,39 +157,39 @@ def _looks(turn: Turn, dialect: Dialect, most: int, attempt: int, found: Sequenc
                 yield moved.pop(0)
 
 
-def _others(look: _Look, first: Placed, ask: Callable[[Turn], Reply], turn: Turn, dialect: Dialect) -> Iterator[Placed]:
-    """Where else the model is drawn to in a look, each as sure as what the places before it left."""
-    said, left, spent = first, 1.0, look.turn.spent
-    for _ in range(OTHERS):
-        if look.offset is None or said.reply.sure is None or not isinstance(said.action, Click):
-            return
-        left *= 1 - said.reply.sure
-        spent = (*spent, look.there(said.action.point))
-        said = _read(look, ask(replace(look.turn, spent=spent)), turn, dialect, None)
-        yield replace(said, reply=replace(said.reply, sure=left * (said.reply.sure or 0.0)))
-
-
 def _fitting(
-    found: Sequence[Placed], taken: Sequence[_Look], fits: Fits, density: float, *, may_be_absent: bool
+    found: Sequence[Placed], taken: Sequence[_Look], name: Name, turn: Turn, dialect: Dialect, *, may_be_absent: bool
 ) -> Placed | None:
-    """Of the places that were found, the one whose look and name together are likeliest, or that it is not there; None
-    without a place. may_be_absent: not after a place that was right perhaps was tried in vain."""
-    places: list[tuple[Point, Placed]] = []
-    for each in sorted(found, key=_sureness, reverse=True):
+    """Of the places that were found, and of those where the name is searched for, the one whose look and name together
+    are likeliest, or that it is not there; None without a place. may_be_absent: not after a place that was right
+    perhaps was tried in vain."""
+    whole = [look for look in taken if look.offset is not None and not look.close]
+    if not whole or not any(isinstance(each.action, Click) for each in found):
+        return None
+    density, places = max(1.0, _density(turn)), list[tuple[Point, Placed]]()
+    for each in (*sorted(found, key=_sureness, reverse=True), *_searched(whole[0], name, turn, dialect)):
         if isinstance(each.action, Click):
             point = each.action.point
             if not any(_are_near(point, other, APART, density) for other, _ in places):
                 places.append((point, each))
-    whole = [look for look in taken if look.offset is not None and not look.close]
-    if not places or not whole:
-        return None
-    told = [fits(look.turn.screenshot, [look.there(point) for point, _ in places]) for look in whole]
+    told = [name.fits(look.turn.screenshot, [look.there(point) for point, _ in places]) for look in whole]
     means = [sum(logits) / len(logits) for logits in zip(*told, strict=True)]
-    likely = [log(max(LEAST, _sureness(each))) + FIT * mean for (_, each), mean in zip(places, means, strict=True)]
+    likely = [log(max(LEAST, _sureness(each))) + mean for (_, each), mean in zip(places, means, strict=True)]
     best = likely.index(max(likely))
     if may_be_absent and means[best] < ABSENT:
         return replace(places[best][1], action=Finish(status="failure", text=NOT_THERE))
     return places[best][1]
+
+
+def _searched(look: _Look, name: Name, turn: Turn, dialect: Dialect) -> Iterator[Placed]:
+    """Places where a name is likeliest in a look at the whole screen, as if the model had said so, not at all sure."""
+    density = max(1.0, _density(turn))
+    for point in name.search(look.turn.screenshot, SEARCHED):
+        there = look.back(point)
+        spent = any(_are_near(there, other, NEAR, density) for other in turn.spent)
+        if turn.frame.screen.contains(there) and not spent:
+            said = dialect.render(Click(point=point), look.turn.frame)
+            yield Placed(Reply(said, sure=0.0), (), Click(point=there))
 
 
 def _are_near(one: Point, other: Point, within: tuple[int, int], density: float) -> bool:

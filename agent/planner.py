@@ -15,7 +15,7 @@ from action_space.dialects.base import Dialect, PastStep, Turn
 from action_space.errors import DeviceError, InvalidAction
 from action_space.geometry import Frame, Point, smart_resize
 from action_space.messages import Message
-from agent.looks import fitting_for, gives_up, place
+from agent.looks import gives_up, name_for, place
 from agent.trajectory import Step
 from environments.base import Observation
 from vlm.backends.base import Model, Reply
@@ -111,8 +111,8 @@ class Planner:
             grammar = self.dialect.grammar(look.frame, look.spent) if self.constrained else None
             return self._ask(self.dialect.prompt(look, proposal.plan), self.action_tokens, attempt, grammar)
 
-        fits = fitting_for(self.model, self.dialect, proposal.plan)
-        placed = place(ask, turn, self.dialect, looks=self.looks, attempt=attempt, pointer=pointer, fits=fits)
+        name = name_for(self.model, self.dialect, proposal.plan)
+        placed = place(ask, turn, self.dialect, looks=self.looks, attempt=attempt, pointer=pointer, name=name)
         cost = reduce(Cost.plus, placed.asked, proposal.cost)
         action, mistake = placed.action, placed.mistake
         if proposal.plan and gives_up(action):  # a plan ends a run, its target that is not there does not

@@ -89,8 +89,8 @@ def train(
         icon_minutes = refine_minutes = prefer_minutes = name_minutes = MOMENT
     if drawn is None:
         _draw_screens(console, out / "screens", screens, seed, choose_kinds(kinds), icons)
-    writers = {} if sampled else {"specimens": _text_pages}
-    writers |= {"icons": partial(_icon_pages, icons)} if icon_minutes else {}
+    writers = {} if begin else {"specimens": _text_pages}
+    writers |= {"icons": partial(_icon_pages, icons)} if icon_minutes or name_minutes else {}
     _draw_pages(console, out, specimens, seed, writers)
     if draw_only:
         return

@@ -22,7 +22,7 @@ from action_space.errors import ClickwrightError
 from action_space.geometry import Frame, Size
 from agent.cli import exit_code_of
 from agent.ground import asking_for
-from agent.looks import MOST_LOOKS, OFFSETS, SURE, Placed, fitting_for, place
+from agent.looks import MOST_LOOKS, OFFSETS, SURE, Placed, name_for, place
 from agent.models import SpokenModel, load_model
 from agent.pictures import open_picture
 from agent.planner import model_frame
@@ -86,7 +86,7 @@ def ask_all(model: SpokenModel, pages: Path) -> Iterator[Seen]:
                 _is_right(plain, step),
                 tuple(_is_right(look, step) for look in looks),
                 tuple(look.reply.sure or 0.0 if look.action is not None else 0.0 for look in looks),
-                (_is_right(used, step), used.looks),
+                (_is_right(used, step), len(used.asked)),
             )
 
 
@@ -97,7 +97,7 @@ def _asked(model: SpokenModel, step: Step, pages: Path) -> Iterator[Placed]:
     turn = Turn(step.instruction, image, model_frame(Frame(size, size), dialect))
     ask = asking_for(model, dialect, step.instruction, LONGEST_PLACE, constrained=model.constrained)
     yield place(ask, turn, dialect, looks=0)
-    yield place(ask, turn, dialect, looks=MOST_LOOKS, fits=fitting_for(model, dialect, step.instruction))
+    yield place(ask, turn, dialect, looks=MOST_LOOKS, name=name_for(model, dialect, step.instruction))
     for number in range(MOST_LOOKS):
         # A question that was asked before in vain gets one look, and its attempt says which.
         yield place(ask, turn, dialect, looks=MOST_LOOKS, attempt=MOST_LOOKS + number)

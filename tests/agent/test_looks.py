@@ -11,7 +11,7 @@ from action_space.dialects import load_dialect
 from action_space.dialects.base import NOT_THERE, Turn
 from action_space.dialects.compact import Compact
 from action_space.geometry import Frame, Point, Size
-from agent.looks import ABSENT, OFFSETS, OTHERS, Fits, Placed, fitting_for, place
+from agent.looks import ABSENT, OFFSETS, SEARCHED, Name, Placed, name_for, place
 from agent.planner import model_frame
 from vlm.backends.base import Reply
 from vlm.backends.scripted import ScriptedModel
@@ -31,7 +31,7 @@ def placed(
     replies: Sequence[tuple[str, float | None]],
     looks: int = 4,
     attempt: int = 0,
-    fits: Fits | None = None,
+    name: Name | None = None,
 ) -> Placed:
     """What comes of it when the model says these things one after the other, each so sure."""
     said = iter(replies)
@@ -42,7 +42,7 @@ def placed(
         return Reply(text, sure=sure)
 
     asked.clear()
-    return place(ask, turn, COMPACT, looks=looks, attempt=attempt, fits=fits)
+    return place(ask, turn, COMPACT, looks=looks, attempt=attempt, name=name)
 
 
 asked: list[Turn] = []
@@ -233,13 +233,18 @@ def near_red(picture: Image.Image, points: Sequence[Point]) -> list[float]:
     return [5.0 if abs(point.x - there.x) + abs(point.y - there.y) < 5 else -5.0 for point in points]
 
 
+def nowhere(_picture: Image.Image, _most: int) -> list[Point]:
+    return []
+
+
+NEAR_RED = Name(near_red, nowhere)
+
+
 def test_where_a_name_fits_counts_when_no_look_was_sure() -> None:
-    replies = [("click(300, 200)", 0.6), ("click(100, 50)", 0.3), ("click(400, 20)", 0.05)]
-    found = placed(turn_of(640, 360), replies, looks=1, fits=near_red)
-    assert found.action == Click(point=Point(100, 50))
-    # Each other place is as likely as what the ones before it left.
-    assert [reply.sure for reply in found.asked] == pytest.approx([0.6, 0.4 * 0.3, 0.4 * 0.7 * 0.05])
-    assert [look.spent for look in asked] == [(), (Point(300, 200),), (Point(300, 200), Point(100, 50))]
+    looked = [("click(700, 350)", 0.6), ("click(7, 7)", 0.1), ("click(114, 64)", 0.05), ("click(21, 21)", 0.1)]
+    found = placed(turn_of(1280, 720), looked, name=NEAR_RED)
+    assert found.action == Click(point=Point(100, 50)), "moved back"
+    assert len(found.asked) == len(looked)
 
 
 def test_a_name_is_held_against_every_look_at_the_whole_screen() -> None:
@@ -249,27 +254,49 @@ def test_a_name_is_held_against_every_look_at_the_whole_screen() -> None:
         shown.append((picture.size, tuple(points)))
         return near_red(picture, points)
 
-    looked = [("click(700, 350)", 0.5), ("click(7, 7)", 0.1), ("click(14, 14)", 0.2), ("click(21, 21)", 0.1)]
-    others = [("click(100, 50)", 0.4), ("click(1200, 600)", 0.1), *[("wait(1)", 0.1)] * 3]
-    found = placed(turn_of(1280, 720), looked + others, fits=fits)
+    looked = [("click(700, 350)", 0.5), ("click(7, 7)", 0.1), ("click(114, 64)", 0.2), ("click(21, 21)", 0.1)]
+    found = placed(turn_of(1280, 720), looked, name=Name(fits, nowhere))
     assert found.action == Click(point=Point(100, 50))
     # Without the one from closer.
     assert [size for size, _ in shown] == [(1288, 728), (1316, 756), (1288, 756)]
     assert Point(100, 50) in shown[0][1] and Point(114, 64) in shown[1][1]
-    assert found.looks == len(looked) < len(found.asked)
 
 
 @pytest.mark.parametrize("sure", [0.97, None])
 def test_a_sure_answer_and_one_of_unknown_sureness_are_not_weighed(sure: float | None) -> None:
-    found = placed(turn_of(640, 360), [("click(300, 200)", sure)], fits=near_red)
+    found = placed(turn_of(640, 360), [("click(300, 200)", sure)], name=NEAR_RED)
     assert found.action == Click(point=Point(300, 200))
     assert len(asked) == 1
 
 
 def test_that_something_is_not_there_is_not_weighed() -> None:
     gone = 'finish("failure", "not on the screen")'
-    found = placed(turn_of(640, 360), [(gone, 0.97), *[("click(300, 200)", 0.1)] * 3], fits=near_red)
+    found = placed(turn_of(640, 360), [(gone, 0.97), *[("click(300, 200)", 0.1)] * 3], name=NEAR_RED)
     assert isinstance(found.action, Finish)
+
+
+def at_red(picture: Image.Image, most: int) -> list[Point]:
+    """Searches where the picture's red pixel is."""
+    assert most == SEARCHED
+    at = picture.tobytes().index(b"\xff\x00\x00") // 3
+    return [Point(at % picture.width, at // picture.width), Point(picture.width - 1, picture.height - 1)]
+
+
+def test_where_a_name_is_found_counts_though_no_look_was_drawn_there() -> None:
+    found = placed(turn_of(640, 360), [("click(300, 200)", 0.6)], looks=1, name=Name(near_red, at_red))
+    assert found.action == Click(point=Point(100, 50))
+    assert COMPACT.parse(found.reply.text, turn_of(644, 364).frame) == found.action, "as if it had been said"
+    assert [reply.text for reply in found.asked] == ["click(300, 200)"], "and that costs no token"
+
+
+def test_places_that_were_tried_are_not_found_by_name() -> None:
+    def ask(_look: Turn) -> Reply:
+        return Reply("click(300, 200)", sure=0.6)
+
+    turn = turn_of(640, 360)
+    for spent, point in (((), Point(100, 50)), ((Point(90, 55),), Point(300, 200))):
+        found = place(ask, replace(turn, spent=spent), COMPACT, looks=1, attempt=1, name=Name(near_red, at_red))
+        assert isinstance(found.action, Click) and found.action.point == point
 
 
 def unfit(_picture: Image.Image, points: Sequence[Point]) -> list[float]:
@@ -277,14 +304,14 @@ def unfit(_picture: Image.Image, points: Sequence[Point]) -> list[float]:
 
 
 def test_what_fits_nowhere_is_not_there() -> None:
-    replies = [("click(300, 200)", 0.6), *[("click(100, 50)", 0.3)] * OTHERS]
-    found = placed(turn_of(640, 360), replies, looks=1, fits=unfit)
+    replies = [("click(300, 200)", 0.6)]
+    found = placed(turn_of(640, 360), replies, looks=1, name=Name(unfit, nowhere))
     assert found.action == Finish(status="failure", text=NOT_THERE)
 
 
 def test_after_a_place_in_vain_what_fits_nowhere_may_still_be_there() -> None:
-    replies = [("click(300, 200)", 0.6), *[("click(100, 50)", 0.3)] * OTHERS]
-    found = placed(turn_of(640, 360), replies, attempt=1, fits=unfit)
+    replies = [("click(300, 200)", 0.6)]
+    found = placed(turn_of(640, 360), replies, attempt=1, name=Name(unfit, nowhere))
     assert isinstance(found.action, Click)
 
 
@@ -304,4 +331,4 @@ def test_what_a_plan_calls_a_control(plan: str, name: str | None) -> None:
 
 
 def test_only_a_model_that_knows_names_is_asked_for_them() -> None:
-    assert fitting_for(ScriptedModel([]), COMPACT, 'click "Save"') is None
+    assert name_for(ScriptedModel([]), COMPACT, 'click "Save"') is None

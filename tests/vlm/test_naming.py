@@ -2,8 +2,11 @@
 
 import random
 import shutil
+from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -11,16 +14,32 @@ from PIL import Image
 from action_space.dialects import load_dialect
 from action_space.errors import ConfigError, ModelError
 from action_space.geometry import Box, Point
-from agent.looks import fitting_for
+from agent.looks import name_for
+from tests.vlm.test_training_icons import icon_screens
 from tests.vlm.tiny_trainer import TINY, draw_screens, tiny_trainer
 from vlm.backends.base import Names
 from vlm.backends.engine import Engine
 from vlm.convert import average
-from vlm.naming import CELL, COLUMNS, FILE, ROWS, Naming, letters_of, load_naming, save_naming, windows
-from vlm.training.data.render import Element
+from vlm.naming import (
+    CELL,
+    COLUMNS,
+    FILE,
+    PIXELS,
+    ROWS,
+    Eye,
+    Held,
+    Naming,
+    letters_of,
+    load_naming,
+    save_naming,
+    squares,
+    windows,
+)
+from vlm.training.data.render import Drawn, Element
 from vlm.training.export import export
-from vlm.training.naming import Places, draw_places, learn_names, naming_loss
+from vlm.training.naming import PAGES, Places, draw_places, learn_names, naming_loss
 from vlm.training.pool import Control, EncodedScreen, Pool
+from vlm.training.pretrain import Crops
 from vlm.training.run import SMOKE
 
 
@@ -45,7 +64,8 @@ def test_the_order_of_letters_and_words_of_letters_matter() -> None:
 
 def test_it_learns_which_place_is_called_so(tmp_path: Path) -> None:
     draw_screens(tmp_path / "screens")
-    pool = Pool(tmp_path / "screens", tiny_trainer().model.visual, 1)
+    pool = Pool(tmp_path / "screens", tiny_trainer().model.visual, 1, pixels=True)
+    packed = Crops(icon_screens(tmp_path / "icons"), 1, start=3)
     for _ in range(3):
         pool.grow()
     torch.manual_seed(1)
@@ -53,7 +73,7 @@ def test_it_learns_which_place_is_called_so(tmp_path: Path) -> None:
     optimizer = torch.optim.AdamW(naming.parameters(), 0.003)
     losses = []
     for _ in range(60):
-        loss, figures = naming_loss(naming, draw_places(pool.rng, pool.screens))
+        loss, figures = naming_loss(naming, draw_places(pool.rng, pool.screens, packed))
         losses.append(figures)
         optimizer.zero_grad()
         torch.autograd.backward(loss)
@@ -62,7 +82,47 @@ def test_it_learns_which_place_is_called_so(tmp_path: Path) -> None:
     assert losses[-1]["told"] > losses[0]["told"] + 0.3 and losses[-1]["found"] > losses[0]["found"] + 0.3
 
 
-def test_a_label_beside_a_field_is_not_what_is_called_so() -> None:
+def test_an_icon_is_told_by_its_pixels_alone(tmp_path: Path) -> None:
+    draw_screens(tmp_path / "screens")
+    pool = Pool(tmp_path / "screens", tiny_trainer().model.visual, 1, pixels=True)
+    pool.grow()
+    packed = Crops(icon_screens(tmp_path / "icons"), 1, start=3)
+    torch.manual_seed(1)
+    naming = Naming(TINY.vision.out_hidden_size)
+    optimizer = torch.optim.AdamW(naming.parameters(), 0.003)
+
+    def icons() -> Places:
+        drawn = draw_places(pool.rng, pool.screens, packed)
+        first = len(drawn.tokens)
+        assert set(drawn.names[first:]) == {"close", "menu"} and drawn.screens[first:].unique().numel() == PAGES
+        return Places(drawn.tokens[:0], drawn.at[:0], drawn.pixels[first:], drawn.names[first:], drawn.screens[first:])
+
+    for _ in range(40):
+        loss, _ = naming_loss(naming, icons())
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+    with torch.no_grad():
+        assert naming_loss(naming, icons())[1]["told"] > 0.95
+
+
+def test_squares_are_centred_and_go_on_beside_the_picture() -> None:
+    picture = (torch.arange(60)[None, :] + torch.arange(80)[:, None]).to(torch.uint8).expand(3, -1, -1)
+    middle, corner = squares(picture, torch.tensor([(30, 40), (0, 0)]))
+    half = PIXELS // 2
+    assert middle.shape == corner.shape == (3, PIXELS, PIXELS)
+    assert middle[0, half, half] == 70 and middle[2, 0, 0] == 70 - 2 * half and middle[1, half, half + 1] == 71
+    assert corner[0, : half + 1, : half + 1].unique().tolist() == [0] and corner[0, half, half + 5] == 5
+
+
+def test_how_light_an_icon_is_does_not_matter() -> None:
+    torch.manual_seed(1)
+    icon = torch.randint(60, 120, (1, 3, PIXELS, PIXELS), dtype=torch.uint8)
+    plain, lighter, blank = Eye()(torch.cat((icon, icon + 100, torch.full_like(icon, 7))))
+    assert torch.allclose(plain, lighter, atol=1e-5) and blank.isfinite().all() and not torch.allclose(plain, blank)
+
+
+def test_a_label_beside_a_field_is_not_what_is_called_so(tmp_path: Path) -> None:
     rows, columns = 6, 20
     cells = torch.zeros(rows, columns, dtype=torch.bool)
     area, label = cells.clone(), cells.clone()
@@ -70,12 +130,14 @@ def test_a_label_beside_a_field_is_not_what_is_called_so() -> None:
     box = Box(4 * CELL, 3 * CELL, 12 * CELL, 4 * CELL)
     field = Control(Element("field", "Your town", box), box, area, label)
     tokens = torch.arange(rows * columns, dtype=torch.float).view(rows, columns, 1)
-    screen = EncodedScreen(tokens, cells, (field,), ~cells, "your town")
+    pixels = torch.zeros(3, rows * CELL, columns * CELL, dtype=torch.uint8)
+    screen = EncodedScreen(tokens, cells, (field,), ~cells, "your town", pixels)
+    packed = Crops(icon_screens(tmp_path / "icons"), 1, start=3)
     named, nothing = set(), set()
     for seed in range(40):
-        places = draw_places(random.Random(seed), [screen])
+        places = draw_places(random.Random(seed), [screen], packed)
         middles = places.tokens[:, ROWS // 2, COLUMNS // 2, 0].long().tolist()
-        for name, cell in zip(places.names, middles, strict=True):
+        for name, cell in zip(places.names, middles, strict=False):  # behind these are icons
             (named if name else nothing).add(divmod(cell, columns))
     assert named == {(3, column) for column in range(4, 12)}
     assert not nothing & named and nothing > {(2, 4), (2, 5), (2, 6)}
@@ -83,18 +145,24 @@ def test_a_label_beside_a_field_is_not_what_is_called_so() -> None:
 
 def test_the_stage_goes_on_from_what_it_saved(tmp_path: Path) -> None:
     draw_screens(tmp_path / "screens")
+    drawn = Drawn(tmp_path / "screens", tmp_path / "none", icon_screens(tmp_path / "icons"))
     tower = tiny_trainer().model.visual
-    first = learn_names(tower, tmp_path / "screens", tmp_path, minutes=0.001, seed=1, amounts=SMOKE)
-    again = learn_names(tower, tmp_path / "screens", tmp_path, minutes=0.001, seed=1, amounts=SMOKE)
+    first = learn_names(tower, drawn, tmp_path, minutes=0.001, seed=1, amounts=SMOKE)
+    again = learn_names(tower, drawn, tmp_path, minutes=0.001, seed=1, amounts=SMOKE)
     assert all(torch.equal(one, other) for one, other in zip(first.parameters(), again.parameters(), strict=True))
+    further = learn_names(tower, drawn, tmp_path / "on", minutes=0.001, seed=1, amounts=SMOKE, before=deepcopy(first))
+    moved = [
+        (one - other).abs().max().item() for one, other in zip(first.parameters(), further.parameters(), strict=True)
+    ]
+    assert 0 < max(moved) < 0.1, "a step on from there"
 
 
 def test_another_place_of_the_same_control_is_as_good() -> None:
     naming = _Told({"save": 0, "next": 1})
     at = torch.tensor([[0.0, 0.0], [0.0, 0.0], [1.0, 0.0], [2.0, 0.0]])
-    places = Places(
-        torch.zeros(4, ROWS, COLUMNS, 4), at, ("save", "save", "next", ""), torch.zeros(4, dtype=torch.long)
-    )
+    pixels = torch.zeros(4, 3, PIXELS, PIXELS, dtype=torch.uint8)
+    names, screens = ("save", "save", "next", ""), torch.zeros(4, dtype=torch.long)
+    places = Places(torch.zeros(4, ROWS, COLUMNS, 4), at, pixels, names, screens)
     _, figures = naming_loss(naming, places)
     assert figures["best"] < 0.01 and figures["fits"] < 0.01
     assert figures["told"] == figures["found"] == 1.0
@@ -107,7 +175,7 @@ class _Told(Naming):
         super().__init__(4)
         self.numbers = numbers
 
-    def places(self, tokens: torch.Tensor, at: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+    def places(self, tokens: torch.Tensor, at: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
         return torch.eye(3)[at[:, 0].long()]
 
     def names(self, names: list[str]) -> torch.Tensor:  # type: ignore[override]
@@ -115,6 +183,55 @@ class _Told(Naming):
 
     def forward(self, places: torch.Tensor, names: torch.Tensor) -> torch.Tensor:
         return 20 * (places @ names.T) - 10
+
+
+class _Near(Naming):
+    """A place is its position, and a name fits where that is nearest to its spot, in cells."""
+
+    def __init__(self, **spots: tuple[float, float]) -> None:
+        super().__init__(4)
+        self.spots = spots
+
+    def places(self, tokens: torch.Tensor, at: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+        return tokens[:, ROWS // 2, COLUMNS // 2, :2] + at
+
+    def names(self, names: Sequence[str]) -> torch.Tensor:
+        return torch.tensor([self.spots.get(name, (-99.0, -99.0)) for name in names])
+
+    def forward(self, places: torch.Tensor, names: torch.Tensor) -> torch.Tensor:
+        return 5 - 10 * torch.cdist(places, names)
+
+
+def held_by(naming: Naming, rows: int, columns: int, hidden: tuple[int, int] | None = None) -> Held:
+    """Of a picture whose tokens say where they are, in cells."""
+    shown = torch.ones(rows, columns, dtype=torch.bool)
+    if hidden:
+        shown[hidden] = False
+    across, down = torch.meshgrid(torch.arange(columns), torch.arange(rows), indexing="xy")
+    tokens = torch.stack((across, down, across, down), -1).float()
+    return naming.hold(tokens, torch.zeros(3, rows * CELL, columns * CELL, dtype=torch.uint8), shown)
+
+
+def test_a_name_is_searched_for_all_over_a_picture() -> None:
+    naming = _Near(save=(12.8, 3.1), edge=(0.2, 0.2))
+    found = naming.search(held_by(naming, 10, 20), "save", 3)
+    assert found[0] == pytest.approx(((12 + 5 / 6) / 20, (3 + 1 / 6) / 10), abs=1e-4)
+    assert naming.search(held_by(naming, 10, 20), "edge", 1)[0] == pytest.approx((1 / 6 / 20, 1 / 6 / 10), abs=1e-4)
+    hidden = naming.search(held_by(naming, 10, 20, hidden=(3, 12)), "save", 3)
+    assert hidden and all((int(x * 20), int(y * 10)) != (12, 3) for x, y in hidden), "not where nothing is shown"
+    assert len(naming.search(held_by(naming, 1, 1), "save", 5)) == 1
+
+
+def test_the_first_words_may_be_on_it_and_the_others_on_its_line() -> None:
+    naming = _Near(delete=(15.5, 3.5), Smith=(2.5, 4.5), Jones=(2.5, 7.5))
+    held = held_by(naming, 10, 20)
+    bin_, beside = ((15.5 / 20, 3.5 / 10), (9.5 / 20, 3.5 / 10))
+    fits = naming.fits(held, [bin_, beside], "delete Smith")
+    assert fits[0] > 4 > -4 > fits[1]
+    assert naming.fits(held, [bin_], "delete Jones")[0] < -4, "that is on another line"
+    assert naming.fits(held, [bin_], "Smith delete")[0] < -4, "what is on it comes first"
+    assert naming.fits(held, [bin_], "delete" + " Smith" * 40)[0] < -4
+    assert all(fit == pytest.approx(fit) for fit in naming.fits(held, [bin_, beside], ""))
 
 
 @pytest.fixture
@@ -142,7 +259,10 @@ def test_an_engine_asks_what_the_checkpoint_brings(checkpoint: Path) -> None:
     with torch.inference_mode():
         cells = torch.tensor([(point.y // CELL, point.x // CELL) for point in points])
         at = torch.tensor([(point.x % CELL / CELL, point.y % CELL / CELL) for point in points])
-        wanted = naming(naming.places(windows(tokens, cells), at), naming.names(["Save"]))[:, 0]
+        around = squares(
+            torch.tensor(np.asarray(picture)).permute(2, 0, 1), torch.tensor([(point.x, point.y) for point in points])
+        )
+        wanted = naming(naming.places(windows(tokens, cells), at, around), naming.names(["Save"]))[:, 0]
     assert found == pytest.approx(wanted.tolist(), abs=1e-3)
 
 
@@ -155,14 +275,30 @@ def test_cells_that_are_not_shown_are_empty(checkpoint: Path) -> None:
     assert found[1] == pytest.approx(found[2], abs=1e-4) != found[0]
 
 
+def test_an_engine_searches_what_it_shows(checkpoint: Path) -> None:
+    engine = Engine(checkpoint, dtype="float32")
+    picture = Image.new("RGB", (1288, 728), "white")
+    picture.paste("black", (30, 40, 200, 60))
+    found = engine.search("Save", picture, 3)
+    assert 1 <= len(found) <= 3
+    fits = engine.fits("Save", picture, found)
+    assert fits == sorted(fits, reverse=True)
+    shown = engine.shown(picture, engine.min_pixels, engine.max_pixels)
+    assert shown.kept is not None
+    cells = shown.kept.view(26, 46)
+    assert all(cells[point.y // CELL, point.x // CELL] for point in found)
+
+
 def test_a_checkpoint_without_it_does_not_tell(checkpoint: Path) -> None:
     assert Engine(checkpoint).knows_names
     (checkpoint / FILE).unlink()
     engine = Engine(checkpoint)
     assert not engine.knows_names
-    assert fitting_for(engine, load_dialect("compact"), 'click "Save"') is None
+    assert name_for(engine, load_dialect("compact"), 'click "Save"') is None
     with pytest.raises(ModelError, match="has not learned to tell names"):
         engine.fits("Save", Image.new("RGB", (280, 168)), [Point(1, 1)])
+    with pytest.raises(ModelError, match="has not learned to tell names"):
+        engine.search("Save", Image.new("RGB", (280, 168)), 3)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04nothing"])
@@ -176,6 +312,20 @@ def test_one_of_another_width_is_named(checkpoint: Path) -> None:
     torch.save(Naming(TINY.vision.out_hidden_size + 4).state_dict(), checkpoint / FILE)
     with pytest.raises(ModelError, match=FILE):
         Engine(checkpoint)
+
+
+def test_weights_are_stored_to_a_127th_of_the_largest_of_their_row(tmp_path: Path) -> None:
+    naming = Naming(8)
+    save_naming(naming, tmp_path)
+    loaded = load_naming(tmp_path, 8)
+    assert loaded is not None
+    assert (tmp_path / FILE).stat().st_size < 1.4 * sum(weight.numel() for weight in naming.parameters())
+    for one, other in zip(naming.parameters(), loaded.parameters(), strict=True):
+        rows, stored = (
+            weight.detach().reshape(len(weight), -1) if weight.ndim else weight.detach().view(1, 1)
+            for weight in (one, other)
+        )
+        assert ((rows - stored).abs() <= rows.abs().amax(1, keepdim=True) / 200).all()
 
 
 def test_a_mean_of_checkpoints_has_the_mean_of_what_all_bring(checkpoint: Path, tmp_path: Path) -> None:

@@ -81,3 +81,14 @@ class Names(Protocol):
     ) -> list[float]:
         """For each pixel of a picture the logit of the probability that what is there is called so. Raises ModelError,
         also if the checkpoint does not know."""
+
+    def search(
+        self,
+        name: str,
+        picture: Image.Image,
+        most: int,
+        *,
+        min_pixels: int | None = None,
+        max_pixels: int | None = None,
+    ) -> list[Point]:
+        """Up to `most` places of a picture that are called so likeliest, the likeliest first. Raises as `fits`."""

@@ -20,14 +20,23 @@ from action_space.geometry import Point, Size
 from action_space.messages import Clip, Message
 from vlm.backends.base import Hear, Reply
 from vlm.backends.prompt import Placed, Prompt, read_prompt
-from vlm.backends.reuse import Conversation, Conversations, Seen, Shown, parts_of, pixel_hash
+from vlm.backends.reuse import (
+    KEPT_HELD,
+    KEPT_TOKENS,
+    Conversation,
+    Conversations,
+    Recent,
+    Shown,
+    parts_of,
+    pixel_hash,
+)
 from vlm.backends.settings import named_device, named_dtype, pixel_limits, read_json, stop_tokens
 from vlm.backends.sureness import Sureness
 from vlm.chat import load_tokenizer, visuals
 from vlm.checkpoint import load_checkpoint
 from vlm.graphs import DecodeSteps, cuda_graph
 from vlm.images import drawn_cells, frame_patches, image_grid, resized, rgb
-from vlm.naming import load_naming
+from vlm.naming import Held, Naming, load_naming
 from vlm.onednn import block_weights
 from vlm.rope import Grid
 from vlm.video import clip_grid
@@ -152,20 +161,45 @@ class Engine:
         min_pixels: int | None = None,
         max_pixels: int | None = None,
     ) -> list[float]:
-        """See `vlm.backends.base.Names`. A picture that was just looked at is not encoded again."""
+        """See `vlm.backends.base.Names`."""
+        with torch.inference_mode():
+            naming, held = self._holding(picture, min_pixels, max_pixels)
+            return naming.fits(held, [(point.x / picture.width, point.y / picture.height) for point in points], name)
+
+    def search(
+        self,
+        name: str,
+        picture: Image.Image,
+        most: int,
+        *,
+        min_pixels: int | None = None,
+        max_pixels: int | None = None,
+    ) -> list[Point]:
+        """See `vlm.backends.base.Names`."""
+        with torch.inference_mode():
+            naming, held = self._holding(picture, min_pixels, max_pixels)
+            found = naming.search(held, name, most)
+        return [Point(int(x * picture.width), int(y * picture.height)) for x, y in found]
+
+    def _holding(self, picture: Image.Image, min_pixels: int | None, max_pixels: int | None) -> tuple[Naming, Held]:
+        """What is held against names. A picture that was just looked at is not encoded again."""
         if self._naming is None:
             raise ModelError(
                 f"{self.name} has not learned to tell names of places: `agent train --name-minutes` teaches it"
             )
-        with torch.inference_mode():
-            shown = self.shown(picture, min_pixels or self.min_pixels, max_pixels or self.max_pixels)
-            said = self._seen.get(shown.key, partial(self._encode, shown)).cpu()
-            merge = self.model.config.vision.spatial_merge_size
-            tokens = said.new_zeros(shown.cells, said.shape[-1])
-            tokens[slice(None) if shown.kept is None else shown.kept] = said
-            tokens = tokens.view(shown.grid[1] // merge, shown.grid[2] // merge, -1)
-            places = [(point.x / picture.width, point.y / picture.height) for point in points]
-            return self._naming.fits(tokens, places, name)
+        shown = self.shown(picture, min_pixels or self.min_pixels, max_pixels or self.max_pixels)
+        return self._naming, self._held.get(shown.key, partial(self._hold, self._naming, shown))
+
+    def _hold(self, naming: Naming, shown: Shown) -> Held:
+        assert isinstance(shown.visual, Image.Image), "only pictures are held against names"
+        said = self._seen.get(shown.key, partial(self._encode, shown)).cpu()
+        vision = self.model.config.vision
+        rows, columns = (side // vision.spatial_merge_size for side in shown.grid[1:])
+        kept = torch.ones(shown.cells, dtype=torch.bool) if shown.kept is None else shown.kept.cpu()
+        tokens = said.new_zeros(shown.cells, said.shape[-1])
+        tokens[kept] = said
+        pixels = torch.tensor(np.asarray(resized(shown.visual, shown.grid, vision.patch_size)))
+        return naming.hold(tokens.view(rows, columns, -1), pixels.permute(2, 0, 1), kept.view(rows, columns))
 
     @contextmanager
     def _heeding(self, heard: Hear | None) -> Iterator[None]:
@@ -285,7 +319,8 @@ class Engine:
 
     def forget(self) -> None:
         """Nothing is reused of what was asked before."""
-        self._seen, self._conversations = Seen(), Conversations()
+        self._seen, self._conversations = Recent[Tensor](KEPT_TOKENS, len), Conversations()
+        self._held = Recent[Held](KEPT_HELD, lambda _: 1)
         self._glances: dict[Grid, Glance] = {}
 
     def _decode(

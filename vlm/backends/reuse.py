@@ -4,6 +4,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from PIL import Image
 from torch import Tensor
@@ -14,6 +15,8 @@ from vlm.rope import Grid
 
 KEPT_TOKENS = 32_768
 """Visual tokens to keep, however many pictures and videos they are of."""
+KEPT_HELD = 4
+"""Pictures to keep as they are held against names, of some six megabytes each: as many as there are looks."""
 KEPT_CONVERSATIONS = 2
 KEPT_TALK = 32_768
 """Tokens of conversations: with more than these, none is kept beside the newest one."""
@@ -64,18 +67,23 @@ def pixel_hash(visual: Image.Image | Clip, grid: Grid) -> int:
     return int.from_bytes(found.digest(), "big")
 
 
-class Seen:
-    """Visual tokens `[n, width]` of what was encoded last, by its hash."""
+T = TypeVar("T")
 
-    def __init__(self) -> None:
-        self._known: OrderedDict[int, Tensor] = OrderedDict()
 
-    def get(self, key: int, encode: Callable[[], Tensor]) -> Tensor:
-        """Those of the picture or video with this hash, encoded if it is not known."""
+class Recent(Generic[T]):
+    """What was made of the pictures that came last, by their hash. most: how much of it is kept, as `size` counts it;
+    the newest is kept in any case."""
+
+    def __init__(self, most: int, size: Callable[[T], int]) -> None:
+        self._most, self._size = most, size
+        self._known: OrderedDict[int, T] = OrderedDict()
+
+    def get(self, key: int, make: Callable[[], T]) -> T:
+        """What is known of the picture or video with this hash, made if it is not known."""
         if key not in self._known:
-            self._known[key] = encode()
+            self._known[key] = make()
         self._known.move_to_end(key)
-        while len(self._known) > 1 and sum(map(len, self._known.values())) > KEPT_TOKENS:
+        while len(self._known) > 1 and sum(map(self._size, self._known.values())) > self._most:
             self._known.popitem(last=False)
         return self._known[key]
 

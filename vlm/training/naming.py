@@ -1,11 +1,12 @@
 """Teaches the network that tells how well a name fits a place (`vlm.naming`). The tower stays as it is.
 
 Every place of a step is held against every name: that of its own control fits; those of the others on its screen, and
-of all other screens, do not. And every name has to fit its own place better than all others of its screen.
+of all other screens, do not. And every name has to fit its own place better than all others of its screen. Beside
+screens there are pages packed with icons, of which the tower is not asked: more of them are seen so.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,23 +14,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vlm.naming import CELL, Naming, windows
+from action_space.geometry import Box
+from vlm.naming import CELL, Naming, squares, windows
+from vlm.training.data.render import Drawn, Screen
 from vlm.training.optim import MuonAdamW
-from vlm.training.pool import Control, EncodedScreen, Pool
+from vlm.training.pool import Control, EncodedScreen, Pool, entry_words
+from vlm.training.pretrain import Crops
 from vlm.training.run import FULL, Amounts, Stage, placed
 from vlm.training.stages import fill
 from vlm.training.workers import rank, told_by_first
 from vlm.vision import VisionTower
 
-SCREENS, CONTROLS, ICONS, NOTHING = 12, 10, 5, 4
+SCREENS, CONTROLS, ICONS, NOTHING = 6, 10, 5, 4
 """Of a step of each worker: screens, and of each of them at most so many controls, icons besides, and places of
 nothing."""
 BESIDE, ON_LABEL = 40, 0.5
 """Pixels around a control within which such a place is, and how often it is on the control's label beside it."""
-STEPS = 2
+PAGES, PACKED = 4, 64
+"""Of a step of each worker: pages of icons, and of each of them so many icons."""
+PARTED = 0.5
+"""How often an icon in a list's entry is called by what it shows alone, and how often the words there are asked for."""
+STEPS = 3
 """For each screen that is encoded, which takes longer."""
-KEPT = 800
-"""Encoded screens in memory, a megabyte each."""
+KEPT = 400
+"""Encoded screens in memory, five megabytes each."""
 RATE = 0.02
 HERE = 4.0
 """How much more a name that is on the screen weighs than one that is not."""
@@ -37,50 +45,81 @@ HERE = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """tokens `[n, ROWS, COLUMNS, width]` and at `[n, 2]` as `Naming.places` takes them; names, in small letters, "" of
-    nothing; screens `[n]`: the number of each one's."""
+    """tokens, at and pixels as `Naming.places` takes them; names, in small letters, "" of nothing; screens `[n]`: the
+    number of each one's."""
 
     tokens: Tensor
     at: Tensor
+    pixels: Tensor
     names: tuple[str, ...]
     screens: Tensor
 
 
 def learn_names(
-    tower: VisionTower, screens: Path, folder: Path, *, minutes: float, seed: int, amounts: Amounts = FULL
+    tower: VisionTower,
+    drawn: Drawn,
+    folder: Path,
+    *,
+    minutes: float,
+    seed: int,
+    amounts: Amounts = FULL,
+    before: Naming | None = None,
 ) -> Naming:
-    """Train on drawn screens. Resumes from `folder/naming.pt`."""
+    """Train on drawn screens and pages of icons, from `before` on if there is one. Resumes from `folder/naming.pt`."""
     torch.manual_seed(seed)
-    naming = Naming(tower.config.out_hidden_size).to(placed(tower).patch_embed.weight.device)
+    naming = before or Naming(tower.config.out_hidden_size)
+    naming.train().to(placed(tower).patch_embed.weight.device)
     told_by_first(naming.parameters())
     optimizer = MuonAdamW(naming.named_parameters(), matrix_lr=RATE, other_lr=RATE / 5)
     stage = Stage("naming", folder, minutes, nn.ModuleDict({"naming": naming}), optimizer, hold=0.3)
     if stage.done:
         return naming
-    pool = Pool(screens, tower, seed + stage.step + 7919 * rank())
+    number = seed + stage.step + 7919 * rank()
+    pool, packed = Pool(drawn.screens, tower, number, pixels=True), Crops(drawn.icons, number, start=PAGES)
     fill(pool, amounts.pool)
     for scale in stage.steps():
         if stage.step % STEPS == 0:
             pool.grow()
             del pool.screens[:-KEPT]
-        loss, figures = naming_loss(naming, draw_places(pool.rng, pool.screens))
+        loss, figures = naming_loss(naming, draw_places(pool.rng, pool.screens, packed))
         torch.autograd.backward(loss)
         optimizer.step(scale)
         stage.collect(figures)
     return naming
 
 
-def draw_places(rng: random.Random, screens: Sequence[EncodedScreen]) -> Places:
-    """Places on some of the screens."""
-    tokens, at, names, numbers = [], [], [], []
+def draw_places(rng: random.Random, screens: Sequence[EncodedScreen], packed: Crops) -> Places:
+    """Places on some of the screens, then icons of some pages."""
+    tokens, at, pixels, names, numbers = [], [], [], [], []
     for number, screen in enumerate(rng.sample(screens, min(SCREENS, len(screens)))):
         found = _on_screen(rng, screen)
         tokens.append(windows(screen.tokens, torch.tensor([(y // CELL, x // CELL) for x, y, _ in found])))
         at += [(x % CELL / CELL, y % CELL / CELL) for x, y, _ in found]
+        assert screen.pixels is not None, "the pool keeps them"
+        pixels.append(squares(screen.pixels, torch.tensor([(x, y) for x, y, _ in found])))
+        names += [name.lower() for *_, name in found]
+        numbers += [number] * len(found)
+    for number in range(SCREENS, SCREENS + PAGES):
+        picture, page = packed.screen()
+        found = _icons_on(rng, page, *picture.shape[:2])
+        pixels.append(squares(torch.tensor(picture).permute(2, 0, 1), torch.tensor([(x, y) for x, y, _ in found])))
         names += [name.lower() for *_, name in found]
         numbers += [number] * len(found)
     together = torch.cat(tokens)
-    return Places(together, torch.tensor(at, device=together.device), tuple(names), torch.tensor(numbers))
+    device = together.device
+    return Places(
+        together, torch.tensor(at, device=device), torch.cat(pixels).to(device), tuple(names), torch.tensor(numbers)
+    )
+
+
+def _icons_on(rng: random.Random, page: Screen, height: int, width: int) -> list[tuple[int, int, str]]:
+    """Places on icons that are wholly in the picture of a page, and their names."""
+    there = [
+        element
+        for element in page.elements
+        if element.icon is not None and element.box.right <= width and element.box.bottom <= height
+    ]
+    return [(*_inside(rng, each.box), each.name) for each in rng.sample(there, min(PACKED, len(there)))]
 
 
 def _on_screen(rng: random.Random, screen: EncodedScreen) -> list[tuple[int, int, str]]:
@@ -88,7 +127,7 @@ def _on_screen(rng: random.Random, screen: EncodedScreen) -> list[tuple[int, int
     icons = [control for control in screen.controls if control.element.icon is not None]
     controls = rng.sample(screen.controls, min(CONTROLS, len(screen.controls)))
     controls += rng.sample(icons, min(ICONS, len(icons)))
-    found = [(*_inside(rng, control), control.element.name) for control in controls]
+    found = [place for control in controls for place in _of_control(rng, control)]
     rows, columns, _ = screen.tokens.shape
     for _ in range(NOTHING):
         x, y = _beside(rng, rng.choice(screen.controls))
@@ -98,18 +137,38 @@ def _on_screen(rng: random.Random, screen: EncodedScreen) -> list[tuple[int, int
     return found
 
 
+def _of_control(rng: random.Random, control: Control) -> Iterator[tuple[int, int, str]]:
+    """A place on it, and its name. An icon in a list's entry is also called by what it shows alone, and the words
+    beside it are called as they read: both together tell it as well."""
+    element, words = control.element, entry_words(control.element)
+    shown = element.icon if words and rng.random() < PARTED else None
+    yield *_inside(rng, control.box), shown or element.name
+    beside = _written_beside(control)
+    if words and beside and rng.random() < PARTED:
+        yield *_in_cell(rng, beside), words
+
+
+def _written_beside(control: Control) -> list[list[int]]:
+    """The cells beside a control in which its name is written."""
+    cells: list[list[int]] = torch.nonzero(control.written & ~control.area).tolist()
+    return cells
+
+
+def _in_cell(rng: random.Random, cells: Sequence[Sequence[int]]) -> tuple[int, int]:
+    row, column = rng.choice(cells)
+    return column * CELL + rng.randrange(CELL), row * CELL + rng.randrange(CELL)
+
+
 def _beside(rng: random.Random, control: Control) -> tuple[int, int]:
     """Near a control, or on the label beside it, which has its name and is not what is to be clicked."""
-    box, label = control.box, torch.nonzero(control.written & ~control.area).tolist()
+    box, label = control.box, [] if entry_words(control.element) else _written_beside(control)
     if label and rng.random() < ON_LABEL:
-        row, column = rng.choice(label)
-        return column * CELL + rng.randrange(CELL), row * CELL + rng.randrange(CELL)
+        return _in_cell(rng, label)
     return rng.randint(box.left - BESIDE, box.right + BESIDE), rng.randint(box.top - BESIDE, box.bottom + BESIDE)
 
 
-def _inside(rng: random.Random, control: Control) -> tuple[int, int]:
+def _inside(rng: random.Random, box: Box) -> tuple[int, int]:
     """Mostly about the middle, where it is pointed at."""
-    box = control.box
     x, y = rng.triangular(box.left, box.right - 1), rng.triangular(box.top, box.bottom - 1)
     return round(x), round(y)
 
@@ -125,7 +184,7 @@ def naming_loss(naming: Naming, places: Places) -> tuple[Tensor, dict[str, float
     device = places.at.device
     own = torch.tensor([numbers.get(name, -1) for name in places.names], device=device)
     screens, named = places.screens.to(device), own >= 0
-    fit = naming(naming.places(places.tokens, places.at), naming.names(known))
+    fit = naming(naming.places(places.tokens, places.at, places.pixels), naming.names(known))
     right = F.one_hot(own.clamp(min=0), len(known)).bool() & named[:, None]
     here = torch.zeros(int(screens.max()) + 1, len(known), dtype=torch.bool, device=device)
     here[screens[named], own[named]] = True

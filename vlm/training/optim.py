@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from vlm.training.workers import rank, summed, workers
 
-NO_MATRICES = ("embed_tokens", "lm_head", "heads", "merger.mlp.0", "pairs", "place")
-"""Parts of which even two-dimensional weights take AdamW steps."""
+NO_MATRICES = ("embed_tokens", "lm_head", "heads", "merger.mlp.0", "pairs", "place", "where")
+"""Parts of which even weights of two or more dimensions take AdamW steps."""
 
 
 def orthogonalised(gradient: Tensor, steps: int = 5) -> Tensor:
@@ -34,9 +34,10 @@ def zeros_or_gradient(parameter: Tensor) -> Tensor:
 class MuonAdamW:
     """One optimizer over a network's parameters.
 
-    Two-dimensional weights inside blocks take Muon steps of `matrix_lr`; embeddings, heads, readers, biases and norms
-    take AdamW steps of `other_lr`, and so do all without a `matrix_lr`. Both are scaled by the `scale` given to `step`,
-    and by what `pace` says of a parameter's name.
+    Weights of two or more dimensions inside blocks take Muon steps of `matrix_lr`, those of a convolution as a matrix
+    with a row for each channel; embeddings, heads, readers, biases and norms take AdamW steps of `other_lr`, and so do
+    all without a `matrix_lr`. Both are scaled by the `scale` given to `step`, and by what `pace` says of a parameter's
+    name.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class MuonAdamW:
             if parameter.requires_grad:
                 inside = not any(part in name for part in NO_MATRICES)
                 self.rates.append(pace(name))
-                matrix = matrix_lr is not None and parameter.ndim == 2 and inside
+                matrix = matrix_lr is not None and parameter.ndim >= 2 and inside
                 master = parameter.detach().float().clone()
                 self.entries.append(
                     (parameter, master, torch.zeros_like(master), None if matrix else torch.zeros_like(master))
@@ -72,7 +73,8 @@ class MuonAdamW:
         for (parameter, master, first, second), gradient, rate in zip(self.entries, gradients, self.rates, strict=True):
             if second is None:
                 first.lerp_(gradient, 0.05)
-                matrices.append((master, gradient.lerp(first, 0.95).to(parameter.dtype), scale * rate))
+                direction = gradient.lerp(first, 0.95).to(parameter.dtype)
+                matrices.append((master.flatten(1), direction.flatten(1), scale * rate))
             else:
                 self._adamw(master, first, second, gradient, scale * rate)
         self._muon(matrices)

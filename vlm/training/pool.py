@@ -51,13 +51,16 @@ class Control:
 @dataclass(frozen=True, slots=True)
 class EncodedScreen:
     """Visual tokens `[rows, columns, width]`, which cells `[rows, columns]` show anything, the controls, of which cells
-    the tokens are known, of a large screen as few as in use, and all that is written there, in small letters."""
+    the tokens are known, of a large screen as few as in use, and all that is written there, in small letters.
+
+    pixels `[3, H, W]`, if they are kept."""
 
     tokens: Tensor
     drawn: Tensor
     controls: tuple[Control, ...]
     known: Tensor
     said: str
+    pixels: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +77,10 @@ class Region:
 
 
 class Pool:
-    """A growing set of encoded screens."""
+    """A growing set of encoded screens. pixels: whether those are kept as well, four fifths of the memory."""
 
-    def __init__(self, screens: Path, tower: VisionTower, seed: int) -> None:
+    def __init__(self, screens: Path, tower: VisionTower, seed: int, *, pixels: bool = False) -> None:
+        self._pixels = pixels
         self.rng = random.Random(seed)
         self.source = Crops(screens, seed, start=1, close=CLOSE)
         self.tower = tower
@@ -102,7 +106,8 @@ class Pool:
         with torch.no_grad():
             encoded = encode_screen(self.tower, image, screen)
         if encoded is not None:
-            self.screens.append(encoded)
+            pixels = torch.tensor(image).permute(2, 0, 1) if self._pixels else None
+            self.screens.append(replace(encoded, pixels=pixels))
 
     def region(self, cells: float, blank: float = 1.0) -> Region:
         """About `cells` cells around a random control, somewhere on a random screen; WHOLE: all of its own.

@@ -101,9 +101,10 @@ def _learn_names(
 ) -> Naming | None:
     """What tells names of places, or what was there before; that is None if the tower has learned since."""
     tower = trainer.model.visual
+    known = load_naming(before, tower.config.out_hidden_size) if before and before.is_dir() else None
     if minutes.naming:
-        return learn_names(tower, drawn.screens, out, minutes=minutes.naming, seed=seed, amounts=amounts)
-    return load_naming(before, tower.config.out_hidden_size) if before and before.is_dir() else None
+        return learn_names(tower, drawn, out, minutes=minutes.naming, seed=seed, amounts=amounts, before=known)
+    return known
 
 
 @dataclass(frozen=True, slots=True)

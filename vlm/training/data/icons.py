@@ -1,9 +1,9 @@
 """Icons with names, from icon sets that are installed.
 
 Those to train on: the one of the extra `training` (Font Awesome, from PyPI), GNOME's, and those that npm put into a
-folder (`_IN_NODE_MODULES`). Held out are whole sets, drawn by other hands: Lucide and Heroicons, both of that extra.
-Names are not held out: what is called "Search" has to be learned. An icon's name is its file's name in words
-("arrow-up.svg" is "Arrow up"), or what people call it on a button: MEANINGS.
+folder (`_IN_NODE_MODULES`, and those of `vlm.training.data.iconify`). Held out are whole sets, drawn by other
+hands: Lucide and Heroicons, both of that extra. Names are not held out: what is called "Search" has to be learned. An
+icon's name is its file's name in words ("arrow-up.svg" is "Arrow up"), or what people call it on a button: MEANINGS.
 """
 
 import random
@@ -18,6 +18,7 @@ from zipfile import Path as ZipPath
 from zipfile import ZipFile
 
 from action_space.errors import ConfigError
+from vlm.training.data.iconify import iconify_icons
 
 _IN_NODE_MODULES = (
     "@mdi/svg/svg",
@@ -33,7 +34,8 @@ _IN_NODE_MODULES = (
 _HELD_OUT = {"lucide": "lucide.zip", "heroicons": "heroicons.zip"}
 """Package -> archive in it."""
 _GNOME = Path("/usr/share/icons/Adwaita")
-_Drawing = Path | ZipPath
+_Drawing = Path | ZipPath | str
+"""A file, or the drawing itself."""
 
 MEANINGS = {
     "Search": "magnifying-glass magnify search edit-find system-search",
@@ -122,6 +124,8 @@ class Icons:
         self._files: defaultdict[str, list[_Drawing]] = defaultdict(list)
         for path in _held_out() if held_out else _files(folder):
             self._files[_stem(path.stem)].append(path)
+        for stem, svg in iconify_icons(folder) if folder and not held_out else ():
+            self._files[stem].append(svg)
         if not self._files:
             raise ConfigError('no icons are installed: pip install "clickwright[training]"')
         self._names = tuple(sorted(self._files))
@@ -187,9 +191,11 @@ def _stem(stem: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _inline(path: _Drawing) -> str:
+def _inline(drawing: _Drawing) -> str:
     """An `<svg>` element that takes size and colour from its surroundings."""
-    text = path.read_text(encoding="utf-8", errors="replace")
+    if isinstance(drawing, str):
+        return drawing
+    text = drawing.read_text(encoding="utf-8", errors="replace")
     text = re.sub(
         r"<\?xml.*?\?>|<!--.*?-->|<!doctype[^>]*>|<(title|metadata)\b.*?</\1>|\sid=\"[^\"]*\"", "", text, flags=re.S
     )

@@ -45,7 +45,7 @@ SEARCHED = 4
 LEAST = 0.01
 """How likely a place is taken to be at least, to the model that looks (docs/experiments.md, thirty-first session)."""
 ABSENT = -5.0
-"""The logit below which a name fits the best place so badly that what is called so is not on the screen."""
+"""The logarithm of how likely look and name together find the best place, below which what is called so is not there."""
 SURE = 0.95
 """Of 1,236 looks at generated pages those with at least this were right in 98 %, the others in 55 %
 (docs/experiments.md, twenty-eighth session; `python -m evals.looking` counts them)."""
@@ -176,7 +176,7 @@ def _fitting(
     means = [sum(logits) / len(logits) for logits in zip(*told, strict=True)]
     likely = [log(max(LEAST, _sureness(each))) + mean for (_, each), mean in zip(places, means, strict=True)]
     best = likely.index(max(likely))
-    if may_be_absent and means[best] < ABSENT:
+    if may_be_absent and likely[best] < ABSENT:
         return replace(places[best][1], action=Finish(status="failure", text=NOT_THERE))
     return places[best][1]
 

@@ -45,7 +45,7 @@ SEARCHED = 4
 LEAST = 0.01
 """How likely a place is taken to be at least, to the model that looks (docs/experiments.md, thirty-first session)."""
 ABSENT = -5.0
-"""The logarithm of how likely look and name together find the best place, below which what is called so is not there."""
+"""The logarithm of how likely look and name together find the best place, below which it is taken for not there."""
 SURE = 0.95
 """Of 1,236 looks at generated pages those with at least this were right in 98 %, the others in 55 %
 (docs/experiments.md, twenty-eighth session; `python -m evals.looking` counts them)."""

@@ -191,7 +191,9 @@ class Naming(nn.Module):
             return whole
         lines = torch.full((*held.shown.shape, len(parts)), float("-inf"))
         lines[held.shown] = self(held.vectors, self.names([beside for _, beside in parts]))
-        beside = F.max_pool1d(lines.amax(1).T, 3, 1, 1).T[at[:, 1].long()]
+        rows = lines.amax(1)
+        above = (at[:, 1] - 0.5).floor().long().clamp(0, len(rows) - 1)
+        beside = torch.maximum(rows[above], rows[(above + 1).clamp(max=len(rows) - 1)])
         both = F.logsigmoid(fit[:, 1:]) + F.logsigmoid(beside)
         parted = both - torch.log1p(-both.exp().clamp(max=1 - 1e-6))
         return torch.maximum(whole, parted.amax(1))

@@ -3,9 +3,8 @@
 A small network beside Qwen2.5-VL, for a checkpoint that brings one (`naming.weights`): the tokens around a place and
 the pixels at it become a vector, the letters of a name another, and their product tells how well they fit (a sigmoid
 for every pair, as in Zhai et al., "Sigmoid Loss for Language Image Pre-Training", 2023). The language model points;
-this tells which of the places that it is drawn to is called what was asked for. What the tower said already tells what
-is written there; icons are told by an eye of its own, which can see more of them in a minute of training than the
-tower in an hour.
+this tells which of the places that it is drawn to is called what was asked for, and where else that is. What the tower
+said already tells what is written there; icons are told by an eye of its own, which learns them without the tower.
 """
 
 import string
@@ -35,8 +34,8 @@ AT_ONCE = 128
 """Places that are worked on at once: the tokens around each are 0.1 MB."""
 INSIDE = (1 / 6, 1 / 2, 5 / 6)
 """Where in a cell a name is held against it when it fits there, across and down."""
-PARTS = 6
-"""Ways to part a name into what is on a control and what is beside it, less one."""
+PARTS = 5
+"""Ways that are tried to part a name into what is on a control and what is beside it."""
 FAINT = 8.0
 """Contrast, of 255, below which a square is not made any stronger."""
 LETTERS = string.ascii_lowercase + string.digits
@@ -184,7 +183,7 @@ class Naming(nn.Module):
         """How well a name fits places: the whole of it, or its first words if the others are on the same line, as
         "Delete Smith" does the icon of a bin in the entry of Smith."""
         words = name.split()
-        parts = [(" ".join(words[:first]), " ".join(words[first:])) for first in range(1, min(len(words), PARTS))]
+        parts = [(" ".join(words[:first]), " ".join(words[first:])) for first in range(1, min(len(words), PARTS + 1))]
         fit = self(vectors, self.names([name, *(here for here, _ in parts)]))
         whole: Tensor = fit[:, 0]
         if not parts:

@@ -231,7 +231,7 @@ def test_a_click_on_what_is_chosen_already_reaches_it(make_browser: MakeBrowser)
         "<style>body{margin:0;font:16px sans-serif}label,input[type=text]{position:absolute;left:40px}</style>"
         "<label style='top:30px'><input type=radio name=a checked>Morning</label>"
         "<label style='top:60px'><input type=radio name=a>Evening</label>"
-        "<input type=text style='top:100px' autofocus>"
+        "<input type=text style='top:100px'><script>document.querySelector('[type=text]').focus()</script>"
     )
     environment.observe()
 

@@ -4,6 +4,7 @@ import random
 import shutil
 from collections.abc import Sequence
 from copy import deepcopy
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -231,7 +232,7 @@ def test_the_first_words_may_be_on_it_and_the_others_on_its_line() -> None:
     assert naming.fits(held, [bin_], "delete Jones")[0] < -4, "that is on another line"
     assert naming.fits(held, [bin_], "Smith delete")[0] < -4, "what is on it comes first"
     assert naming.fits(held, [bin_], "delete" + " Smith" * 40)[0] < -4
-    assert all(fit == pytest.approx(fit) for fit in naming.fits(held, [bin_, beside], ""))
+    assert all(map(isfinite, naming.fits(held, [bin_, beside], "")))
 
 
 @pytest.fixture

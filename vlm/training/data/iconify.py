@@ -27,6 +27,8 @@ _VARIANTS = 4
 """Drawings of one thing that are taken of a set: some draw it in a dozen ways."""
 _LONGEST = 6000
 """Letters of a drawing: a page holds hundreds."""
+_BOX = (("left", 0), ("top", 0), ("width", 16), ("height", 16))
+"""Of a drawing where neither it nor its set says another."""
 
 
 def iconify_icons(folder: Path) -> Iterator[tuple[str, str]]:
@@ -65,9 +67,6 @@ def _of_set(icons: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for thing, drawings in found.items():
         every = -(-len(drawings) // _VARIANTS)
         yield from ((thing, drawing) for drawing in drawings[::every])
-
-
-_BOX = (("left", 0), ("top", 0), ("width", 16), ("height", 16))
 
 
 def thing_of(name: str) -> str:

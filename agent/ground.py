@@ -12,7 +12,7 @@ from action_space.dialects import load_dialect
 from action_space.dialects.base import Dialect, Turn
 from action_space.errors import ConfigError, DeviceError, InvalidAction
 from action_space.geometry import Box, Frame, Point, Size
-from agent.looks import gives_up, name_for, place
+from agent.looks import gives_up, place
 from agent.planner import model_frame
 from vlm.backends.base import Model, Reply
 from vlm.places import to_box
@@ -54,9 +54,8 @@ def locate(
     except DeviceError as error:
         raise ConfigError(str(error)) from error
     started = time.monotonic()
-    ask = asking_for(model, spoken, instruction, LONGEST_REPLY, constrained=constrained)
-    name = name_for(model, spoken, instruction)
-    placed = place(ask, Turn(instruction, image, frame), spoken, looks=looks, name=name)
+    ask = asking_for(model, spoken, LONGEST_REPLY, constrained=constrained)
+    placed = place(ask, Turn(instruction, image, frame), instruction, spoken, looks=looks, model=model)
     if placed.action is None:
         raise placed.mistake or InvalidAction("the reply holds no action")
     reply, points = placed.reply, points_of(placed.action)
@@ -68,13 +67,11 @@ def locate(
     return Grounding(points[0], box, size, reply.text, time.monotonic() - started)
 
 
-def asking_for(
-    model: Model, dialect: Dialect, instruction: str, longest: int, *, constrained: bool
-) -> Callable[[Turn], Reply]:
+def asking_for(model: Model, dialect: Dialect, longest: int, *, constrained: bool) -> Callable[[Turn, str], Reply]:
     """Asks the model for the place that an instruction names, on the picture of a turn. longest: reply, in tokens.
     constrained: the reply follows the dialect's grammar, if it has one."""
 
-    def ask(turn: Turn) -> Reply:
+    def ask(turn: Turn, instruction: str) -> Reply:
         return model.generate(
             dialect.prompt(turn, instruction),
             min_pixels=dialect.min_pixels,

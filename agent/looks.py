@@ -6,16 +6,16 @@ whose sides are whole cells, which also spares small text the blur of being resi
 the screen around the surest answer so far, enlarged: of two icons side by side it is often seen only then which is
 which. The surest answer counts, at the point that was found near it from closer, if there is one: that is more exact,
 since a cell is a smaller piece of the screen there. If no look is sure, a model that also tells how well a name fits a
-place (`vlm.backends.base.Names`) is asked where on the whole screen the name fits best; of these and of what the looks
-found that place counts whose look and name together are likeliest. That something is not there is believed after all
+place (`vlm.backends.base.Names`) is asked where on the whole screen the name fits best, and, for "Delete Smith", where
+"Delete" does on the line on which the looks find "Smith"; of these and of what the looks found that place counts whose
+look and name together are likeliest. That something is not there is believed after all
 looks only, and only if one at the whole screen is sure of it, or if its name fits nowhere. Screens of more than one
 pixel per CSS pixel are shrunk to one: letters are as large then as those that the model learned.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from math import log
+from math import exp, log
 from typing import TypeGuard
 
 from PIL import Image
@@ -24,7 +24,7 @@ from action_space.actions import Action, Click, Finish
 from action_space.dialects.base import NOT_THERE, Dialect, SaysNames, Turn
 from action_space.errors import InvalidAction
 from action_space.geometry import Frame, Point, Size, smart_resize
-from vlm.backends.base import Model, Names, Reply
+from vlm.backends.base import Model, Names, NamesOn, Reply
 
 CELL = 28
 """Pixels of a merged token's side in Qwen2.5-VL."""
@@ -42,6 +42,8 @@ APART = 14, 10
 """Places within these are one to ask about; of two small icons side by side the middles are further apart."""
 SEARCHED = 4
 """Places where a name is searched for, when no look was sure."""
+AROUND = (-12, -6, 0, 6, 12)
+"""CSS pixels from a place, across and down, at which a name is held against the screen to find the middle."""
 LEAST = 0.01
 """How likely a place is taken to be at least, to the model that looks (docs/experiments.md, thirty-first session)."""
 ABSENT = -5.0
@@ -49,15 +51,6 @@ ABSENT = -5.0
 SURE = 0.95
 """Of 1,236 looks at generated pages those with at least this were right in 98 %, the others in 55 %
 (docs/experiments.md, twenty-eighth session; `python -m evals.looking` counts them)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A model that is asked about one name, see `vlm.backends.base.Names`. fits: for places on a picture the logit of
-    the probability that each is called so. search: up to so many places on a picture that are likeliest."""
-
-    fits: Callable[[Image.Image, Sequence[Point]], list[float]]
-    search: Callable[[Image.Image, int], list[Point]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +63,23 @@ class Placed:
     action: Action | None = None
     mistake: InvalidAction | None = None
     close: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Called:
+    """What is asked for by its name, and a model that knows names."""
+
+    name: str
+    model: Names
+    dialect: Dialect
+    """Its limits are those of pictures."""
+    plan_for: Callable[[str], str]
+    """The plan to click what reads so."""
+
+    def on(self, look: "_Look") -> NamesOn:
+        """The picture of a look, to be asked for names. Raises ModelError."""
+        limits = self.dialect
+        return self.model.names_on(look.turn.screenshot, min_pixels=limits.min_pixels, max_pixels=limits.max_pixels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,43 +105,51 @@ class _Look:
 
 
 def place(
-    ask: Callable[[Turn], Reply],
+    ask: Callable[[Turn, str], Reply],
     turn: Turn,
+    plan: str,
     dialect: Dialect,
     *,
     looks: int,
     attempt: int = 0,
     pointer: Point | None = None,
-    name: Name | None = None,
+    model: Model | None = None,
 ) -> Placed:
-    """Ask for the next action on the screen.
+    """Ask for what a plan means on the screen, without one for the next action.
 
-    looks: at most so many; 0 shows the picture as it is. attempt: of a question that was asked before in vain; then one
-    look is taken, each time another one. name: of what is asked for. Raises what `ask` and `name` raise.
+    ask: about the picture of a turn, with a plan. looks: at most so many; 0 shows the picture as it is. attempt: of a
+    question that was asked before in vain; then one look is taken, each time another one. model: is asked about names,
+    if it knows any. Raises what `ask` and `model` raise.
     """
     density = max(1.0, _density(turn))
     found: list[Placed] = []
     taken: list[_Look] = []
     for look in _looks(turn, dialect, looks, attempt, found):
         taken.append(look)
-        found.append(_read(look, ask(look.turn), turn, dialect, pointer))
+        found.append(_read(look, ask(look.turn, plan), turn, dialect, pointer))
         if _is_sure(found[-1]):
             break
     best = max(found, key=lambda each: (_is_sure(each), _sureness(each)))
+    whole = [look for look in taken if look.offset is not None and not look.close]
     fitting = None
-    if name and not _is_sure(best) and not gives_up(best.action):
-        fitting = _fitting(found, taken, name, turn, dialect, may_be_absent=not attempt)
+    if not _is_sure(best) and isinstance(best.action, Click) and whole and (called := _called(model, dialect, plan)):
+
+        def find(words: str) -> Placed:
+            return place(ask, turn, called.plan_for(words), dialect, looks=looks)
+
+        fitting = _fitting(found, whole, called, find, turn, may_be_absent=not attempt)
     best = fitting or replace(best, action=_exact(best, found, density))
-    return replace(best, asked=tuple(each.reply for each in found))
+    return replace(best, asked=(*(each.reply for each in found), *best.asked))
 
 
-def name_for(model: Model, dialect: Dialect, plan: str) -> Name | None:
-    """Asks a model about what a plan names; None where that cannot be asked."""
-    name = dialect.named(plan) if isinstance(dialect, SaysNames) else None
+def _called(model: Model | None, dialect: Dialect, plan: str) -> _Called | None:
+    """None where a plan names nothing, or the model knows no names."""
+    if model is None or not isinstance(dialect, SaysNames):
+        return None
+    name = dialect.named(plan)
     if name is None or not isinstance(model, Names) or not model.knows_names:
         return None
-    within = partial(partial, min_pixels=dialect.min_pixels, max_pixels=dialect.max_pixels)
-    return Name(within(model.fits, name), within(model.search, name))
+    return _Called(name, model, dialect, dialect.naming)
 
 
 def gives_up(action: Action | None) -> TypeGuard[Finish]:
@@ -158,38 +176,75 @@ def _looks(turn: Turn, dialect: Dialect, most: int, attempt: int, found: Sequenc
 
 
 def _fitting(
-    found: Sequence[Placed], taken: Sequence[_Look], name: Name, turn: Turn, dialect: Dialect, *, may_be_absent: bool
-) -> Placed | None:
+    found: Sequence[Placed],
+    whole: Sequence[_Look],
+    called: _Called,
+    find: Callable[[str], Placed],
+    turn: Turn,
+    *,
+    may_be_absent: bool,
+) -> Placed:
     """Of the places that were found, and of those where the name is searched for, the one whose look and name together
-    are likeliest, or that it is not there; None without a place. may_be_absent: not after a place that was right
-    perhaps was tried in vain."""
-    whole = [look for look in taken if look.offset is not None and not look.close]
-    if not whole or not any(isinstance(each.action, Click) for each in found):
-        return None
+    are likeliest, or that it is not there.
+
+    whole: looks at the whole screen. find: what reads so. may_be_absent: not after a place that was right perhaps was
+    tried in vain.
+    """
     density, places = max(1.0, _density(turn)), list[tuple[Point, Placed]]()
-    for each in (*sorted(found, key=_sureness, reverse=True), *_searched(whole[0], name, turn, dialect)):
+    pictures = [called.on(look) for look in whole]
+    words, searched = _searched(pictures[0], whole[0], called, find, turn)
+    for each in sorted((*found, *searched), key=_sureness, reverse=True):
         if isinstance(each.action, Click):
             point = each.action.point
             if not any(_are_near(point, other, APART, density) for other, _ in places):
                 places.append((point, each))
-    told = [name.fits(look.turn.screenshot, [look.there(point) for point, _ in places]) for look in whole]
+    told = [
+        picture.fits(called.name, [look.there(point) for point, _ in places])
+        for picture, look in zip(pictures, whole, strict=True)
+    ]
     means = [sum(logits) / len(logits) for logits in zip(*told, strict=True)]
     likely = [log(max(LEAST, _sureness(each))) + mean for (_, each), mean in zip(places, means, strict=True)]
-    best = likely.index(max(likely))
-    if may_be_absent and likely[best] < ABSENT:
-        return replace(places[best][1], action=Finish(status="failure", text=NOT_THERE))
-    return places[best][1]
+    point, best = places[likely.index(max(likely))]
+    action: Action = Click(point=_middle(pictures[0], whole[0], called.name, point))
+    if may_be_absent and max(likely) < ABSENT:
+        action = Finish(status="failure", text=NOT_THERE)
+    return replace(best, action=action, asked=words.asked if words else ())
 
 
-def _searched(look: _Look, name: Name, turn: Turn, dialect: Dialect) -> Iterator[Placed]:
-    """Places where a name is likeliest in a look at the whole screen, as if the model had said so, not at all sure."""
-    density = max(1.0, _density(turn))
-    for point in name.search(look.turn.screenshot, SEARCHED):
+def _searched(
+    picture: NamesOn, look: _Look, called: _Called, find: Callable[[str], Placed], turn: Turn
+) -> tuple[Placed | None, list[Placed]]:
+    """Places where a name is likeliest in a look at the whole screen, as if the model had said so, not at all sure;
+    and, of a name in two parts, the words that were found, and where the first part is likeliest on their line, as sure
+    as these are."""
+    places, words = [(point, 0.0) for point in picture.search(called.name, SEARCHED)], None
+    if parts := picture.parted(called.name):
+        here, beside = parts
+        words = find(beside)
+        if isinstance(words.action, Click):
+            point = picture.along(here, look.there(words.action.point).y)
+            places += [(point, _sureness(words))] if point else []
+    density, searched = max(1.0, _density(turn)), list[Placed]()
+    for point, sure in places:
         there = look.back(point)
         spent = any(_are_near(there, other, NEAR, density) for other in turn.spent)
         if turn.frame.screen.contains(there) and not spent:
-            said = dialect.render(Click(point=point), look.turn.frame)
-            yield Placed(Reply(said, sure=0.0), (), Click(point=there))
+            said = called.dialect.render(Click(point=point), look.turn.frame)
+            searched.append(Placed(Reply(said, sure=sure), (), Click(point=there)))
+    return words, searched
+
+
+def _middle(picture: NamesOn, look: _Look, name: str, point: Point) -> Point:
+    """A place, moved towards the middle of what is called so around it: an icon's edge may fit as well."""
+    at, (width, height) = look.there(point), look.turn.screenshot.size
+    around = [Point(at.x + dx, at.y + dy) for dx in AROUND for dy in AROUND]
+    around = [each for each in around if 0 <= each.x < width and 0 <= each.y < height]
+    likely = [1 / (1 + exp(-logit)) for logit in picture.fits(name, around)]
+    x, y = (
+        round(sum(by * side for by, side in zip(likely, sides, strict=True)) / sum(likely))
+        for sides in ([each.x for each in around], [each.y for each in around])
+    )
+    return look.back(Point(x, y))
 
 
 def _are_near(one: Point, other: Point, within: tuple[int, int], density: float) -> bool:

@@ -15,7 +15,7 @@ from action_space.dialects.base import Dialect, PastStep, Turn
 from action_space.errors import DeviceError, InvalidAction
 from action_space.geometry import Frame, Point, smart_resize
 from action_space.messages import Message
-from agent.looks import gives_up, name_for, place
+from agent.looks import gives_up, place
 from agent.trajectory import Step
 from environments.base import Observation
 from vlm.backends.base import Model, Reply
@@ -107,12 +107,13 @@ class Planner:
     def _place(self, turn: Turn, proposal: Proposal, attempt: int, pointer: Point | None) -> Proposal:
         """The action that a plan means on the screen, or without a plan the next one."""
 
-        def ask(look: Turn) -> Reply:
+        def ask(look: Turn, plan: str) -> Reply:
             grammar = self.dialect.grammar(look.frame, look.spent) if self.constrained else None
-            return self._ask(self.dialect.prompt(look, proposal.plan), self.action_tokens, attempt, grammar)
+            return self._ask(self.dialect.prompt(look, plan), self.action_tokens, attempt, grammar)
 
-        name = name_for(self.model, self.dialect, proposal.plan)
-        placed = place(ask, turn, self.dialect, looks=self.looks, attempt=attempt, pointer=pointer, name=name)
+        placed = place(
+            ask, turn, proposal.plan, self.dialect, looks=self.looks, attempt=attempt, pointer=pointer, model=self.model
+        )
         cost = reduce(Cost.plus, placed.asked, proposal.cost)
         action, mistake = placed.action, placed.mistake
         if proposal.plan and gives_up(action):  # a plan ends a run, its target that is not there does not

@@ -23,7 +23,7 @@ from action_space.dialects.base import Dialect, Turn
 from action_space.errors import ConfigError, DeviceError
 from action_space.geometry import Frame, Size
 from agent.ground import asking_for
-from agent.looks import name_for, place
+from agent.looks import place
 from agent.models import SpokenModel, forget, load_model
 from agent.pictures import open_picture
 from agent.planner import Cost, Planner, Proposal, model_frame
@@ -225,9 +225,9 @@ def ask(model: SpokenModel, dialect: Dialect, question: Question) -> Answer:
 def _ground(model: SpokenModel, dialect: Dialect, question: Question, seen: Observation) -> Proposal:
     """Ask for the place that an instruction names. Raises DeviceError for a picture of impossible shape, ModelError."""
     frame = model_frame(seen.frame, dialect)
-    ask = asking_for(model, dialect, question.task, LONGEST_PLACE, constrained=model.constrained)
-    name = name_for(model, dialect, question.task)
-    placed = place(ask, Turn(question.task, seen.image, frame), dialect, looks=model.looks, name=name)
+    ask = asking_for(model, dialect, LONGEST_PLACE, constrained=model.constrained)
+    turn = Turn(question.task, seen.image, frame)
+    placed = place(ask, turn, question.task, dialect, looks=model.looks, model=model)
     cost = reduce(Cost.plus, placed.asked, Cost())
     return Proposal(frame, reply=placed.reply.text, action=placed.action, mistake=placed.mistake, cost=cost)
 

@@ -22,7 +22,7 @@ from action_space.errors import ClickwrightError
 from action_space.geometry import Frame, Size
 from agent.cli import exit_code_of
 from agent.ground import asking_for
-from agent.looks import MOST_LOOKS, OFFSETS, SURE, Placed, name_for, place
+from agent.looks import MOST_LOOKS, OFFSETS, SURE, Placed, place
 from agent.models import SpokenModel, load_model
 from agent.pictures import open_picture
 from agent.planner import model_frame
@@ -95,12 +95,12 @@ def _asked(model: SpokenModel, step: Step, pages: Path) -> Iterator[Placed]:
     dialect, image = load_dialect(model.dialect), open_picture(pages / step.image)
     size = Size(*image.size)
     turn = Turn(step.instruction, image, model_frame(Frame(size, size), dialect))
-    ask = asking_for(model, dialect, step.instruction, LONGEST_PLACE, constrained=model.constrained)
-    yield place(ask, turn, dialect, looks=0)
-    yield place(ask, turn, dialect, looks=MOST_LOOKS, name=name_for(model, dialect, step.instruction))
+    ask = asking_for(model, dialect, LONGEST_PLACE, constrained=model.constrained)
+    yield place(ask, turn, step.instruction, dialect, looks=0)
+    yield place(ask, turn, step.instruction, dialect, looks=MOST_LOOKS, model=model)
     for number in range(MOST_LOOKS):
         # A question that was asked before in vain gets one look, and its attempt says which.
-        yield place(ask, turn, dialect, looks=MOST_LOOKS, attempt=MOST_LOOKS + number)
+        yield place(ask, turn, step.instruction, dialect, looks=MOST_LOOKS, attempt=MOST_LOOKS + number)
 
 
 def _is_right(placed: Placed, step: Step) -> bool:

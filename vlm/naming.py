@@ -155,6 +155,31 @@ class Naming(nn.Module):
         logits: list[float] = self._logits(held, self._seen_at(held.tokens, held.picture, at), at, name).tolist()
         return logits
 
+    def parted(self, held: Held, name: str) -> tuple[str, str] | None:
+        """What is likeliest on a control and what beside it, of a name of several words; None of one word."""
+        parts = _parts_of(name)
+        if not parts:
+            return None
+        here, beside = (
+            F.logsigmoid(self(held.vectors, self.names(words))).amax(0) for words in zip(*parts, strict=True)
+        )
+        return parts[int((here + beside).argmax())]
+
+    def along(self, held: Held, name: str, down: float) -> tuple[float, float] | None:
+        """The place on a line across the picture that a name fits best, as a whole; None where nothing is shown.
+
+        down: how far down the line is, 0 to 1.
+        """
+        rows, columns = held.shown.shape
+        y = min(max(down, 0.0), 1 - 1e-6) * rows
+        cells = torch.nonzero(held.shown[int(y)])
+        if not len(cells):
+            return None
+        across = (cells + torch.tensor(INSIDE)).flatten()
+        at = torch.stack((across, torch.full_like(across, y)), 1)
+        fit = self(self._seen_at(held.tokens, held.picture, at), self.names([name]))[:, 0]
+        return float(across[fit.argmax()]) / columns, y / rows
+
     def search(self, held: Held, name: str, most: int) -> list[tuple[float, float]]:
         """Up to `most` places of a picture that a name fits best, the best first, across and down, 0 to 1.
 
@@ -182,8 +207,7 @@ class Naming(nn.Module):
     def _logits(self, held: Held, vectors: Tensor, at: Tensor, name: str) -> Tensor:
         """How well a name fits places: the whole of it, or its first words if the others are on the same line, as
         "Delete Smith" does the icon of a bin in the entry of Smith."""
-        words = name.split()
-        parts = [(" ".join(words[:first]), " ".join(words[first:])) for first in range(1, min(len(words), PARTS + 1))]
+        parts = _parts_of(name)
         fit = self(vectors, self.names([name, *(here for here, _ in parts)]))
         whole: Tensor = fit[:, 0]
         if not parts:
@@ -201,6 +225,12 @@ class Naming(nn.Module):
         """How well each place fits each name `[places, names]`: the logit of a probability."""
         fit: Tensor = self.scale.exp() * places @ names.T + self.bias
         return fit
+
+
+def _parts_of(name: str) -> list[tuple[str, str]]:
+    """The first words of a name, and the others."""
+    words = name.split()
+    return [(" ".join(words[:first]), " ".join(words[first:])) for first in range(1, min(len(words), PARTS + 1))]
 
 
 def letters_of(name: str) -> list[int]:

@@ -106,3 +106,6 @@ class SaysNames(Protocol):
 
     def named(self, plan: str) -> str | None:
         """The name that is on the control that a plan is about; None if the plan says none, or it stands elsewhere."""
+
+    def naming(self, words: str) -> str:
+        """The plan to click what reads so."""

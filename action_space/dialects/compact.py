@@ -172,6 +172,9 @@ class Compact:
         except ValueError:
             return None
 
+    def naming(self, words: str) -> str:
+        return f"click {json.dumps(words, ensure_ascii=False)}"
+
     def looked(self, action: Action) -> str:
         """How a prompt tells a step that was found by looking: the call, about where it was in screenshot pixels."""
         places = {name: at for name, at in action if isinstance(at, Point)}

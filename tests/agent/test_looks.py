@@ -1,7 +1,7 @@
 """Looking again at a screen while the model is not sure: from closer, or moved a little."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from PIL import Image
@@ -11,9 +11,9 @@ from action_space.dialects import load_dialect
 from action_space.dialects.base import NOT_THERE, Turn
 from action_space.dialects.compact import Compact
 from action_space.geometry import Frame, Point, Size
-from agent.looks import ABSENT, OFFSETS, SEARCHED, Name, Placed, name_for, place
+from agent.looks import ABSENT, OFFSETS, SEARCHED, Placed, place
 from agent.planner import model_frame
-from vlm.backends.base import Reply
+from vlm.backends.base import Model, Names, Reply
 from vlm.backends.scripted import ScriptedModel
 
 COMPACT = load_dialect("compact")
@@ -31,21 +31,25 @@ def placed(
     replies: Sequence[tuple[str, float | None]],
     looks: int = 4,
     attempt: int = 0,
-    name: Name | None = None,
+    model: Model | None = None,
 ) -> Placed:
     """What comes of it when the model says these things one after the other, each so sure."""
     said = iter(replies)
 
-    def ask(look: Turn) -> Reply:
+    def ask(look: Turn, plan: str) -> Reply:
         asked.append(look)
+        plans.append(plan)
         text, sure = next(said)
         return Reply(text, sure=sure)
 
     asked.clear()
-    return place(ask, turn, COMPACT, looks=looks, attempt=attempt, name=name)
+    plans.clear()
+    return place(ask, turn, PLAN, COMPACT, looks=looks, attempt=attempt, model=model)
 
 
 asked: list[Turn] = []
+plans: list[str] = []
+PLAN = 'click "Delete Smith" button'
 
 
 def red(look: Turn) -> Point:
@@ -226,92 +230,149 @@ def test_spent_places_move_with_the_screen() -> None:
     assert len({look.spent for look in asked}) == 4
 
 
-def near_red(picture: Image.Image, points: Sequence[Point]) -> list[float]:
-    """What was asked for is at the picture's red pixel."""
-    at = picture.tobytes().index(b"\xff\x00\x00") // 3
-    there = Point(at % picture.width, at // picture.width)
-    return [5.0 if abs(point.x - there.x) + abs(point.y - there.y) < 5 else -5.0 for point in points]
+@dataclass(frozen=True)
+class Picture:
+    """Implements `NamesOn`: what is asked for is at the picture's red pixel."""
+
+    picture: Image.Image
+    model: "Knowing"
+
+    def red(self) -> Point:
+        at = self.picture.tobytes().index(b"\xff\x00\x00") // 3
+        return Point(at % self.picture.width, at // self.picture.width)
+
+    def fits(self, name: str, points: Sequence[Point]) -> list[float]:
+        assert name == "Delete Smith"
+        self.model.held.append((self.picture.size, tuple(points)))
+        x, y = self.red().x, self.red().y
+        near = (abs(point.x - x) <= NEAR_BY and abs(point.y - y) <= NEAR_BY for point in points)
+        return [5.0 if here and self.model.fits else ABSENT - 1 for here in near]
+
+    def search(self, name: str, most: int) -> list[Point]:
+        assert (name, most) == ("Delete Smith", SEARCHED)
+        corner = Point(self.picture.width - 1, self.picture.height - 1)
+        return [self.red(), corner] if self.model.finds else []
+
+    def parted(self, name: str) -> tuple[str, str] | None:
+        assert name == "Delete Smith"
+        return ("Delete", "Smith") if self.model.parts else None
+
+    def along(self, name: str, y: int) -> Point | None:
+        assert name == "Delete"
+        return Point(self.red().x, y) if y < self.picture.height // 2 else None
 
 
-def nowhere(_picture: Image.Image, _most: int) -> list[Point]:
-    return []
+NEAR_BY = 20
+"""Pixels."""
 
 
-NEAR_RED = Name(near_red, nowhere)
+class Knowing(ScriptedModel):
+    """A model that knows names. held: the size of each picture that was held against one, and where."""
+
+    def __init__(self, *, fits: bool = True, finds: bool = False, parts: bool = False, knows: bool = True) -> None:
+        super().__init__([])
+        self.fits, self.finds, self.parts, self.knows_names = fits, finds, parts, knows
+        self.held: list[tuple[tuple[int, int], tuple[Point, ...]]] = []
+
+    def names_on(
+        self, picture: Image.Image, *, min_pixels: int | None = None, max_pixels: int | None = None
+    ) -> Picture:
+        assert (min_pixels, max_pixels) == (COMPACT.min_pixels, COMPACT.max_pixels)
+        return Picture(picture, self)
 
 
 def test_where_a_name_fits_counts_when_no_look_was_sure() -> None:
+    assert isinstance(Knowing(), Names)
     looked = [("click(700, 350)", 0.6), ("click(7, 7)", 0.1), ("click(114, 64)", 0.05), ("click(21, 21)", 0.1)]
-    found = placed(turn_of(1280, 720), looked, name=NEAR_RED)
+    found = placed(turn_of(1280, 720), looked, model=Knowing())
     assert found.action == Click(point=Point(100, 50)), "moved back"
     assert len(found.asked) == len(looked)
 
 
 def test_a_name_is_held_against_every_look_at_the_whole_screen() -> None:
-    shown: list[tuple[tuple[int, int], tuple[Point, ...]]] = []
-
-    def fits(picture: Image.Image, points: Sequence[Point]) -> list[float]:
-        shown.append((picture.size, tuple(points)))
-        return near_red(picture, points)
-
     looked = [("click(700, 350)", 0.5), ("click(7, 7)", 0.1), ("click(114, 64)", 0.2), ("click(21, 21)", 0.1)]
-    found = placed(turn_of(1280, 720), looked, name=Name(fits, nowhere))
+    model = Knowing()
+    found = placed(turn_of(1280, 720), looked, model=model)
     assert found.action == Click(point=Point(100, 50))
-    # Without the one from closer.
-    assert [size for size, _ in shown] == [(1288, 728), (1316, 756), (1288, 756)]
-    assert Point(100, 50) in shown[0][1] and Point(114, 64) in shown[1][1]
+    # Without the one from closer; then around the best place.
+    assert [size for size, _ in model.held] == [(1288, 728), (1316, 756), (1288, 756), (1288, 728)]
+    assert Point(100, 50) in model.held[0][1] and Point(114, 64) in model.held[1][1]
+
+
+def test_a_place_at_the_edge_of_what_is_called_so_is_moved_inwards() -> None:
+    found = placed(turn_of(640, 360), [("click(120, 30)", 0.6)], looks=1, model=Knowing())
+    assert found.action == Click(point=Point(114, 36))
+    found = placed(turn_of(640, 360), [("click(100, 50)", 0.6)], looks=1, model=Knowing())
+    assert found.action == Click(point=Point(100, 50)), "the middle itself is not moved"
+
+
+def test_at_the_edge_a_name_is_held_against_nothing_beside_the_screen() -> None:
+    model = Knowing()
+    screen = Size(28, 28)
+    turn = Turn("task", turn_of(640, 360).screenshot.crop((90, 45, 118, 73)), Frame(screen, screen))
+    found = placed(turn, [("click(0, 0)", 0.6)], looks=1, model=model)
+    assert isinstance(found.action, Click) and screen.contains(found.action.point)
+    assert all(0 <= point.x < 56 and 0 <= point.y < 56 for _, points in model.held for point in points)
 
 
 @pytest.mark.parametrize("sure", [0.97, None])
 def test_a_sure_answer_and_one_of_unknown_sureness_are_not_weighed(sure: float | None) -> None:
-    found = placed(turn_of(640, 360), [("click(300, 200)", sure)], name=NEAR_RED)
+    found = placed(turn_of(640, 360), [("click(300, 200)", sure)], model=Knowing())
     assert found.action == Click(point=Point(300, 200))
     assert len(asked) == 1
 
 
 def test_that_something_is_not_there_is_not_weighed() -> None:
     gone = 'finish("failure", "not on the screen")'
-    found = placed(turn_of(640, 360), [(gone, 0.97), *[("click(300, 200)", 0.1)] * 3], name=NEAR_RED)
+    found = placed(turn_of(640, 360), [(gone, 0.97), *[("click(300, 200)", 0.1)] * 3], model=Knowing())
     assert isinstance(found.action, Finish)
 
 
-def at_red(picture: Image.Image, most: int) -> list[Point]:
-    """Searches where the picture's red pixel is."""
-    assert most == SEARCHED
-    at = picture.tobytes().index(b"\xff\x00\x00") // 3
-    return [Point(at % picture.width, at // picture.width), Point(picture.width - 1, picture.height - 1)]
-
-
 def test_where_a_name_is_found_counts_though_no_look_was_drawn_there() -> None:
-    found = placed(turn_of(640, 360), [("click(300, 200)", 0.6)], looks=1, name=Name(near_red, at_red))
+    found = placed(turn_of(640, 360), [("click(300, 200)", 0.6)], looks=1, model=Knowing(finds=True))
     assert found.action == Click(point=Point(100, 50))
     assert COMPACT.parse(found.reply.text, turn_of(644, 364).frame) == found.action, "as if it had been said"
     assert [reply.text for reply in found.asked] == ["click(300, 200)"], "and that costs no token"
 
 
-def test_places_that_were_tried_are_not_found_by_name() -> None:
-    def ask(_look: Turn) -> Reply:
-        return Reply("click(300, 200)", sure=0.6)
+def test_what_stands_on_the_line_of_the_other_words_is_as_sure_as_these() -> None:
+    said = [("click(300, 200)", 0.6), ("click(500, 50)", 0.9)]
+    found = placed(turn_of(640, 360), said, looks=1, model=Knowing(parts=True))
+    assert found.action == Click(point=Point(100, 50))
+    assert (found.reply.text, found.reply.sure) == ("click(100, 50)", 0.9)
+    assert plans == [PLAN, 'click "Smith"']
+    assert [reply.text for reply in found.asked] == ["click(300, 200)", "click(500, 50)"], "both count as asked"
 
-    turn = turn_of(640, 360)
+
+@pytest.mark.parametrize("words", ["click(500, 300)", 'finish("failure", "not on the screen")'])
+def test_words_that_are_nowhere_and_lines_without_anything_change_nothing(words: str) -> None:
+    said = [("click(100, 50)", 0.6), (words, 0.9)]
+    found = placed(turn_of(640, 360), said, looks=1, model=Knowing(parts=True))
+    assert found.action == Click(point=Point(100, 50))
+    assert found.reply.text == "click(100, 50)"
+    assert len(found.asked) == 2
+
+
+@pytest.mark.parametrize("parts", [False, True])
+def test_places_that_were_tried_are_not_found_by_name(*, parts: bool) -> None:
+    def ask(_look: Turn, plan: str) -> Reply:
+        return Reply("click(300, 200)" if plan == PLAN else "click(500, 50)", sure=0.6)
+
+    turn, model = turn_of(640, 360), Knowing(finds=not parts, parts=parts)
     for spent, point in (((), Point(100, 50)), ((Point(90, 55),), Point(300, 200))):
-        found = place(ask, replace(turn, spent=spent), COMPACT, looks=1, attempt=1, name=Name(near_red, at_red))
+        found = place(ask, replace(turn, spent=spent), PLAN, COMPACT, looks=1, attempt=1, model=model)
         assert isinstance(found.action, Click) and found.action.point == point
-
-
-def unfit(_picture: Image.Image, points: Sequence[Point]) -> list[float]:
-    return [ABSENT - 1 for _ in points]
 
 
 def test_what_fits_nowhere_is_not_there() -> None:
     replies = [("click(300, 200)", 0.6)]
-    found = placed(turn_of(640, 360), replies, looks=1, name=Name(unfit, nowhere))
+    found = placed(turn_of(640, 360), replies, looks=1, model=Knowing(fits=False))
     assert found.action == Finish(status="failure", text=NOT_THERE)
 
 
 def test_after_a_place_in_vain_what_fits_nowhere_may_still_be_there() -> None:
     replies = [("click(300, 200)", 0.6)]
-    found = placed(turn_of(640, 360), replies, attempt=1, name=Name(unfit, nowhere))
+    found = placed(turn_of(640, 360), replies, attempt=1, model=Knowing(fits=False))
     assert isinstance(found.action, Click)
 
 
@@ -331,4 +392,17 @@ def test_what_a_plan_calls_a_control(plan: str, name: str | None) -> None:
 
 
 def test_only_a_model_that_knows_names_is_asked_for_them() -> None:
-    assert name_for(ScriptedModel([]), COMPACT, 'click "Save"') is None
+    model = Knowing(knows=False)
+    found = placed(turn_of(640, 360), [("click(300, 200)", 0.6)], looks=1, model=model)
+    assert found.action == Click(point=Point(300, 200))
+    assert not model.held
+
+
+def test_of_a_plan_that_names_nothing_no_name_is_asked() -> None:
+    model = Knowing()
+    place(lambda *_: Reply("click(300, 200)", sure=0.6), turn_of(640, 360), "look", COMPACT, looks=1, model=model)
+    assert not model.held
+
+
+def test_a_plan_is_made_of_words() -> None:
+    assert Compact().named(Compact().naming('Öl "rot"')) == 'Öl "rot"'

@@ -12,10 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
-from action_space.dialects import load_dialect
 from action_space.errors import ConfigError, ModelError
 from action_space.geometry import Box, Point
-from agent.looks import name_for
 from tests.vlm.test_training_icons import icon_screens
 from tests.vlm.tiny_trainer import TINY, draw_screens, tiny_trainer
 from vlm.backends.base import Names
@@ -132,7 +130,7 @@ def test_a_label_beside_a_field_is_not_what_is_called_so(tmp_path: Path) -> None
     field = Control(Element("field", "Your town", box), box, area, label)
     tokens = torch.arange(rows * columns, dtype=torch.float).view(rows, columns, 1)
     pixels = torch.zeros(3, rows * CELL, columns * CELL, dtype=torch.uint8)
-    screen = EncodedScreen(tokens, cells, (field,), ~cells, "your town", pixels)
+    screen = EncodedScreen(tokens, cells, (field,), ~cells, "your town", pixels=pixels)
     packed = Crops(icon_screens(tmp_path / "icons"), 1, start=3)
     named, nothing = set(), set()
     for seed in range(40):
@@ -235,6 +233,26 @@ def test_the_first_words_may_be_on_it_and_the_others_on_its_line() -> None:
     assert all(map(isfinite, naming.fits(held, [bin_, beside], "")))
 
 
+def test_a_name_is_parted_by_what_is_there() -> None:
+    naming = _Near(**{"more options": (15.5, 3.5), "Anna Smith": (2.5, 4.5), "more": (0.5, 0.5), "Smith": (8.5, 8.5)})
+    held = held_by(naming, 10, 20)
+    assert naming.parted(held, "more options Anna Smith") == ("more options", "Anna Smith")
+    assert naming.parted(held, "more Smith") == ("more", "Smith")
+    assert naming.parted(held, "more") is None
+    assert naming.parted(held, "") is None
+
+
+def test_a_name_is_searched_for_along_a_line() -> None:
+    naming = _Near(delete=(15.5, 3.5))
+    held = held_by(naming, 10, 20)
+    assert naming.along(held, "delete", 0.32) == pytest.approx((15.5 / 20, 0.32))
+    assert naming.along(held, "delete", 1.0) == pytest.approx((15.5 / 20, 1.0), abs=1e-4)
+    hidden = held_by(naming, 10, 20, hidden=(3, 15))
+    found = naming.along(hidden, "delete", 0.35)
+    assert found is not None and int(found[0] * 20) != 15
+    assert naming.along(held_by(naming, 1, 1, hidden=(0, 0)), "delete", 0.5) is None, "nothing is shown there"
+
+
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
     folder = tmp_path / "model"
@@ -250,7 +268,7 @@ def test_an_engine_asks_what_the_checkpoint_brings(checkpoint: Path) -> None:
     picture = Image.new("RGB", (644, 336), "white")
     picture.paste("black", (30, 40, 200, 60))
     points = [Point(40, 50), Point(600, 300), Point(0, 0), Point(643, 335)]
-    found = engine.fits("Save", picture, points)
+    found = engine.names_on(picture).fits("Save", points)
     assert len(set(found)) == 4
     # The same as on all tokens of the whole picture, where those of blank cells are zero.
     shown = engine.shown(picture, engine.min_pixels, engine.max_pixels)
@@ -272,7 +290,7 @@ def test_cells_that_are_not_shown_are_empty(checkpoint: Path) -> None:
     picture = Image.new("RGB", (1288, 728), "white")
     picture.paste("black", (30, 40, 200, 60))
     middles = [Point(column * CELL + CELL // 2, row * CELL + CELL // 2) for column, row in ((2, 1), (35, 21), (32, 17))]
-    found = engine.fits("Save", picture, middles)
+    found = engine.names_on(picture).fits("Save", middles)
     assert found[1] == pytest.approx(found[2], abs=1e-4) != found[0]
 
 
@@ -280,9 +298,10 @@ def test_an_engine_searches_what_it_shows(checkpoint: Path) -> None:
     engine = Engine(checkpoint, dtype="float32")
     picture = Image.new("RGB", (1288, 728), "white")
     picture.paste("black", (30, 40, 200, 60))
-    found = engine.search("Save", picture, 3)
+    asked = engine.names_on(picture)
+    found = asked.search("Save", 3)
     assert 1 <= len(found) <= 3
-    fits = engine.fits("Save", picture, found)
+    fits = asked.fits("Save", found)
     assert fits == sorted(fits, reverse=True)
     shown = engine.shown(picture, engine.min_pixels, engine.max_pixels)
     assert shown.kept is not None
@@ -290,16 +309,26 @@ def test_an_engine_searches_what_it_shows(checkpoint: Path) -> None:
     assert all(cells[point.y // CELL, point.x // CELL] for point in found)
 
 
+def test_an_engine_answers_in_pixels_of_the_picture_it_was_given(checkpoint: Path) -> None:
+    engine = Engine(checkpoint, dtype="float32")
+    picture = Image.new("RGB", (650, 340), "white")
+    picture.paste("black", (30, 40, 600, 300))
+    asked = engine.names_on(picture)
+    for y in (50, 299):
+        found = asked.along("Save", y)
+        assert found is not None and found.y == y and 0 <= found.x < 650
+    assert asked.parted("Save") is None
+    parts = asked.parted("Save the file")
+    assert parts is not None and " ".join(parts) == "Save the file"
+
+
 def test_a_checkpoint_without_it_does_not_tell(checkpoint: Path) -> None:
     assert Engine(checkpoint).knows_names
     (checkpoint / FILE).unlink()
     engine = Engine(checkpoint)
     assert not engine.knows_names
-    assert name_for(engine, load_dialect("compact"), 'click "Save"') is None
     with pytest.raises(ModelError, match="has not learned to tell names"):
-        engine.fits("Save", Image.new("RGB", (280, 168)), [Point(1, 1)])
-    with pytest.raises(ModelError, match="has not learned to tell names"):
-        engine.search("Save", Image.new("RGB", (280, 168)), 3)
+        engine.names_on(Image.new("RGB", (280, 168)))
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04nothing"])

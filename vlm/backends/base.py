@@ -62,6 +62,23 @@ class Model(Protocol):
         """
 
 
+class NamesOn(Protocol):
+    """One picture, to be asked which names are where. Places are its pixels."""
+
+    def fits(self, name: str, points: Sequence[Point]) -> list[float]:
+        """For each place the logit of the probability that what is there is called so."""
+
+    def search(self, name: str, most: int) -> list[Point]:
+        """Up to `most` places that are called so likeliest, the likeliest first."""
+
+    def along(self, name: str, y: int) -> Point | None:
+        """The place on the line at a height that is called so likeliest; None where nothing is shown."""
+
+    def parted(self, name: str) -> tuple[str, str] | None:
+        """A name of several words in two: what is likeliest on a control and what beside it, as "Delete" and "Smith";
+        None for one word."""
+
+
 @runtime_checkable
 class Names(Protocol):
     """A model that also tells how well a name fits a place (`vlm.naming`)."""
@@ -70,25 +87,7 @@ class Names(Protocol):
     def knows_names(self) -> bool:
         """Whether the checkpoint has learned to."""
 
-    def fits(
-        self,
-        name: str,
-        picture: Image.Image,
-        points: Sequence[Point],
-        *,
-        min_pixels: int | None = None,
-        max_pixels: int | None = None,
-    ) -> list[float]:
-        """For each pixel of a picture the logit of the probability that what is there is called so. Raises ModelError,
-        also if the checkpoint does not know."""
-
-    def search(
-        self,
-        name: str,
-        picture: Image.Image,
-        most: int,
-        *,
-        min_pixels: int | None = None,
-        max_pixels: int | None = None,
-    ) -> list[Point]:
-        """Up to `most` places of a picture that are called so likeliest, the likeliest first. Raises as `fits`."""
+    def names_on(
+        self, picture: Image.Image, *, min_pixels: int | None = None, max_pixels: int | None = None
+    ) -> NamesOn:
+        """A picture, as it is seen within these limits. Raises ModelError, also if the checkpoint does not know."""

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from action_space.dialects.choose import dialect_for
 from action_space.errors import ModelError
-from action_space.geometry import Point, Size
+from action_space.geometry import Size
 from action_space.messages import Clip, Message
-from vlm.backends.base import Hear, Reply
+from vlm.backends.base import Hear, NamesOn, Reply
+from vlm.backends.named import NamedPicture
 from vlm.backends.prompt import Placed, Prompt, read_prompt
 from vlm.backends.reuse import (
     KEPT_HELD,
@@ -152,43 +153,18 @@ class Engine:
         """See `vlm.backends.base.Names`."""
         return self._naming is not None
 
-    def fits(
-        self,
-        name: str,
-        picture: Image.Image,
-        points: Sequence[Point],
-        *,
-        min_pixels: int | None = None,
-        max_pixels: int | None = None,
-    ) -> list[float]:
-        """See `vlm.backends.base.Names`."""
-        with torch.inference_mode():
-            naming, held = self._holding(picture, min_pixels, max_pixels)
-            return naming.fits(held, [(point.x / picture.width, point.y / picture.height) for point in points], name)
-
-    def search(
-        self,
-        name: str,
-        picture: Image.Image,
-        most: int,
-        *,
-        min_pixels: int | None = None,
-        max_pixels: int | None = None,
-    ) -> list[Point]:
-        """See `vlm.backends.base.Names`."""
-        with torch.inference_mode():
-            naming, held = self._holding(picture, min_pixels, max_pixels)
-            found = naming.search(held, name, most)
-        return [Point(int(x * picture.width), int(y * picture.height)) for x, y in found]
-
-    def _holding(self, picture: Image.Image, min_pixels: int | None, max_pixels: int | None) -> tuple[Naming, Held]:
-        """What is held against names. A picture that was just looked at is not encoded again."""
+    def names_on(
+        self, picture: Image.Image, *, min_pixels: int | None = None, max_pixels: int | None = None
+    ) -> NamesOn:
+        """See `vlm.backends.base.Names`. A picture that was just looked at is not encoded again."""
         if self._naming is None:
             raise ModelError(
                 f"{self.name} has not learned to tell names of places: `agent train --name-minutes` teaches it"
             )
         shown = self.shown(picture, min_pixels or self.min_pixels, max_pixels or self.max_pixels)
-        return self._naming, self._held.get(shown.key, partial(self._hold, self._naming, shown))
+        with torch.inference_mode():
+            held = self._held.get(shown.key, partial(self._hold, self._naming, shown))
+        return NamedPicture(self._naming, held, Size(*picture.size))
 
     def _hold(self, naming: Naming, shown: Shown) -> Held:
         assert isinstance(shown.visual, Image.Image), "only pictures are held against names"

@@ -84,7 +84,7 @@ def as_model_sees(picture: Image.Image, screen: Screen, view: View) -> tuple[Ima
 
 
 def labels_in(screen: Screen, view: View) -> Screen:
-    """A screen whose labels are where they are in a view, without the letters that are not in it."""
+    """A screen whose labels are where they are in a view, without the letters and lines that are not in it."""
     width, height = view.size.width, view.size.height
 
     def moved(box: Box) -> Box:
@@ -95,7 +95,9 @@ def labels_in(screen: Screen, view: View) -> Screen:
     inside = (
         (min(x, width - 1), min(y, height - 1), char) for x, y, char in chars if 0 <= x <= width and 0 <= y <= height
     )
-    return Screen(screen.image, elements, tuple(inside))
+    lines = (replace(line, box=moved(line.box)) for line in screen.lines)
+    shown = (line for line in lines if view.size.contains(line.box.center))
+    return Screen(screen.image, elements, tuple(inside), lines=tuple(shown))
 
 
 Batch = tuple[Tensor, list[Grid], DenseTargets]

@@ -12,7 +12,8 @@ from action_space.dialects import load_dialect
 from action_space.dialects.base import Dialect, Turn
 from action_space.errors import ConfigError, DeviceError, InvalidAction
 from action_space.geometry import Box, Frame, Point, Size
-from agent.looks import gives_up, place
+from agent.look import gives_up
+from agent.looks import place
 from agent.planner import model_frame
 from vlm.backends.base import Model, Reply
 from vlm.places import to_box

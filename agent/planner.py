@@ -15,7 +15,8 @@ from action_space.dialects.base import Dialect, PastStep, Turn
 from action_space.errors import DeviceError, InvalidAction
 from action_space.geometry import Frame, Point, smart_resize
 from action_space.messages import Message
-from agent.looks import gives_up, place
+from agent.look import gives_up
+from agent.looks import place
 from agent.trajectory import Step
 from environments.base import Observation
 from vlm.backends.base import Model, Reply

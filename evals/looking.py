@@ -22,7 +22,8 @@ from action_space.errors import ClickwrightError
 from action_space.geometry import Frame, Size
 from agent.cli import exit_code_of
 from agent.ground import asking_for
-from agent.looks import MOST_LOOKS, OFFSETS, SURE, Placed, place
+from agent.look import SURE, Placed
+from agent.looks import MOST_LOOKS, OFFSETS, place
 from agent.models import SpokenModel, load_model
 from agent.pictures import open_picture
 from agent.planner import model_frame

@@ -11,7 +11,9 @@ from action_space.dialects import load_dialect
 from action_space.dialects.base import NOT_THERE, Turn
 from action_space.dialects.compact import Compact
 from action_space.geometry import Frame, Point, Size
-from agent.looks import ABSENT, OFFSETS, SEARCHED, Placed, place
+from agent.by_name import ABSENT, SEARCHED
+from agent.look import Placed
+from agent.looks import OFFSETS, place
 from agent.planner import model_frame
 from vlm.backends.base import Model, Names, Reply
 from vlm.backends.scripted import ScriptedModel
@@ -304,6 +306,11 @@ def test_a_place_at_the_edge_of_what_is_called_so_is_moved_inwards() -> None:
     assert found.action == Click(point=Point(114, 36))
     found = placed(turn_of(640, 360), [("click(100, 50)", 0.6)], looks=1, model=Knowing())
     assert found.action == Click(point=Point(100, 50)), "the middle itself is not moved"
+
+
+def test_how_it_is_clicked_stays_as_it_was_said() -> None:
+    found = placed(turn_of(640, 360), [('click(100, 50, "right")', 0.6)], looks=1, model=Knowing())
+    assert found.action == Click(point=Point(100, 50), button="right")
 
 
 def test_at_the_edge_a_name_is_held_against_nothing_beside_the_screen() -> None:

@@ -23,7 +23,7 @@ from vlm.training import answered, live
 from vlm.training.answered import Questions, said_example
 from vlm.training.data.kinds.grounding import MISSING
 from vlm.training.data.records import Picture, Record, Truth
-from vlm.training.data.render import Element, Screen
+from vlm.training.data.render import Element, Screen, Written
 from vlm.training.dense import CELL
 from vlm.training.examples import FIRST_X, FIRST_Y, TOKENS, Example
 from vlm.training.export import HEADS, export
@@ -110,7 +110,9 @@ def test_a_large_screen_is_looked_at_from_closer_too() -> None:
     rng, picture = random.Random(1), Image.new("RGB", (1280, 720), "white")
     box = Box(600, 300, 660, 330)
     picture.paste((200, 0, 0), (box.left, box.top, box.right, box.bottom))
-    screen, inside = Screen(Path("a.png"), (Element("button", "Ok", box),), ((630, 315, "O"), (5, 5, "x"))), 0
+    lines = Written("Ok", box), Written("x", Box(0, 0, 10, 10))
+    screen = Screen(Path("a.png"), (Element("button", "Ok", box),), ((630, 315, "O"), (5, 5, "x")), lines=lines)
+    inside = 0
     for _ in range(20):
         view = draw_part(rng, *picture.size)
         shown, moved = as_model_sees(picture, screen, view)
@@ -120,6 +122,10 @@ def test_a_large_screen_is_looked_at_from_closer_too() -> None:
             inside += 1
             assert shown.getpixel((center.x, center.y)) == (200, 0, 0)
         assert all(0 <= x < 1008 and 0 <= y < 588 for x, y, _ in moved.chars)
+        assert ("x" in moved.said) == any(char == "x" for *_, char in moved.chars), "what is not shown may be missing"
+        assert [line.box for line in moved.lines if line.text == "Ok"] == [
+            element.box for element in moved.elements if view.size.contains(element.box.center)
+        ]
     assert inside > 5
     assert draw_part(rng, 700, 300).size == Size(1008, 448), "all of it, down"
 

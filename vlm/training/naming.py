@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from action_space.geometry import Box, Point
+from action_space.geometry import Box
 from vlm.naming import CELL, Naming, squares, windows
 from vlm.training.data.render import Drawn, Screen
 from vlm.training.optim import MuonAdamW
@@ -25,9 +25,9 @@ from vlm.training.stages import fill
 from vlm.training.workers import rank, told_by_first
 from vlm.vision import VisionTower
 
-SCREENS, CONTROLS, ICONS, LINES, NOTHING = 6, 10, 5, 6, 4
-"""Of a step of each worker: screens, and of each of them at most so many controls, icons besides, lines of text that
-are no control's name, by which the rows of a list are told apart, and places of nothing."""
+SCREENS, CONTROLS, ICONS, NOTHING = 6, 10, 5, 4
+"""Of a step of each worker: screens, and of each of them at most so many controls, icons besides, and places of
+nothing."""
 BESIDE, ON_LABEL = 40, 0.5
 """Pixels around a control within which such a place is, and how often it is on the control's label beside it."""
 PAGES, PACKED = 4, 64
@@ -128,12 +128,11 @@ def _on_screen(rng: random.Random, screen: EncodedScreen) -> list[tuple[int, int
     controls = rng.sample(screen.controls, min(CONTROLS, len(screen.controls)))
     controls += rng.sample(icons, min(ICONS, len(icons)))
     found = [place for control in controls for place in _of_control(rng, control)]
-    found += [(*_inside(rng, line.box), line.text) for line in rng.sample(screen.lines, min(LINES, len(screen.lines)))]
     rows, columns, _ = screen.tokens.shape
     for _ in range(NOTHING):
         x, y = _beside(rng, rng.choice(screen.controls))
         on_it = 0 <= x < columns * CELL and 0 <= y < rows * CELL
-        if on_it and not any(each.element.hit_by(x, y) for each in screen.controls) and not _on_line(screen, x, y):
+        if on_it and not any(each.element.hit_by(x, y) for each in screen.controls):
             found.append((x, y, ""))
     return found
 
@@ -166,11 +165,6 @@ def _beside(rng: random.Random, control: Control) -> tuple[int, int]:
     if label and rng.random() < ON_LABEL:
         return _in_cell(rng, label)
     return rng.randint(box.left - BESIDE, box.right + BESIDE), rng.randint(box.top - BESIDE, box.bottom + BESIDE)
-
-
-def _on_line(screen: EncodedScreen, x: int, y: int) -> bool:
-    """Whether a line is there that may be asked for."""
-    return any(line.box.contains(Point(x, y)) for line in screen.lines)
 
 
 def _inside(rng: random.Random, box: Box) -> tuple[int, int]:

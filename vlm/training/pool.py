@@ -12,7 +12,7 @@ from torch import Tensor
 from action_space.errors import ConfigError
 from action_space.geometry import Box
 from vlm.images import drawn_cells, normalised, patches_of
-from vlm.training.data.render import Element, Screen, Written
+from vlm.training.data.render import Element, Screen
 from vlm.training.dense import CELL, label_of, letters_of, target_cells
 from vlm.training.pretrain import Crops
 from vlm.vision import VisionTower
@@ -29,8 +29,6 @@ ICONS = 0.5
 """How often an icon is asked for on a screen that has any: what they mean is harder to know than to read a name."""
 CLOSE = 0.4
 """How often a large screen is looked at from closer."""
-LONGEST_NAME = 48
-"""Letters of what is asked for."""
 WHOLE = 100_000
 """More cells than any screen has."""
 _TRIES = 8
@@ -55,14 +53,13 @@ class EncodedScreen:
     """Visual tokens `[rows, columns, width]`, which cells `[rows, columns]` show anything, the controls, of which cells
     the tokens are known, of a large screen as few as in use, and all that is written there, in small letters.
 
-    lines: those that are no control's name. pixels `[3, H, W]`, if they are kept."""
+    pixels `[3, H, W]`, if they are kept."""
 
     tokens: Tensor
     drawn: Tensor
     controls: tuple[Control, ...]
     known: Tensor
     said: str
-    lines: tuple[Written, ...] = ()
     pixels: Tensor | None = None
 
 
@@ -168,25 +165,7 @@ def encode_screen(
     tokens[known] = found
     tokens = hold(tokens) if hold else tokens
     controls = tuple(control for control in controls if _is_seen(control, known))
-    lines = _lines_of(screen, known)
-    return EncodedScreen(tokens, drawn, controls, known, screen.said, lines) if controls or bare else None
-
-
-def _lines_of(screen: Screen, known: Tensor) -> tuple[Written, ...]:
-    """Lines that are wholly on the screen, their middle in a cell that is known, and no control's name."""
-    names = {element.name.lower() for element in screen.elements}
-    rows, columns = known.shape
-    found = []
-    for line in screen.lines:
-        middle, can_be_asked = line.box.center, 1 < len(line.text) <= LONGEST_NAME and line.text.lower() not in names
-        if can_be_asked and _is_on(line.box, rows, columns) and known[middle.y // CELL, middle.x // CELL]:
-            found.append(line)
-    return tuple(found)
-
-
-def _is_on(box: Box, rows: int, columns: int) -> bool:
-    """Whether a box is wholly on a screen of so many cells."""
-    return min(box.left, box.top) >= 0 and box.right <= columns * CELL and box.bottom <= rows * CELL
+    return EncodedScreen(tokens, drawn, controls, known, screen.said) if controls or bare else None
 
 
 def _is_seen(control: Control, cells: Tensor) -> bool:
@@ -228,8 +207,8 @@ def controls_of(screen: Screen, rows: int, columns: int) -> tuple[Control, ...]:
     for element in screen.elements:
         # A checkbox is ticked by a click on its words, which are larger.
         box = element.label or element.box
-        can_be_asked = 1 <= len(element.name) <= LONGEST_NAME and names.count(element.name.lower()) == 1
-        if not (can_be_asked and _is_on(box, rows, columns)):
+        inside = min(box.left, box.top) >= 0 and box.right <= columns * CELL and box.bottom <= rows * CELL
+        if not (inside and element.name and len(element.name) <= 48 and names.count(element.name.lower()) == 1):
             continue
         label = label_of(element, screen, letters) or box
         area, written = (target_cells(part, rows, columns).bool() for part in (box, label))

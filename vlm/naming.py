@@ -9,7 +9,7 @@ said already tells what is written there; icons are told by an eye of its own, w
 
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, pairwise
 from pathlib import Path
 from pickle import UnpicklingError
@@ -46,14 +46,19 @@ LONGEST = 64
 """Letters of a name that count."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Held:
-    """What `Naming.hold` makes of a picture. vectors `[n, WIDTH]`: of the middles of the cells that are shown."""
+    """A whole picture, to be held against names.
+
+    tokens `[rows, columns, width]`: zeros in cells that are not shown; picture `[3, rows * CELL, columns * CELL]`,
+    uint8; shown `[rows, columns]`: which cells are. lines: of the rows that were asked for, vectors `[n, WIDTH]` of the
+    middles of the cells that are shown.
+    """
 
     tokens: Tensor
     picture: Tensor
     shown: Tensor
-    vectors: Tensor
+    lines: dict[int, Tensor] = field(default_factory=dict)
 
 
 class Eye(nn.Module):
@@ -141,18 +146,10 @@ class Naming(nn.Module):
         bag = self.pairs(torch.tensor([number for one in said for number in one], device=self.bias.device), starts)
         return F.normalize(self.naming(bag), dim=-1)
 
-    def hold(self, tokens: Tensor, picture: Tensor, shown: Tensor) -> Held:
-        """A whole picture, to be held against names.
-
-        tokens `[rows, columns, width]`: zeros in cells that were not shown; picture `[3, rows * CELL, columns * CELL]`,
-        uint8; shown `[rows, columns]`: which cells were.
-        """
-        return Held(tokens, picture, shown, self._seen_at(tokens, picture, torch.nonzero(shown).flip(1) + 0.5))
-
     def fits(self, held: Held, places: Sequence[tuple[float, float]], name: str) -> list[float]:
         """The logit for each place. places: across and down, 0 to 1."""
         at = torch.tensor(places).clamp(0, 1 - 1e-6) * torch.tensor(held.shown.shape).flip(0)
-        logits: list[float] = self._logits(held, self._seen_at(held.tokens, held.picture, at), at, name).tolist()
+        logits: list[float] = self._logits(held, self._seen_at(held, at), at, name).tolist()
         return logits
 
     def parted(self, held: Held, name: str) -> tuple[str, str] | None:
@@ -161,7 +158,7 @@ class Naming(nn.Module):
         if not parts:
             return None
         here, beside = (
-            F.logsigmoid(self(held.vectors, self.names(words))).amax(0) for words in zip(*parts, strict=True)
+            F.logsigmoid(self(self._all(held), self.names(words))).amax(0) for words in zip(*parts, strict=True)
         )
         return parts[int((here + beside).argmax())]
 
@@ -177,7 +174,7 @@ class Naming(nn.Module):
             return None
         across = (cells + torch.tensor(INSIDE)).flatten()
         at = torch.stack((across, torch.full_like(across, y)), 1)
-        fit = self(self._seen_at(held.tokens, held.picture, at), self.names([name]))[:, 0]
+        fit = self(self._seen_at(held, at), self.names([name]))[:, 0]
         return float(across[fit.argmax()]) / columns, y / rows
 
     def search(self, held: Held, name: str, most: int) -> list[tuple[float, float]]:
@@ -186,21 +183,31 @@ class Naming(nn.Module):
         Every cell that is shown is held against it in its middle, the best of their neighbours all over.
         """
         fit = torch.full(held.shown.shape, float("-inf"))
-        fit[held.shown] = self._logits(held, held.vectors, torch.nonzero(held.shown).flip(1) + 0.5, name)
+        fit[held.shown] = self._logits(held, self._all(held), torch.nonzero(held.shown).flip(1) + 0.5, name)
         peaks = torch.nonzero(held.shown & (fit == F.max_pool2d(fit[None], 3, 1, 1)[0]))
         peaks = peaks[fit[*peaks.T].argsort(descending=True)[:most]]
         tried = (peaks.flip(1)[:, None] + torch.tensor([(x, y) for y in INSIDE for x in INSIDE])).flatten(0, 1)
-        logits = self._logits(held, self._seen_at(held.tokens, held.picture, tried), tried, name)
+        logits = self._logits(held, self._seen_at(held, tried), tried, name)
         best, which = logits.view(len(peaks), -1).max(1)
         found = tried.view(len(peaks), -1, 2)[torch.arange(len(peaks)), which] / torch.tensor(fit.shape).flip(0)
         return [(x, y) for x, y in found[best.argsort(descending=True)].tolist()]
 
-    def _seen_at(self, tokens: Tensor, picture: Tensor, at: Tensor) -> Tensor:
+    def _all(self, held: Held) -> Tensor:
+        """Vectors of the middles of all cells that are shown, row by row."""
+        return torch.cat([self._line(held, row) for row in range(len(held.shown)) if held.shown[row].any()])
+
+    def _line(self, held: Held, row: int) -> Tensor:
+        if row not in held.lines:
+            cells = torch.nonzero(held.shown[row])
+            held.lines[row] = self._seen_at(held, F.pad(cells, (0, 1), value=row) + 0.5)
+        return held.lines[row]
+
+    def _seen_at(self, held: Held, at: Tensor) -> Tensor:
         """Vectors of places `[n, 2]` in cells, across and down."""
         parts = []
         for part in torch.split(at, AT_ONCE):
             cells = part.long()
-            around = windows(tokens, cells.flip(1)), part - cells, squares(picture, (part * CELL).long())
+            around = windows(held.tokens, cells.flip(1)), part - cells, squares(held.picture, (part * CELL).long())
             parts.append(self.places(*around))
         return torch.cat(parts)
 
@@ -212,11 +219,16 @@ class Naming(nn.Module):
         whole: Tensor = fit[:, 0]
         if not parts:
             return whole
-        lines = torch.full((*held.shown.shape, len(parts)), float("-inf"))
-        lines[held.shown] = self(held.vectors, self.names([beside for _, beside in parts]))
-        rows = lines.amax(1)
-        above = (at[:, 1] - 0.5).floor().long().clamp(0, len(rows) - 1)
-        beside = torch.maximum(rows[above], rows[(above + 1).clamp(max=len(rows) - 1)])
+        lines, others = (
+            torch.full((len(held.shown), len(parts)), float("-inf")),
+            self.names([rest for _, rest in parts]),
+        )
+        above = (at[:, 1] - 0.5).floor().long().clamp(0, len(lines) - 1)
+        below = (above + 1).clamp(max=len(lines) - 1)
+        for row in {*above.tolist(), *below.tolist()}:
+            if held.shown[row].any():
+                lines[row] = self(self._line(held, row), others).amax(0)
+        beside = torch.maximum(lines[above], lines[below])
         both = F.logsigmoid(fit[:, 1:]) + F.logsigmoid(beside)
         parted = both - torch.log1p(-both.exp().clamp(max=1 - 1e-6))
         return torch.maximum(whole, parted.amax(1))

@@ -201,29 +201,29 @@ class _Near(Naming):
         return 5 - 10 * torch.cdist(places, names)
 
 
-def held_by(naming: Naming, rows: int, columns: int, hidden: tuple[int, int] | None = None) -> Held:
+def picture_of(rows: int, columns: int, hidden: tuple[int, int] | None = None) -> Held:
     """Of a picture whose tokens say where they are, in cells."""
     shown = torch.ones(rows, columns, dtype=torch.bool)
     if hidden:
         shown[hidden] = False
     across, down = torch.meshgrid(torch.arange(columns), torch.arange(rows), indexing="xy")
     tokens = torch.stack((across, down, across, down), -1).float()
-    return naming.hold(tokens, torch.zeros(3, rows * CELL, columns * CELL, dtype=torch.uint8), shown)
+    return Held(tokens, torch.zeros(3, rows * CELL, columns * CELL, dtype=torch.uint8), shown)
 
 
 def test_a_name_is_searched_for_all_over_a_picture() -> None:
     naming = _Near(save=(12.8, 3.1), edge=(0.2, 0.2))
-    found = naming.search(held_by(naming, 10, 20), "save", 3)
+    found = naming.search(picture_of(10, 20), "save", 3)
     assert found[0] == pytest.approx(((12 + 5 / 6) / 20, (3 + 1 / 6) / 10), abs=1e-4)
-    assert naming.search(held_by(naming, 10, 20), "edge", 1)[0] == pytest.approx((1 / 6 / 20, 1 / 6 / 10), abs=1e-4)
-    hidden = naming.search(held_by(naming, 10, 20, hidden=(3, 12)), "save", 3)
+    assert naming.search(picture_of(10, 20), "edge", 1)[0] == pytest.approx((1 / 6 / 20, 1 / 6 / 10), abs=1e-4)
+    hidden = naming.search(picture_of(10, 20, hidden=(3, 12)), "save", 3)
     assert hidden and all((int(x * 20), int(y * 10)) != (12, 3) for x, y in hidden), "not where nothing is shown"
-    assert len(naming.search(held_by(naming, 1, 1), "save", 5)) == 1
+    assert len(naming.search(picture_of(1, 1), "save", 5)) == 1
 
 
 def test_the_first_words_may_be_on_it_and_the_others_on_its_line() -> None:
     naming = _Near(delete=(15.5, 3.5), Smith=(2.5, 4.5), Jones=(2.5, 7.5))
-    held = held_by(naming, 10, 20)
+    held = picture_of(10, 20)
     bin_, beside = ((15.5 / 20, 3.5 / 10), (9.5 / 20, 3.5 / 10))
     fits = naming.fits(held, [bin_, beside], "delete Smith")
     assert fits[0] > 4 > -4 > fits[1]
@@ -235,7 +235,7 @@ def test_the_first_words_may_be_on_it_and_the_others_on_its_line() -> None:
 
 def test_a_name_is_parted_by_what_is_there() -> None:
     naming = _Near(**{"more options": (15.5, 3.5), "Anna Smith": (2.5, 4.5), "more": (0.5, 0.5), "Smith": (8.5, 8.5)})
-    held = held_by(naming, 10, 20)
+    held = picture_of(10, 20)
     assert naming.parted(held, "more options Anna Smith") == ("more options", "Anna Smith")
     assert naming.parted(held, "more Smith") == ("more", "Smith")
     assert naming.parted(held, "more") is None
@@ -244,13 +244,13 @@ def test_a_name_is_parted_by_what_is_there() -> None:
 
 def test_a_name_is_searched_for_along_a_line() -> None:
     naming = _Near(delete=(15.5, 3.5))
-    held = held_by(naming, 10, 20)
+    held = picture_of(10, 20)
     assert naming.along(held, "delete", 0.32) == pytest.approx((15.5 / 20, 0.32))
     assert naming.along(held, "delete", 1.0) == pytest.approx((15.5 / 20, 1.0), abs=1e-4)
-    hidden = held_by(naming, 10, 20, hidden=(3, 15))
+    hidden = picture_of(10, 20, hidden=(3, 15))
     found = naming.along(hidden, "delete", 0.35)
     assert found is not None and int(found[0] * 20) != 15
-    assert naming.along(held_by(naming, 1, 1, hidden=(0, 0)), "delete", 0.5) is None, "nothing is shown there"
+    assert naming.along(picture_of(1, 1, hidden=(0, 0)), "delete", 0.5) is None, "nothing is shown there"
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ from vlm.chat import load_tokenizer, visuals
 from vlm.checkpoint import load_checkpoint
 from vlm.graphs import DecodeSteps, cuda_graph
 from vlm.images import drawn_cells, frame_patches, image_grid, resized, rgb
-from vlm.naming import Held, Naming, load_naming
+from vlm.naming import Held, load_naming
 from vlm.onednn import block_weights
 from vlm.rope import Grid
 from vlm.video import clip_grid
@@ -163,10 +163,10 @@ class Engine:
             )
         shown = self.shown(picture, min_pixels or self.min_pixels, max_pixels or self.max_pixels)
         with torch.inference_mode():
-            held = self._held.get(shown.key, partial(self._hold, self._naming, shown))
+            held = self._held.get(shown.key, partial(self._hold, shown))
         return NamedPicture(self._naming, held, Size(*picture.size))
 
-    def _hold(self, naming: Naming, shown: Shown) -> Held:
+    def _hold(self, shown: Shown) -> Held:
         assert isinstance(shown.visual, Image.Image), "only pictures are held against names"
         said = self._seen.get(shown.key, partial(self._encode, shown)).cpu()
         vision = self.model.config.vision
@@ -175,7 +175,7 @@ class Engine:
         tokens = said.new_zeros(shown.cells, said.shape[-1])
         tokens[kept] = said
         pixels = torch.tensor(np.asarray(resized(shown.visual, shown.grid, vision.patch_size)))
-        return naming.hold(tokens.view(rows, columns, -1), pixels.permute(2, 0, 1), kept.view(rows, columns))
+        return Held(tokens.view(rows, columns, -1), pixels.permute(2, 0, 1), kept.view(rows, columns))
 
     @contextmanager
     def _heeding(self, heard: Hear | None) -> Iterator[None]:

@@ -21,6 +21,9 @@ SEARCHED = 4
 """Places where a name is searched for."""
 AROUND = (-12, -6, 0, 6, 12)
 """CSS pixels from a place, across and down, at which a name is held against the screen to find the middle."""
+BESIDE = 5.0
+"""How much better, in logits, the first words of a name have to fit beside the others than on them: "Tab" is where the
+"#3" of "Tab #3" is, "Delete" is not on "Smith" (docs/experiments.md, thirty-second session)."""
 LEAST = 0.01
 """How likely a place is taken to be at least, to the model that looks (docs/experiments.md, thirty-first session)."""
 ABSENT = -5.0
@@ -100,9 +103,8 @@ def _searched(
     if parts := picture.parted(called.name):
         here, beside = parts
         words = find(beside)
-        if isinstance(words.action, Click):
-            point = picture.along(here, look.there(words.action.point).y)
-            places += [(point, sureness(words))] if point else []
+        point = _beside(picture, look, here, words)
+        places += [(point, sureness(words))] if point else []
     density, searched = density_of(turn), list[Placed]()
     for point, sure in places:
         there = look.back(point)
@@ -111,6 +113,19 @@ def _searched(
             said = called.dialect.render(Click(point=point), look.turn.frame)
             searched.append(Placed(Reply(said, sure=sure), (), Click(point=there)))
     return words, searched
+
+
+def _beside(picture: NamesOn, look: Look, here: str, words: Placed) -> Point | None:
+    """Where the first words of a name fit best on the line where the others were found; None if they fit on these about
+    as well: then all are on one control."""
+    if not isinstance(words.action, Click):
+        return None
+    others = look.there(words.action.point)
+    point = picture.along(here, others.y)
+    if point is None:
+        return None
+    on_them, beside = picture.fits(here, [others, point])
+    return point if beside - on_them > BESIDE else None
 
 
 def _middle(picture: NamesOn, look: Look, name: str, point: Point) -> Point:

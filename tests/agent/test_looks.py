@@ -244,6 +244,8 @@ class Picture:
         return Point(at % self.picture.width, at // self.picture.width)
 
     def fits(self, name: str, points: Sequence[Point]) -> list[float]:
+        if name == "Delete":
+            return [5.0 if point.x == self.red().x else self.model.on_words for point in points]
         assert name == "Delete Smith"
         self.model.held.append((self.picture.size, tuple(points)))
         x, y = self.red().x, self.red().y
@@ -269,12 +271,14 @@ NEAR_BY = 20
 
 
 class Knowing(ScriptedModel):
-    """A model that knows names. held: the size of each picture that was held against one, and where."""
+    """A model that knows names. held: the size of each picture that was held against one, and where. on_words: how well
+    "Delete" fits on "Smith"."""
 
     def __init__(self, *, fits: bool = True, finds: bool = False, parts: bool = False, knows: bool = True) -> None:
         super().__init__([])
         self.fits, self.finds, self.parts, self.knows_names = fits, finds, parts, knows
         self.held: list[tuple[tuple[int, int], tuple[Point, ...]]] = []
+        self.on_words = -5.0
 
     def names_on(
         self, picture: Image.Image, *, min_pixels: int | None = None, max_pixels: int | None = None
@@ -349,6 +353,14 @@ def test_what_stands_on_the_line_of_the_other_words_is_as_sure_as_these() -> Non
     assert (found.reply.text, found.reply.sure) == ("click(100, 50)", 0.9)
     assert plans == [PLAN, 'click "Smith"']
     assert [reply.text for reply in found.asked] == ["click(300, 200)", "click(500, 50)"], "both count as asked"
+
+
+def test_words_of_one_control_are_not_parted() -> None:
+    said = [("click(300, 200)", 0.6), ("click(500, 50)", 0.9)]
+    model = Knowing(parts=True)
+    model.on_words = 1.0
+    found = placed(turn_of(640, 360), said, looks=1, attempt=1, model=model)
+    assert isinstance(found.action, Click) and found.action.point.x > 250
 
 
 @pytest.mark.parametrize("words", ["click(500, 300)", 'finish("failure", "not on the screen")'])

@@ -32,19 +32,17 @@ ABSENT = -5.0
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """What is asked for by its name, and a model that knows names."""
+    """What is asked for by its name, of a model that knows names. plan_for: the plan to click what reads so."""
 
     name: str
     model: Names
     dialect: Dialect
-    """Its limits are those of pictures."""
     plan_for: Callable[[str], str]
-    """The plan to click what reads so."""
 
     def on(self, look: Look) -> NamesOn:
         """The picture of a look, to be asked for names. Raises ModelError."""
-        limits = self.dialect
-        return self.model.names_on(look.turn.screenshot, min_pixels=limits.min_pixels, max_pixels=limits.max_pixels)
+        min_pixels, max_pixels = self.dialect.min_pixels, self.dialect.max_pixels
+        return self.model.names_on(look.turn.screenshot, min_pixels=min_pixels, max_pixels=max_pixels)
 
 
 def called_by(model: Model | None, dialect: Dialect, plan: str) -> Called | None:
@@ -96,9 +94,8 @@ def place_by_name(
 def _searched(
     picture: NamesOn, look: Look, called: Called, find: Callable[[str], Placed], turn: Turn
 ) -> tuple[Placed | None, list[Placed]]:
-    """Places where a name is likeliest in a look at the whole screen, as if the model had said so, not at all sure;
-    and, of a name in two parts, the words that were found, and where the first part is likeliest on their line, as sure
-    as these are."""
+    """Places where a name is likeliest in a look at the whole screen, as if the model had said so, not at all sure, and
+    where its first words are beside the others, as sure as these were found; in front, what was found of these."""
     places, words = [(point, 0.0) for point in picture.search(called.name, SEARCHED)], None
     if parts := picture.parted(called.name):
         here, beside = parts

@@ -100,6 +100,7 @@ def _on_cells(dialect: Dialect, look: Look) -> Look | None:
 
 
 def read_reply(look: Look, reply: Reply, turn: Turn, dialect: Dialect, pointer: Point | None) -> Placed:
+    """What a reply to a look says, in pixels of the turn's screenshot."""
     try:
         if look.offset is None:
             return Placed(reply, (), dialect.parse(reply.text, turn.frame, pointer))
@@ -121,6 +122,7 @@ def _moved_back(action: Action, look: Look, screen: Size) -> Action:
 
 
 def is_sure(placed: Placed) -> bool:
+    """Whether no other look is worth while. That something is not there is not believed at once."""
     return sureness(placed) >= SURE and not gives_up(placed.action)
 
 

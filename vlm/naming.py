@@ -219,10 +219,8 @@ class Naming(nn.Module):
         whole: Tensor = fit[:, 0]
         if not parts:
             return whole
-        lines, others = (
-            torch.full((len(held.shown), len(parts)), float("-inf")),
-            self.names([rest for _, rest in parts]),
-        )
+        lines = torch.full((len(held.shown), len(parts)), float("-inf"))
+        others = self.names([rest for _, rest in parts])
         above = (at[:, 1] - 0.5).floor().long().clamp(0, len(lines) - 1)
         below = (above + 1).clamp(max=len(lines) - 1)
         for row in {*above.tolist(), *below.tolist()}:

@@ -1,6 +1,7 @@
 """The mouse of the desktop on a real X server: what arrives in a window that listens."""
 
 import itertools
+import threading
 import time
 from collections.abc import Iterator
 
@@ -105,6 +106,28 @@ def test_nothing_stays_down_when_a_drag_is_broken_off(
         desktop.execute(Drag(start=Point(10, 10), end=Point(90, 90)))
     assert [event.kind for event in listener.events("press release")] == ["press", "release"]
     assert not desktop.system.is_in_use()
+
+
+def test_another_thread_may_let_go_in_the_middle_of_drags(display: VirtualDisplay) -> None:
+    """As the second Ctrl-C does. Without turns Xlib waits for ever after a few of these drags."""
+    with joined(display) as desktop:
+
+        def all_drags() -> None:
+            for _ in range(20):
+                desktop.execute(Drag(start=Point(20, 20), end=Point(300, 100), seconds=0))
+
+        def let_go() -> None:
+            while drags.is_alive():
+                desktop.release()
+
+        drags, other = (threading.Thread(target=does, daemon=True) for does in (all_drags, let_go))
+        drags.start()
+        other.start()
+        drags.join(30)
+        other.join(30)
+        assert not drags.is_alive()
+        assert not other.is_alive()
+        assert not desktop.system.is_in_use()
 
 
 def test_a_point_outside_is_refused_before_anything_moves(desktop: DesktopEnvironment, listener: Listener) -> None:

@@ -53,15 +53,15 @@ _NO_IMAGE = "0" * 64
 class Drawing(BaseModel):
     """Pages that are drawn to be asked about.
 
-    style: plain pages of forms, tables and lists, or those of an app, with icons. size: width and height. questions: of
-    a page, at most. missing: how many more ask for a name that the page does not have.
+    style: plain pages of forms, tables and lists, those of an app, with icons, or text with links in it. size: width
+    and height. questions: of a page, at most. missing: how many more ask for a name that the page does not have.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     pages: int = Field(default=60, ge=1)
     seed: int = 0
-    style: Literal["plain", "app"] = "plain"
+    style: Literal["plain", "app", "text"] = "plain"
     size: tuple[int, int] = (1280, 720)
     questions: int = Field(default=5, ge=1)
     missing: int = Field(default=0, ge=0)

@@ -63,7 +63,10 @@ def generated_command(
     pages: Annotated[int | None, typer.Option("--limit", min=1, help="Pages to draw; 60 if not told.")] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed than 0 draws other pages.")] = None,
     size: Annotated[str, typer.Option(help="Page size, WIDTHxHEIGHT; 1280x720 unless told otherwise.")] = "",
-    style: Annotated[str, typer.Option(metavar="plain|app", help="Forms and lists, or an app with icons.")] = "",
+    style: Annotated[
+        str,
+        typer.Option(metavar="plain|app|text", help="Forms and lists, an app with icons, or text with links in it."),
+    ] = "",
     missing: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="Of each page, ask for N names too that are not there.")
     ] = None,
@@ -89,8 +92,8 @@ def generated_command(
         raise ConfigError(
             "pages that are there are not drawn again: leave out --limit, --seed, --size, --style and --missing"
         )
-    if style not in ("", "plain", "app"):
-        raise ConfigError(f"--style {style!r} is unknown: choose plain or app")
+    if style not in ("", "plain", "app", "text"):
+        raise ConfigError(f"--style {style!r} is unknown: choose plain, app or text")
     drawing = None if data or resume else asking.Drawing.model_validate(given)
     wish = measuring.Wish(data, model, None, out, resume, drawing)
     crew = Crew(engine=engine, workers=workers, limit_s=time_limit)

@@ -6,6 +6,7 @@ Pages come from the generator of the training data, on the held-out side of its 
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -19,6 +20,7 @@ from evals.benchmarks.generated import MISSING, QUESTIONS, Asked
 from evals.tables import notes_console
 from vlm.training.data.icons import Icons
 from vlm.training.data.pages import Page
+from vlm.training.data.pages_text import text_page
 from vlm.training.data.pages_web import web_page
 from vlm.training.data.render import Element, Screen, installed_fonts, read_screens, render_screens, writers
 from vlm.training.data.sheet import Sheet
@@ -60,12 +62,12 @@ def _plain_pages(size: tuple[int, int]) -> Callable[[Random], Page]:
     return lambda rng: writer(rng).page(size)
 
 
-def _app_pages(size: tuple[int, int]) -> Callable[[Random], Page]:
+def _pages_of(write: Callable[[Sheet, tuple[int, int]], Page], size: tuple[int, int]) -> Callable[[Random], Page]:
     fonts, icons = installed_fonts(held_out=True), Icons(held_out=True)
-    return lambda rng: web_page(Sheet(rng, Words(rng, held_out=True), fonts, icons), size)
+    return lambda rng: write(Sheet(rng, Words(rng, held_out=True), fonts, icons), size)
 
 
-_STYLES = {"plain": _plain_pages, "app": _app_pages}
+_STYLES = {"plain": _plain_pages, "app": partial(_pages_of, web_page), "text": partial(_pages_of, text_page)}
 
 
 def _asked(folder: Path, drawing: Drawing) -> Iterator[Asked]:

@@ -142,6 +142,23 @@ def test_a_label_beside_a_field_is_not_what_is_called_so(tmp_path: Path) -> None
     assert not nothing & named and nothing > {(2, 4), (2, 5), (2, 6)}
 
 
+def test_where_a_name_is_only_mentioned_is_nothing_called_so(tmp_path: Path) -> None:
+    rows, columns = 6, 40
+    cells = torch.zeros(rows, columns, dtype=torch.bool)
+    area = cells.clone()
+    area[3, 2:4] = True
+    box, mention = Box(2 * CELL, 3 * CELL, 4 * CELL, 4 * CELL), Box(30 * CELL, 0, 32 * CELL, CELL)
+    link = Control(Element("link", "tides", box), box, area, area, (mention,))
+    pixels = torch.zeros(3, rows * CELL, columns * CELL, dtype=torch.uint8)
+    tokens = torch.arange(rows * columns, dtype=torch.float).view(rows, columns, 1)
+    screen = EncodedScreen(tokens, cells, (link,), ~cells, "tides", pixels=pixels)
+    packed = Crops(icon_screens(tmp_path / "icons"), 1, start=3)
+    places = draw_places(random.Random(1), [screen], packed)
+    middles = places.tokens[:, ROWS // 2, COLUMNS // 2, 0].long().tolist()
+    far = [name for name, cell in zip(places.names, middles, strict=False) if cell % columns > 20]
+    assert far == [""]
+
+
 def test_the_stage_goes_on_from_what_it_saved(tmp_path: Path) -> None:
     draw_screens(tmp_path / "screens")
     drawn = Drawn(tmp_path / "screens", tmp_path / "none", icon_screens(tmp_path / "icons"))

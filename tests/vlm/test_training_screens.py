@@ -17,7 +17,7 @@ from playwright.sync_api import Error as PlaywrightError
 from action_space.actions import Click, Finish
 from action_space.dialects import load_dialect
 from action_space.errors import ConfigError
-from action_space.geometry import Box, Frame, Size
+from action_space.geometry import Box, Frame, Point, Size
 from agent.train import choose_kinds
 from environments.chromium import own_browser
 from vlm.qwen_html import parse_document
@@ -30,6 +30,7 @@ from vlm.training.data.pages_document import document_page
 from vlm.training.data.pages_figures import COLOURS, LARGE, SMALL, figures_page
 from vlm.training.data.pages_lists import list_page
 from vlm.training.data.pages_phone import phone_page
+from vlm.training.data.pages_text import text_page
 from vlm.training.data.records import KINDS, Picture, Record
 from vlm.training.data.render import Element, Screen, draw, installed_fonts, read_screens, screen_of
 from vlm.training.data.screens import draw_shards, open_studio
@@ -230,6 +231,35 @@ def test_an_icon_of_a_list_is_found_by_the_words_of_its_entry(chromium: Browser)
                 seen += 1
                 assert (control.area & ~control.written).sum() == 0 and control.written.sum() > control.area.sum()
     assert seen > 60
+
+
+def test_links_stand_in_running_text_and_their_names_in_a_strip_that_is_none(chromium: Browser) -> None:
+    studio = open_studio(chromium)
+    kinds, mentioned, within = set[str](), 0, 0
+    for seed in range(16):
+        page = text_page(studio.sheet(random.Random(seed)))
+        png, labels = draw(studio.tab(page.device_scale), page)
+        size = [int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")]
+        screen = screen_of(Path("a.png"), {"image": "a.png", "size": size, **labels})
+        assert size == [round(page.width * page.device_scale), round(page.height * page.device_scale)]
+        kinds |= {element.kind for element in screen.elements}
+        for control in controls_of(screen, size[1] // CELL, size[0] // CELL):
+            for place in control.mentions:
+                mentioned += 1
+                at = place.center
+                assert not any(element.hit_by(at.x, at.y) for element in screen.elements)
+                letters = [char.lower() for x, y, char in screen.chars if place.contains(Point(x, y))]
+                assert control.element.name[0].lower() in letters, (seed, control.element.name)
+        links = [element for element in screen.elements if element.kind == "link"]
+        within += sum(
+            any(
+                line.box.top <= link.box.center.y < line.box.bottom and link.name not in line.text
+                for line in screen.lines
+            )
+            for link in links
+        )
+    assert kinds >= {"link", "button", "checkbox", "radio", "tab"}
+    assert mentioned > 5 and within > 15
 
 
 def test_the_words_of_an_entry_may_be_far_from_its_icon_but_have_to_be_there() -> None:

@@ -7,7 +7,7 @@ those of a name tells how well it fits. Which letter is in which slot cannot be 
 heads are dropped at export.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -128,19 +128,22 @@ def letters_of(screen: Screen) -> str:
 
 
 def label_of(element: Element, screen: Screen, letters: str, most: float = 8 * CELL) -> Box | None:
-    """Where an element's name is written on one line: in it, else nearest to it. letters: all of the screen's. most:
-    pixels that it may be away."""
-    name, box, found, at = element.name.replace(" ", "").lower(), element.box, [], -1
+    """Where an element's name is written: in it, else nearest to it. most: pixels that it may be away."""
+    found = ((away, box.left, box.top, box) for away, box in places_of(element, screen, letters) if away <= most)
+    nearest = min(found, default=None, key=lambda one: one[:3])
+    return nearest[-1] if nearest else None
+
+
+def places_of(element: Element, screen: Screen, letters: str) -> Iterator[tuple[int, Box]]:
+    """Wherever an element's name is written on one line, and how many pixels away from it. letters: all of the
+    screen's."""
+    name, box, at = element.name.replace(" ", "").lower(), element.box, -1
     while (at := letters.find(name, at + 1)) >= 0:
         written = screen.chars[at : at + len(name)]
         xs, ys = [x for x, _, _ in written], [y for _, y, _ in written]
         if max(ys) - min(ys) < CELL:
             away = max(box.left - max(xs), min(xs) - box.right, 0) + max(box.top - max(ys), min(ys) - box.bottom, 0)
-            found.append((away, min(xs), min(ys), max(xs), max(ys)))
-    if not found or min(found)[0] > most:
-        return None
-    _, left, top, right, bottom = min(found)
-    return Box(max(0, left - 4), max(0, top - 4), right + 5, bottom + 5)
+            yield away, Box(max(0, min(xs) - 4), max(0, min(ys) - 4), max(xs) + 5, max(ys) + 5)
 
 
 def _char_class(char: str) -> int:

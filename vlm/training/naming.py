@@ -25,9 +25,9 @@ from vlm.training.stages import fill
 from vlm.training.workers import rank, told_by_first
 from vlm.vision import VisionTower
 
-SCREENS, CONTROLS, ICONS, NOTHING = 6, 10, 5, 4
-"""Of a step of each worker: screens, and of each of them at most so many controls, icons besides, and places of
-nothing."""
+SCREENS, CONTROLS, ICONS, NOTHING, MENTIONS = 6, 10, 5, 4, 4
+"""Of a step of each worker: screens, and of each of them at most so many controls, icons besides, places of nothing,
+and places where the name of a control is only mentioned."""
 BESIDE, ON_LABEL = 40, 0.5
 """Pixels around a control within which such a place is, and how often it is on the control's label beside it."""
 PAGES, PACKED = 4, 64
@@ -129,8 +129,10 @@ def _on_screen(rng: random.Random, screen: EncodedScreen) -> list[tuple[int, int
     controls += rng.sample(icons, min(ICONS, len(icons)))
     found = [place for control in controls for place in _of_control(rng, control)]
     rows, columns, _ = screen.tokens.shape
-    for _ in range(NOTHING):
-        x, y = _beside(rng, rng.choice(screen.controls))
+    mentions = [place for control in controls for place in control.mentions]
+    nothing = [_beside(rng, rng.choice(screen.controls)) for _ in range(NOTHING)]
+    nothing += [_inside(rng, place) for place in rng.sample(mentions, min(MENTIONS, len(mentions)))]
+    for x, y in nothing:
         on_it = 0 <= x < columns * CELL and 0 <= y < rows * CELL
         if on_it and not any(each.element.hit_by(x, y) for each in screen.controls):
             found.append((x, y, ""))

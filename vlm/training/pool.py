@@ -1,7 +1,7 @@
 """Encoded screens to ask questions about: the frozen tower runs once a screen, and many questions share the result."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from action_space.errors import ConfigError
-from action_space.geometry import Box
+from action_space.geometry import Box, Point
 from vlm.images import drawn_cells, normalised, patches_of
 from vlm.training.data.render import Element, Screen
-from vlm.training.dense import CELL, label_of, letters_of, target_cells
+from vlm.training.dense import CELL, label_of, letters_of, places_of, target_cells
 from vlm.training.pretrain import Crops
 from vlm.vision import VisionTower
 
@@ -39,13 +39,15 @@ class Control:
     """A control of an encoded screen, in its pixels.
 
     box: where a click reaches it. area: the cells of that box. written: the cells in which its name is written, or
-    `area` if that is not known, with those of the words of its entry of a list.
+    `area` if that is not known, with those of the words of its entry of a list. mentions: where else its name is
+    written, on nothing that can be clicked.
     """
 
     element: Element
     box: Box
     area: Tensor
     written: Tensor
+    mentions: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +220,14 @@ def controls_of(screen: Screen, rows: int, columns: int) -> tuple[Control, ...]:
                 continue
             written |= target_cells(entry, rows, columns).bool()
         if area.any() and written.any():
-            controls.append(Control(element, box, area, written))
+            elsewhere = (place for _, place in places_of(element, screen, letters) if place != label)
+            mentions = tuple(place for place in elsewhere if not _is_on_any(place.center, screen.elements))
+            controls.append(Control(element, box, area, written, mentions))
     return tuple(controls)
+
+
+def _is_on_any(point: Point, elements: Sequence[Element]) -> bool:
+    return any(element.hit_by(point.x, point.y) for element in elements)
 
 
 def entry_words(element: Element) -> str:

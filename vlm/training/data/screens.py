@@ -21,6 +21,7 @@ from vlm.training.data.pages_document import document_page
 from vlm.training.data.pages_figures import figures_page
 from vlm.training.data.pages_lists import list_page
 from vlm.training.data.pages_phone import phone_page
+from vlm.training.data.pages_text import text_page
 from vlm.training.data.pages_web import web_page
 from vlm.training.data.records import KINDS, Kind, Record
 from vlm.training.data.render import Screen, draw, installed_fonts, screen_of
@@ -42,11 +43,12 @@ def _plain(sheet: Sheet) -> Page:
 
 
 PAGES: dict[str, tuple[Callable[[Sheet], Page], int]] = {
-    "web": (_plain, 20),
-    "app": (web_page, 17),
-    "lists": (list_page, 15),
-    "phone": (phone_page, 20),
-    "desktop": (desktop_page, 19),
+    "web": (_plain, 18),
+    "app": (web_page, 15),
+    "lists": (list_page, 13),
+    "text": (text_page, 12),
+    "phone": (phone_page, 17),
+    "desktop": (desktop_page, 16),
     "document": (document_page, 5),
     "figures": (figures_page, 4),
 }

@@ -23,7 +23,13 @@ _PLURALS = {
     "switch": "switches",
     "tab": "tabs",
 }
-SEEN_AS = {"phone": "A phone screen", "desktop": "A desktop", "app": "A web page", "web": "A web page"}
+SEEN_AS = {
+    "phone": "A phone screen",
+    "desktop": "A desktop",
+    "app": "A web page",
+    "web": "A web page",
+    "text": "A web page",
+}
 _MOST = 5
 
 

@@ -67,6 +67,14 @@ class Drawing(BaseModel):
     missing: int = Field(default=0, ge=0)
 
 
+def page_size(text: str) -> tuple[int, int]:
+    """Raises ConfigError."""
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal()) or min(int(width), int(height)) < 200:
+        raise ConfigError(f"the page size {text!r} is not WIDTHxHEIGHT of at least 200x200, as in 1280x720")
+    return int(width), int(height)
+
+
 class Plan(BaseModel):
     """What is measured. data: the benchmark's folder. limit: only so many of its questions, drawn by chance.
 

@@ -86,7 +86,7 @@ def generated_command(
     is not on the page, the model says so."""
     from evals import asking, measuring
 
-    drawn = {"pages": pages, "seed": seed, "size": page_size(size) if size else None, "style": style or None}
+    drawn = {"pages": pages, "seed": seed, "size": asking.page_size(size) if size else None, "style": style or None}
     given = {name: value for name, value in {**drawn, "missing": missing}.items() if value is not None}
     if (data or resume) and given:
         raise ConfigError(
@@ -98,14 +98,6 @@ def generated_command(
     wish = measuring.Wish(data, model, None, out, resume, drawing)
     crew = Crew(engine=engine, workers=workers, limit_s=time_limit)
     measure("generated", wish, predictions, (), crew, Files(json_file, report))
-
-
-def page_size(text: str) -> tuple[int, int]:
-    """Raises ConfigError."""
-    width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal()) or min(int(width), int(height)) < 200:
-        raise ConfigError(f"the page size {text!r} is not WIDTHxHEIGHT of at least 200x200, as in 1280x720")
-    return int(width), int(height)
 
 
 @app.command("miniwob")

@@ -1,7 +1,7 @@
 """What looking again is worth (`agent.looks`): every question about generated pages, asked at every offset,
 and as in use.
 
-    python -m evals.looking [--model MODEL] [--pages N] [--seed S] [--json]
+    python -m evals.looking [--model MODEL] [--pages N] [--seed S] [--size WxH] [--json]
 
 Pages and questions are those of `agent eval generated`, and an answer is right by the same rule.
 """
@@ -29,7 +29,7 @@ from agent.pictures import open_picture
 from agent.planner import model_frame
 from agent.results import results_only
 from evals.acts import acts_of
-from evals.asking import LONGEST_PLACE, Drawing
+from evals.asking import LONGEST_PLACE, Drawing, page_size
 from evals.benchmarks.generated import SOURCE
 from evals.benchmarks.reading import read
 from evals.drawing import draw
@@ -62,12 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default="bundled", metavar="MODEL", help="as in `agent run`")
     parser.add_argument("--pages", type=int, default=30, metavar="N", help="default 30")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the pages, default 1")
+    parser.add_argument("--size", default="1280x720", metavar="WxH", help="of the pages, default 1280x720")
     parser.add_argument("--json", action="store_true", help="print every answer as one JSON object on stdout")
     options = parser.parse_args(arguments)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         with results_only(options.json) as give, TemporaryDirectory(prefix="clickwright-pages-") as folder:
-            draw(Path(folder) / "pages", Drawing(pages=options.pages, seed=options.seed))
+            drawing = Drawing(pages=options.pages, seed=options.seed, size=page_size(options.size))
+            draw(Path(folder) / "pages", drawing)
             found = list(ask_all(load_model(options.model), Path(folder) / "pages"))
             console.print(table_of(found))
             if options.json:

@@ -34,7 +34,7 @@ def test_the_table_counts_every_way_to_look() -> None:
 @pytest.mark.slow
 @pytest.mark.browser
 def test_the_bundled_model_is_asked_at_every_offset(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--pages", "1"]) == 0
+    assert main(["--pages", "1", "--size", "400x400"]) == 0
     assert "any of these" in capsys.readouterr().err
 
 

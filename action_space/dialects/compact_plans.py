@@ -6,13 +6,13 @@ between its quotes only where there is more than words such as "and press", and 
 is in quotes was named. What was named without effect counts as named from the second time on. After a few steps in vain
 another name is due, one that was not named yet if there is any in quotes. What had an effect is named again only if the
 task says it once more, or has nothing else in quotes. And if one of "Milk, Bread, Eggs" was named, the others are due
-before anything else is.
+before anything else is. What is typed "in upper case" is written so.
 """
 
 import json
 import re
 from collections.abc import Sequence
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 from action_space.dialects.base import NOTHING_CHANGED, PastStep
 from action_space.dialects.grammar import keys, quotes
@@ -44,6 +44,9 @@ _OTHER_ORDER = re.compile(r"\b(?:after|before|except|if|not|once|only|unless|unt
 """What a task with such a word wants first, its order does not tell."""
 _MORE_THAN_ONCE = re.compile(r"\b(?:again|each|every|keep|repeat\w*|times|twice|until|while)\b", re.IGNORECASE)
 """In a task with such a word what was done with an effect may be due once more."""
+_TYPED = re.compile(r"\b(?:enter|fill|input|put|type|write)\b", re.IGNORECASE)
+_IN_CAPITALS = re.compile(r"\b(?:upper[ -]?case|capital letters|capitals|all caps)\b", re.IGNORECASE)
+_IN_SMALL_LETTERS = re.compile(r"\b(?:lower[ -]?case|small letters)\b", re.IGNORECASE)
 _AND_SO_ON = re.compile(r",\s+(?:and\s+)?|\s+and\s+")
 _LIST = 3
 """Parts with commas between them that make a list."""
@@ -54,6 +57,7 @@ _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 def plan_grammar(task: str, history: Sequence[PastStep]) -> str:
     """The grammar of the next instruction of a task, with what was done so far."""
     between, quoted = _taken_apart(task)
+    quoted = [_in_case(text, *deed) for text, deed in zip(quoted, pairwise(between), strict=True)]
     tries = _in_vain(history)
     # What a person or the policy refused is not to be tried again: it is told with its action.
     again = tries == 1 and (history[-1].action is None or history[-1].note == NOTHING_CHANGED)
@@ -112,6 +116,14 @@ def _taken_apart(task: str) -> tuple[list[str], list[str]]:
     starts, ends = [0, *(match.end() for match in found)], [*(match.start() for match in found), len(task)]
     between = [task[start:end].strip() for start, end in zip(starts, ends, strict=True)]
     return between, [next(filter(None, match.groups())) for match in found]
+
+
+def _in_case(text: str, before: str, behind: str) -> str:
+    """What is typed of a text in quotes, by what its deed says in front of it and behind it."""
+    deed = f"{_NEXT_DEED.split(before)[-1]} {_NEXT_DEED.split(behind)[0]}"
+    if not _TYPED.search(deed):
+        return text
+    return text.upper() if _IN_CAPITALS.search(deed) else text.lower() if _IN_SMALL_LETTERS.search(deed) else text
 
 
 def _worked(history: Sequence[PastStep]) -> list[str]:

@@ -112,6 +112,25 @@ def test_words_that_lead_to_a_quoted_name_are_no_name() -> None:
 
 
 @pytest.mark.parametrize(
+    ("task", "names"),
+    [
+        ('Write "aB c" in lower case into "Name" and press "Go"', {"ab c", "Name", "Go"}),
+        ('Type "Straße 5b" in all upper-case letters and then click "Go"', {"STRASSE 5B", "Go"}),
+        ('Type "aB" into the field and press "Capitals" in lower case', {"aB", "Capitals"}),
+        ('Click "Upper case", then type "aB" and press "Go"', {"Upper case", "aB", "Go"}),
+    ],
+)
+def test_what_is_typed_is_in_the_case_that_is_asked_for(task: str, names: set[str]) -> None:
+    heard, past = set[str](), list[PastStep]()
+    for _ in names:
+        grammar = load_dialect("compact").plan_grammar(Turn(task, Image.new("RGB", (28, 28)), FRAME, tuple(past)))
+        assert grammar
+        heard |= quoted_in(grammar, random.Random(11), 60)
+        past = [PastStep(None, "", f"click {json.dumps(name)}") for name in heard]
+    assert heard & {text for name in names for text in (name, name.lower(), name.upper(), "aB", "aB c")} == names
+
+
+@pytest.mark.parametrize(
     ("task", "across", "name"),
     [
         ("Select xK3 and click Submit.", "xK3 and", "xK3"),

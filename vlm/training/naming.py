@@ -25,9 +25,9 @@ from vlm.training.stages import fill
 from vlm.training.workers import rank, told_by_first
 from vlm.vision import VisionTower
 
-SCREENS, CONTROLS, ICONS, NOTHING, MENTIONS = 6, 10, 5, 4, 4
-"""Of a step of each worker: screens, and of each of them at most so many controls, icons besides, places of nothing,
-and places where the name of a control is only mentioned."""
+SCREENS, CONTROLS, ICONS, NOTHING, MENTIONS, SHOWN = 6, 10, 5, 4, 4, 12
+"""Of a step of each worker: screens, and of each of them at most so many controls, icons besides, places of nothing
+near controls, where the name of one is only mentioned, and anywhere where anything is shown."""
 BESIDE, ON_LABEL = 40, 0.5
 """Pixels around a control within which such a place is, and how often it is on the control's label beside it."""
 PAGES, PACKED = 4, 64
@@ -132,6 +132,8 @@ def _on_screen(rng: random.Random, screen: EncodedScreen) -> list[tuple[int, int
     mentions = [place for control in controls for place in control.mentions]
     nothing = [_beside(rng, rng.choice(screen.controls)) for _ in range(NOTHING)]
     nothing += [_inside(rng, place) for place in rng.sample(mentions, min(MENTIONS, len(mentions)))]
+    shown: list[list[int]] = torch.nonzero(screen.drawn & screen.known).tolist()
+    nothing += [_in_cell(rng, shown) for _ in range(SHOWN if shown else 0)]
     for x, y in nothing:
         on_it = 0 <= x < columns * CELL and 0 <= y < rows * CELL
         if on_it and not any(each.element.hit_by(x, y) for each in screen.controls):

@@ -34,6 +34,7 @@ from vlm.naming import (
     squares,
     windows,
 )
+from vlm.training import naming as learning
 from vlm.training.data.render import Drawn, Element
 from vlm.training.export import export
 from vlm.training.naming import PAGES, Places, draw_places, learn_names, naming_loss
@@ -61,7 +62,9 @@ def test_the_order_of_letters_and_words_of_letters_matter() -> None:
     assert all(letters_of(name) for name in ("", "保存", "🙂", "x" * 1000))
 
 
-def test_it_learns_which_place_is_called_so(tmp_path: Path) -> None:
+def test_it_learns_which_place_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "PACKED", 8)
+    monkeypatch.setattr(learning, "SHOWN", 3)
     draw_screens(tmp_path / "screens")
     pool = Pool(tmp_path / "screens", tiny_trainer().model.visual, 1, pixels=True)
     packed = Crops(icon_screens(tmp_path / "icons"), 1, start=3)
@@ -71,7 +74,7 @@ def test_it_learns_which_place_is_called_so(tmp_path: Path) -> None:
     naming = Naming(TINY.vision.out_hidden_size)
     optimizer = torch.optim.AdamW(naming.parameters(), 0.003)
     losses = []
-    for _ in range(60):
+    for _ in range(40):
         loss, figures = naming_loss(naming, draw_places(pool.rng, pool.screens, packed))
         losses.append(figures)
         optimizer.zero_grad()
@@ -81,7 +84,8 @@ def test_it_learns_which_place_is_called_so(tmp_path: Path) -> None:
     assert losses[-1]["told"] > losses[0]["told"] + 0.3 and losses[-1]["found"] > losses[0]["found"] + 0.3
 
 
-def test_an_icon_is_told_by_its_pixels_alone(tmp_path: Path) -> None:
+def test_an_icon_is_told_by_its_pixels_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "PACKED", 16)
     draw_screens(tmp_path / "screens")
     pool = Pool(tmp_path / "screens", tiny_trainer().model.visual, 1, pixels=True)
     pool.grow()

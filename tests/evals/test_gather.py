@@ -107,7 +107,7 @@ def gathered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served,
     with serving({"/": "<title>Other</title><button>Stranger</button>"}) as other:
         pages = {f"/p/{n}": page(n).replace("%OTHER%", str(other.server_port)) for n in range(18)}
         with serving({**pages, "/": pages["/p/0"], "/file": "x"}) as site:
-            assert gather(site.url, out, "--screens", 16, "--test-share", 0.3) == 0
+            assert gather(site.url, out, "--screens", 11, "--test-share", 0.3) == 0
             yield site, other, out
 
 
@@ -115,7 +115,7 @@ def gathered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served,
 def test_screens_become_shards_and_pages_are_divided(gathered: tuple[Served, Served, Path]) -> None:
     _, _, out = gathered
     counts = counts_of(out)
-    assert counts[TRAIN]["screens"] + counts[TEST]["screens"] == 16 and min(c["screens"] for c in counts.values()) > 0
+    assert counts[TRAIN]["screens"] + counts[TEST]["screens"] == 11 and min(c["screens"] for c in counts.values()) > 0
     states = [{state_of(row["url"], row["title"]) for row in rows(out / side)} for side in (TRAIN, TEST)]
     assert not states[0] & states[1] and len(states[0] | states[1]) >= 4
     for one in (sampled := read_sampled([out / TRAIN])).judged:
@@ -164,10 +164,10 @@ def test_the_same_command_goes_on_and_another_does_not(
     site, _, out = gathered
     before = [row["image"] for row in rows(out / TRAIN)]
     (out / TRAIN / f"shard-00099{PARTIAL}").mkdir()
-    assert gather(site.url, out, "--screens", 18, "--test-share", 0.3) == 0
+    assert gather(site.url, out, "--screens", 13, "--test-share", 0.3) == 0
     assert [row["image"] for row in rows(out / TRAIN)][: len(before)] == before
-    assert sum(c["screens"] for c in counts_of(out).values()) == 18
-    assert gather(site.url, out, "--screens", 18, "--test-share", 0.5) == 2
+    assert sum(c["screens"] for c in counts_of(out).values()) == 13
+    assert gather(site.url, out, "--screens", 13, "--test-share", 0.5) == 2
     assert "holds other screens" in capsys.readouterr().err
 
 

@@ -45,7 +45,7 @@ _OTHER_ORDER = re.compile(r"\b(?:after|before|except|if|not|once|only|unless|unt
 _MORE_THAN_ONCE = re.compile(r"\b(?:again|each|every|keep|repeat\w*|times|twice|until|while)\b", re.IGNORECASE)
 """In a task with such a word what was done with an effect may be due once more."""
 _TYPED = re.compile(r"\b(?:enter|fill|input|put|type|write)\b", re.IGNORECASE)
-_IN_CAPITALS = re.compile(r"\b(?:upper[ -]?case|capital letters|capitals|all caps)\b", re.IGNORECASE)
+_IN_CAPITALS = re.compile(r"\b(?:upper[ -]?case|capital letters|in capitals|all caps)\b", re.IGNORECASE)
 _IN_SMALL_LETTERS = re.compile(r"\b(?:lower[ -]?case|small letters)\b", re.IGNORECASE)
 _AND_SO_ON = re.compile(r",\s+(?:and\s+)?|\s+and\s+")
 _LIST = 3

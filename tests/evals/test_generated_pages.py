@@ -37,11 +37,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_pages_of_an_app_ask_for_icons(tmp_path: Path) -> None:
-    draw(tmp_path / "pages", DRAWING.model_copy(update={"style": "app", "pages": 2, "size": (1280, 720)}))
+@pytest.mark.parametrize(("style", "size", "control"), [("app", (1280, 720), "icon"), ("text", (320, 420), "link")])
+def test_pages_of_a_style_ask_for_what_it_has(tmp_path: Path, style: str, size: tuple[int, int], control: str) -> None:
+    draw(tmp_path / "pages", DRAWING.model_copy(update={"style": style, "pages": 3, "size": size}))
     steps, broken = read_steps(load_source("generated"), tmp_path / "pages")
-    assert not broken and all(step.size == (1280, 720) for step in steps)
-    assert "icon" in {step.groups["control"] for step in steps}
+    assert not broken and all(step.size == size for step in steps)
+    assert control in {step.groups["control"] for step in steps}
 
 
 def script(path: Path, points: list[Point]) -> str:

@@ -163,6 +163,29 @@ def test_where_a_name_is_only_mentioned_is_nothing_called_so(tmp_path: Path) -> 
     assert far == [""]
 
 
+def test_the_words_of_an_entry_are_never_nothing(tmp_path: Path) -> None:
+    rows, columns = 6, 20
+    cells = torch.zeros(rows, columns, dtype=torch.bool)
+    area, drawn = cells.clone(), cells.clone()
+    area[3, 18], drawn[3, :] = True, True
+    written = area.clone()
+    written[3, 1:4] = True
+    box = Box(18 * CELL, 3 * CELL, 19 * CELL, 4 * CELL)
+    icon = Control(Element("button", "Delete Smith", box, icon="Delete"), box, area, written)
+    pixels = torch.zeros(3, rows * CELL, columns * CELL, dtype=torch.uint8)
+    tokens = torch.arange(rows * columns, dtype=torch.float).view(rows, columns, 1)
+    screen = EncodedScreen(tokens, drawn, (icon,), ~cells, "delete smith", pixels=pixels)
+    packed, found = Crops(icon_screens(tmp_path / "icons"), 1, start=3), dict[str, set[tuple[int, int]]]()
+    for seed in range(40):
+        places = draw_places(random.Random(seed), [screen], packed)
+        middles = places.tokens[:, ROWS // 2, COLUMNS // 2, 0].long().tolist()
+        for name, cell in zip(places.names, middles, strict=False):
+            found.setdefault(name, set()).add(divmod(cell, columns))
+    words = {(3, column) for column in (1, 2, 3)}
+    assert found["smith"] == words and not found[""] & words
+    assert found[""] > {(3, column) for column in range(4, 17)}
+
+
 def test_the_stage_goes_on_from_what_it_saved(tmp_path: Path) -> None:
     draw_screens(tmp_path / "screens")
     drawn = Drawn(tmp_path / "screens", tmp_path / "none", icon_screens(tmp_path / "icons"))

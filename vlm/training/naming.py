@@ -132,8 +132,12 @@ def _on_screen(rng: random.Random, screen: EncodedScreen) -> list[tuple[int, int
     mentions = [place for control in controls for place in control.mentions]
     nothing = [_beside(rng, rng.choice(screen.controls)) for _ in range(NOTHING)]
     nothing += [_inside(rng, place) for place in rng.sample(mentions, min(MENTIONS, len(mentions)))]
-    shown: list[list[int]] = torch.nonzero(screen.drawn & screen.known).tolist()
-    nothing += [_in_cell(rng, shown) for _ in range(SHOWN if shown else 0)]
+    shown = screen.drawn & screen.known
+    for control in screen.controls:
+        if entry_words(control.element):  # they are asked for as they read
+            shown = shown & ~control.written
+    cells: list[list[int]] = torch.nonzero(shown).tolist()
+    nothing += [_in_cell(rng, cells) for _ in range(SHOWN if cells else 0)]
     for x, y in nothing:
         on_it = 0 <= x < columns * CELL and 0 <= y < rows * CELL
         if on_it and not any(each.element.hit_by(x, y) for each in screen.controls):

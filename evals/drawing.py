@@ -67,7 +67,11 @@ def _pages_of(write: Callable[[Sheet, tuple[int, int]], Page], size: tuple[int, 
     return lambda rng: write(Sheet(rng, Words(rng, held_out=True), fonts, icons), size)
 
 
-_STYLES = {"plain": _plain_pages, "app": partial(_pages_of, web_page), "text": partial(_pages_of, text_page)}
+_STYLES: dict[str, Callable[[tuple[int, int]], Callable[[Random], Page]]] = {
+    "plain": _plain_pages,
+    "app": partial(_pages_of, web_page),
+    "text": partial(_pages_of, text_page),
+}
 
 
 def _asked(folder: Path, drawing: Drawing) -> Iterator[Asked]:

@@ -5,7 +5,6 @@ same. Rows of `pages_web.py` are like that too, but there are few.
 """
 
 from collections.abc import Callable
-from html import escape
 
 from vlm.training.data.icons import Icon
 from vlm.training.data.pages import Page
@@ -52,15 +51,6 @@ def list_page(sheet: Sheet) -> Page:
     return Page(strict_document(css, body), width, height, scale)
 
 
-def _deeds(icons: list[Icon], words: str) -> str:
-    """Buttons that show icons, called by what they do and to what."""
-    return "".join(
-        f'<button class=ib aria-label="{escape(icon.name, quote=True)} {words}" '
-        f'data-icon="{escape(icon.name, quote=True)}">{icon.svg}</button>'
-        for icon in icons
-    )
-
-
 def _icons(sheet: Sheet) -> list[Icon]:
     return sheet.icons.several(sheet.rng, sheet.rng.choice((1, 2, 2, 3, 3, 4)), 0.92)
 
@@ -70,7 +60,7 @@ def _table(sheet: Sheet, width: int) -> str:
     columns, rows = rng.randint(0, max(1, min(4, width // 240))), ""
     for _ in range(rng.randint(3, 11)):
         words = sheet.text(2)
-        deeds = f"<td>{_deeds(icons, words)}</td>"
+        deeds = f"<td>{sheet.entry_icons(icons, words)}</td>"
         cells = "".join(f"<td>{sheet.value()}</td>" for _ in range(columns))
         rows += f"<tr>{deeds if first else ''}<td>{words}</td>{cells}{'' if first else deeds}</tr>"
     return f"<table>{rows}</table>"
@@ -85,7 +75,7 @@ def _lines(sheet: Sheet, width: int) -> str:
         said = f"<a href=#>{words}</a>" if sheet.chance(0.5) else f"<span>{words}</span>"
         if more:
             said += f"<span class=faint>{sheet.sentence(2, 6)}</span>"
-        deeds, grow = f"<span>{_deeds(icons, words)}</span>", "<span class=grow></span>"
+        deeds, grow = f"<span>{sheet.entry_icons(icons, words)}</span>", "<span class=grow></span>"
         line = {"end": said + grow + deeds, "behind": said + deeds, "before": deeds + said}[where]
         lines += f"<div class=line>{line}</div>"
     return lines
@@ -97,5 +87,5 @@ def _cards(sheet: Sheet, width: int) -> str:
     for _ in range(sheet.rng.randint(2, max(2, min(10, width // 100)))):
         words = sheet.text(2)
         text = f"<div class=faint>{sheet.sentence(2, 7)}</div>" if sheet.chance(0.6) else ""
-        cards += f"<div class=card><b>{words}</b>{text}<div>{_deeds(icons, words)}</div></div>"
+        cards += f"<div class=card><b>{words}</b>{text}<div>{sheet.entry_icons(icons, words)}</div></div>"
     return f"<div class=cards>{cards}</div>"

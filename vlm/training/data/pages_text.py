@@ -148,15 +148,10 @@ class _Text:
         icons = sheet.icons.several(rng, rng.choice((1, 2, 2, 3)), 0.95)
         for _ in range(rng.randint(2, max(2, min(7, self.height // 60)))):
             by = sheet.text(1 if self.width < TINY else 2)
-            deeds = "".join(
-                f'<button class=ib aria-label="{escape(icon.name, quote=True)} {by}" '
-                f'data-icon="{escape(icon.name, quote=True)}">{icon.svg}</button>'
-                for icon in icons
-            )
             lines = f"<b>{by}</b><br>{sheet.sentence(1, 3)}" + (
                 f"<br>{sheet.sentence(2, 4)}" if sheet.chance(0.6) else ""
             )
-            made += f"<div class=mail><div class=grow>{lines}</div><span>{deeds}</span></div>"
+            made += f"<div class=mail><div class=grow>{lines}</div><span>{sheet.entry_icons(icons, by)}</span></div>"
         return made
 
     def _css(self, look: Look) -> str:

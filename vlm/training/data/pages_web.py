@@ -109,16 +109,12 @@ def _rows(site: _Site) -> str:
     for _ in range(max(2, min(8, site.height // 110))):
         first = sheet.text(2)
         cells = "".join(f"<td>{sheet.value()}</td>" for _ in range(columns - 1))
-        deeds = "".join(
-            f'<button class=ib aria-label="{icon.name} {first}" data-icon="{icon.name}">{icon.svg}</button>'
-            for icon in icons
-        )
         box = (
             f'<input type=checkbox aria-label="Select {first}"> '
             if sheet.chance(0.5) and not sheet.words.held_out
             else ""
         )
-        body += f"<tr><td>{box}{first}</td>{cells}<td>{deeds}</td></tr>"
+        body += f"<tr><td>{box}{first}</td>{cells}<td>{sheet.entry_icons(icons, first)}</td></tr>"
     return f"<div class=card><table><tr>{head}<th></th></tr>{body}</table></div>"
 
 

@@ -1,6 +1,7 @@
 """What the writers of screens share: chance, words, icons, numbers for ids, and a random look."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -85,6 +86,14 @@ class Sheet:
         """A button that shows nothing but an icon."""
         name = escape(icon.name, quote=True)
         return f'<button class="{cls}" aria-label="{name}" data-icon="{name}" style="{style}">{icon.svg}</button>'
+
+    def entry_icons(self, icons: Sequence[Icon], words: str) -> str:
+        """Buttons of a list's entry that show icons, called by what they do and to what: "Delete Smith". words: as
+        HTML has them."""
+        named = ((escape(icon.name, quote=True), icon.svg) for icon in icons)
+        return "".join(
+            f'<button class=ib aria-label="{name} {words}" data-icon="{name}">{svg}</button>' for name, svg in named
+        )
 
     def named_icon(self, name: str, style: str = "") -> str:
         """The icon button of that meaning, or any other where no set has it."""

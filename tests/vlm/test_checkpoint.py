@@ -1,6 +1,7 @@
 """Checkpoints in every naming and layout, and what is said about those that cannot be loaded."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -111,6 +112,16 @@ def test_what_is_saved_is_loaded(model: Qwen25VL, folder: Path) -> None:
     assert loaded.config == model.config
     assert not loaded.training
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
+
+
+def test_no_compiler_is_imported_to_load_a_checkpoint(folder: Path) -> None:
+    code = (
+        "import sys, torch; from pathlib import Path; from vlm.checkpoint import load_checkpoint; "
+        "load_checkpoint(Path(sys.argv[1]), dtype=torch.float32); "
+        "print([name for name in ('sympy', 'torch._dynamo', 'torch._inductor') if name in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
 
 
 def test_weights_can_be_read_by_whoever_can_read_the_folder(model: Qwen25VL, tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ class LanguageModel(nn.Module):
         embedding = torch.empty(config.vocab_size, config.hidden_size)
         if not embedding.is_meta:  # there it would import PyTorch's compiler: 70 MB and seconds
             nn.init.normal_(embedding)
-        self.embed_tokens = nn.Embedding.from_pretrained(embedding, freeze=False)
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size, _weight=embedding)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 

@@ -11,7 +11,7 @@ from functools import reduce
 from PIL import Image
 
 from action_space.actions import Action, Click, points_of
-from action_space.dialects.base import Dialect, PastStep, Turn
+from action_space.dialects.base import Dialect, PastStep, SaysNames, Turn
 from action_space.errors import DeviceError, InvalidAction
 from action_space.geometry import Frame, Point, smart_resize
 from action_space.messages import Message
@@ -103,17 +103,26 @@ class Planner:
             said = self._try(proposal, lambda: self.dialect.plan_action(plan, frame))
             if said.action is not None or said.mistake is not None:
                 return said
-        return self._place(turn, proposal, missed(steps, proposal.plan), pointer_after(steps))
+        return self._place(turn, proposal, steps)
 
-    def _place(self, turn: Turn, proposal: Proposal, attempt: int, pointer: Point | None) -> Proposal:
+    def _place(self, turn: Turn, proposal: Proposal, steps: Sequence[Step]) -> Proposal:
         """The action that a plan means on the screen, or without a plan the next one."""
+        attempt = missed(steps, proposal.plan)
+        turn = replace(turn, spent=(*turn.spent, *other_places(steps, proposal.plan, self.dialect)))
 
         def ask(look: Turn, plan: str) -> Reply:
             grammar = self.dialect.grammar(look.frame, look.spent) if self.constrained else None
             return self._ask(self.dialect.prompt(look, plan), self.action_tokens, attempt, grammar)
 
         placed = place(
-            ask, turn, proposal.plan, self.dialect, looks=self.looks, attempt=attempt, pointer=pointer, model=self.model
+            ask,
+            turn,
+            proposal.plan,
+            self.dialect,
+            looks=self.looks,
+            attempt=attempt,
+            pointer=pointer_after(steps),
+            model=self.model,
         )
         cost = reduce(Cost.plus, placed.asked, proposal.cost)
         action, mistake = placed.action, placed.mistake
@@ -166,6 +175,19 @@ def spent_places(steps: Sequence[Step]) -> tuple[Point, ...]:
         if step.effect != "none" and step.error is None:
             break
         if isinstance(step.action, Click) and step.effect == "none":
+            found.append(step.action.point)
+    return tuple(found)
+
+
+def other_places(steps: Sequence[Step], plan: str, dialect: Dialect) -> tuple[Point, ...]:
+    """Where clicks of the newest steps in a row had an effect, each of a plan about a place that is surely another."""
+    found: list[Point] = []
+    for step in reversed(steps):
+        if step.plan == plan:
+            continue
+        if not isinstance(dialect, SaysNames) or not dialect.are_apart(step.plan, plan):
+            break
+        if isinstance(step.action, Click) and step.error is None and step.effect != "none":
             found.append(step.action.point)
     return tuple(found)
 

@@ -109,3 +109,6 @@ class SaysNames(Protocol):
 
     def naming(self, words: str) -> str:
         """The plan to click what reads so."""
+
+    def are_apart(self, plan: str, other: str) -> bool:
+        """Whether two plans are surely about different places of a screen."""

@@ -79,6 +79,7 @@ _FIELDS = {
     "ask": ("question",),
     "finish": ("status", "text"),
 }
+_CHECKBOX = " checkbox"
 _GRAMMAR = (
     """start: call ")"
 call: "click(" place (", " button)? (", " count)? (", " modifier)*
@@ -174,6 +175,10 @@ class Compact:
 
     def naming(self, words: str) -> str:
         return f"click {json.dumps(words, ensure_ascii=False)}"
+
+    def are_apart(self, plan: str, other: str) -> bool:
+        """Of two names of checkboxes the second one would untick what the first one ticked."""
+        return plan != other and plan.endswith(_CHECKBOX) and other.endswith(_CHECKBOX)
 
     def looked(self, action: Action) -> str:
         """How a prompt tells a step that was found by looking: the call, about where it was in screenshot pixels."""

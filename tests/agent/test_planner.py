@@ -12,7 +12,7 @@ from action_space.dialects.base import PastStep, Turn
 from action_space.errors import DeviceError, InvalidAction
 from action_space.geometry import Frame, Point, Size
 from action_space.messages import Message
-from agent.planner import Planner, build_turn, model_frame, pointer_after, spent_places
+from agent.planner import Planner, build_turn, model_frame, other_places, pointer_after, spent_places
 from agent.trajectory import Step, StepError
 from environments.base import Observation
 from vlm.backends.scripted import ScriptedModel, ScriptLine
@@ -206,6 +206,26 @@ def test_the_places_that_changed_nothing_on_this_screen() -> None:
     model = ScriptedModel(["over there", load_dialect("computer_use").render(Click(point=Point(3, 4)), steps[0].frame)])
     Planner(model, TwoStages(), constrained=True).propose(TASK, steps, seen(), picture)
     assert (model.constraints[1] or "").endswith(" not at 30 not at 20")
+
+
+def test_where_another_box_was_ticked_is_no_place_for_this_one() -> None:
+    def tick(number: int, name: str, x: int, effect: str = "near") -> Step:
+        done = step(number, Click(point=Point(x, 9)))
+        return done.model_copy(update={"plan": f'click "{name}" checkbox', "effect": effect})
+
+    compact, ix = load_dialect("compact"), 'click "ix" checkbox'
+    ticked = [tick(1, "xt", 40), tick(2, "aL", 80, "elsewhere")]
+    assert other_places(ticked, ix, compact) == (Point(80, 9), Point(40, 9))
+    assert other_places([*ticked, tick(3, "ix", 120, "none")], ix, compact) == (Point(80, 9), Point(40, 9))
+    assert other_places([*ticked, tick(3, "ox", 120, "none")], ix, compact) == (Point(80, 9), Point(40, 9))
+    scrolled = step(3).model_copy(update={"plan": "scroll down"})
+    assert other_places([*ticked, scrolled], ix, compact) == (), "the boxes are elsewhere now"
+    assert other_places(ticked, 'click "ix"', compact) == other_places(ticked, ix, TwoStages()) == ()
+    model = ScriptedModel([ix, "click(300, 9)"])
+    proposal = Planner(model, compact, constrained=True, looks=0).propose(TASK, ticked, seen(), picture)
+    assert proposal.action is not None and model.constraints[1] == compact.grammar(
+        proposal.frame, (Point(80, 9), Point(40, 9))
+    )
 
 
 def test_only_a_constrained_planner_holds_the_model_to_the_grammar() -> None:

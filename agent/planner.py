@@ -10,7 +10,7 @@ from functools import reduce
 
 from PIL import Image
 
-from action_space.actions import Action, Click, points_of
+from action_space.actions import Action, Click, Drag, points_of
 from action_space.dialects.base import Dialect, PastStep, SaysNames, Turn
 from action_space.errors import DeviceError, InvalidAction
 from action_space.geometry import Frame, Point, smart_resize
@@ -103,26 +103,33 @@ class Planner:
             said = self._try(proposal, lambda: self.dialect.plan_action(plan, frame))
             if said.action is not None or said.mistake is not None:
                 return said
-        return self._place(turn, proposal, steps)
-
-    def _place(self, turn: Turn, proposal: Proposal, steps: Sequence[Step]) -> Proposal:
-        """The action that a plan means on the screen, or without a plan the next one."""
-        attempt = missed(steps, proposal.plan)
+        attempt, pointer = missed(steps, proposal.plan), pointer_after(steps)
         turn = replace(turn, spent=(*turn.spent, *other_places(steps, proposal.plan, self.dialect)))
+        if isinstance(self.dialect, SaysNames) and (ends := self.dialect.drag_ends(proposal.plan)):
+            return self._drag(turn, proposal, ends, attempt)
+        return self._place(turn, proposal, attempt, pointer)
+
+    def _drag(self, turn: Turn, proposal: Proposal, ends: tuple[str, str], attempt: int) -> Proposal:
+        """The drag between the places of two plans; what keeps one of these from being found keeps the drag."""
+        found = proposal
+        points = list[Point]()
+        for plan in ends:
+            found = self._place(turn, replace(found, plan=plan), attempt, None)
+            if not isinstance(found.action, Click):
+                return replace(found, plan=proposal.plan)
+            points.append(found.action.point)
+        drag = Drag(start=points[0], end=points[1])
+        return replace(found, plan=proposal.plan, reply=self.dialect.render(drag, found.frame), action=drag)
+
+    def _place(self, turn: Turn, proposal: Proposal, attempt: int, pointer: Point | None) -> Proposal:
+        """The action that a plan means on the screen, or without a plan the next one."""
 
         def ask(look: Turn, plan: str) -> Reply:
             grammar = self.dialect.grammar(look.frame, look.spent) if self.constrained else None
             return self._ask(self.dialect.prompt(look, plan), self.action_tokens, attempt, grammar)
 
         placed = place(
-            ask,
-            turn,
-            proposal.plan,
-            self.dialect,
-            looks=self.looks,
-            attempt=attempt,
-            pointer=pointer_after(steps),
-            model=self.model,
+            ask, turn, proposal.plan, self.dialect, looks=self.looks, attempt=attempt, pointer=pointer, model=self.model
         )
         cost = reduce(Cost.plus, placed.asked, proposal.cost)
         action, mistake = placed.action, placed.mistake

@@ -110,5 +110,8 @@ class SaysNames(Protocol):
     def naming(self, words: str) -> str:
         """The plan to click what reads so."""
 
+    def drag_ends(self, plan: str) -> tuple[str, str] | None:
+        """The plans to click what is to be dragged, and where to; None of any other plan."""
+
     def are_apart(self, plan: str, other: str) -> bool:
         """Whether two plans are surely about different places of a screen."""

@@ -2,7 +2,8 @@
 
 Its tokens are single bytes, so a reply is as short as it can be. Stage one (`plan_prompt`) is text only and answers
 with an instruction such as `click "Subscribe"`, `type "Alice"`, `scroll down` or `done`. An instruction that needs no
-pointing is an action already (`plan_action`). The others are grounded in stage two (`prompt`), answered by one call:
+pointing is an action already (`plan_action`). The others are grounded in stage two (`prompt`), answered by one call
+(`drag "Report" to "Archive"` by one for each name):
 
     click(x, y)   click(x, y, "right", 2, "ctrl")       button, count, modifiers
     move(x, y)    drag click(x1, y1) click(x2, y2)      drag(x1, y1, x2, y2, 1.5): seconds
@@ -103,6 +104,7 @@ modifier: %json {"enum": ["ctrl", "shift", "alt", "meta"]}
 _CALL = re.compile(rf"(?<![A-Za-z0-9_])(?:drag (?=click\()|({'|'.join(_FORMS)})\()")
 _ARGUMENT = re.compile(r"[\s(\[]*[\"'0-9.+-]")
 _SCROLL = re.compile(r"\s*scroll (up|down|left|right)\s*")
+_DRAG = re.compile(r'drag ("(?:[^"\\]|\\.)+") to ("(?:[^"\\]|\\.)+")')
 _NAMED = re.compile(r'[^"]*("(?:[^"\\]|\\.)+")[^"]*')
 _PLAN = re.compile(r"""\s*(type|press|open|ask|wait|done|failed)(?:\s+((?:["']|[0-9]).*))?\s*""", re.DOTALL)
 
@@ -175,6 +177,10 @@ class Compact:
 
     def naming(self, words: str) -> str:
         return f"click {json.dumps(words, ensure_ascii=False)}"
+
+    def drag_ends(self, plan: str) -> tuple[str, str] | None:
+        match = _DRAG.fullmatch(plan)
+        return (f"click {match[1]}", f"click {match[2]}") if match else None
 
     def are_apart(self, plan: str, other: str) -> bool:
         """Of two names of checkboxes the second one would untick what the first one ticked."""

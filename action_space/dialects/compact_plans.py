@@ -6,7 +6,7 @@ between its quotes only where there is more than words such as "and press", and 
 is in quotes was named. What was named without effect counts as named from the second time on. After a few steps in vain
 another name is due, one that was not named yet if there is any in quotes. What had an effect is named again only if the
 task says it once more, or has nothing else in quotes. And if one of "Milk, Bread, Eggs" was named, the others are due
-before anything else is. What is typed "in upper case" is written so.
+before anything else is. What is typed "in upper case" is written so, and 'drag "Report" to "Archive"' is one deed.
 """
 
 import json
@@ -47,6 +47,8 @@ _MORE_THAN_ONCE = re.compile(r"\b(?:again|each|every|keep|repeat\w*|times|twice|
 _TYPED = re.compile(r"\b(?:enter|fill|input|put|type|write)\b", re.IGNORECASE)
 _IN_CAPITALS = re.compile(r"\b(?:upper[ -]?case|capital letters|in capitals|all caps)\b", re.IGNORECASE)
 _IN_SMALL_LETTERS = re.compile(r"\b(?:lower[ -]?case|small letters)\b", re.IGNORECASE)
+_DRAG = re.compile(r"\bdrag\b[^,;.]*", re.IGNORECASE)
+_TO = re.compile(r"[\w\s]*\b(?:in|inside|into|on|onto|over|to)\b[\w\s]*", re.IGNORECASE)
 _AND_SO_ON = re.compile(r",\s+(?:and\s+)?|\s+and\s+")
 _LIST = 3
 """Parts with commas between them that make a list."""
@@ -64,6 +66,8 @@ def plan_grammar(task: str, history: Sequence[PastStep]) -> str:
     named = _named(history[:-1] if again else history)
     unnamed = [text for text in quoted if text not in named]
     due = _due(between, quoted, named)
+    if tries < _PATIENCE and (dragged := _dragged(between, quoted, named)):
+        return f"start: {json.dumps(dragged, ensure_ascii=False)}\n"
     vain = _strings_in(history[-1].plan) if tries >= _PATIENCE else []
     start = "start: step" if unnamed else 'start: step | "done"'
     if unnamed and vain:
@@ -93,6 +97,15 @@ def _due(between: Sequence[str], quoted: Sequence[str], named: set[str]) -> list
             break
         found.append(text)
     return [*found, *(text for text in quoted if text in named and text not in found)]
+
+
+def _dragged(between: Sequence[str], quoted: Sequence[str], named: set[str]) -> str:
+    """The plan to drag what is due next to what is behind it, if both are in quotes; "" for any other deed."""
+    first = next((number for number, text in enumerate(quoted) if text not in named), len(quoted))
+    if first + 1 >= len(quoted) or not (_DRAG.search(between[first]) and _TO.fullmatch(between[first + 1])):
+        return ""
+    start, end = (json.dumps(text, ensure_ascii=False) for text in quoted[first : first + 2])
+    return f"drag {start} to {end}"
 
 
 def _listed(deeds: Sequence[str], named: set[str]) -> list[str]:

@@ -228,6 +228,20 @@ def test_where_another_box_was_ticked_is_no_place_for_this_one() -> None:
     )
 
 
+def test_a_drag_from_name_to_name_is_asked_for_end_by_end() -> None:
+    plan, compact = 'drag "Report" to "Archive"', load_dialect("compact")
+    model = ScriptedModel([ScriptLine(text=plan, tokens_out=9), "click(40, 60)", ScriptLine(text="click(300, 200)")])
+    proposal = Planner(model, compact, constrained=True).propose(TASK, (), seen(), picture)
+    frame = proposal.frame
+    assert proposal.action == Drag(start=frame.to_screen(Point(40, 60)), end=frame.to_screen(Point(300, 200)))
+    assert proposal.plan == plan and proposal.reply == "drag click(40, 60) click(300, 200)"
+    assert [asked[-1].content[0] for asked in model.asked[1:]] == ['click "Report"', 'click "Archive"']
+    missing = ScriptedModel([plan, "click(40, 60)", 'finish("failure", "not on the screen")'])
+    proposal = Planner(missing, compact).propose(TASK, (), seen(), picture)
+    assert proposal.action is None and proposal.plan == plan
+    assert str(proposal.mistake) == "not on the screen"
+
+
 def test_only_a_constrained_planner_holds_the_model_to_the_grammar() -> None:
     dialect, frame = load_dialect("computer_use"), Frame(Size(644, 364), SIZE)
     model = ScriptedModel([dialect.render(Click(point=Point(3, 4)), frame)] * 2)

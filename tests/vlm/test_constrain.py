@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from action_space.actions import Click, points_of
 from action_space.dialects import DIALECTS, load_dialect
-from action_space.dialects.base import PastStep, Turn
+from action_space.dialects.base import PastStep, SaysNames, Turn
 from action_space.errors import ModelError
 from action_space.geometry import Frame, Point, Size
 from vlm.constrain import Guides, grammar_of_regex, grammar_of_schema
@@ -102,6 +102,34 @@ def test_what_a_task_has_in_quotes_is_said_whole() -> None:
     assert {"Elm Street 4", "Street"} <= heard
     # "Type", "into" and "press" alone name nothing; "and close the window" may.
     assert all(text in "and close the window." for text in heard - {"Elm Street 4", "Street", "Don't Save"})
+
+
+@pytest.mark.parametrize(
+    ("task", "plan"),
+    [
+        ('Drag "Report" to "Archive"', 'drag "Report" to "Archive"'),
+        ("Please drag the file 'a\\b' onto the folder “ленты”, then click 'Empty'", 'drag "a\\\\b" to "ленты"'),
+        ('Drag "Report" to the left, then click "Archive"', None),
+        ('Click "Drag" and type "x" into "Archive"', None),
+        ('Drag "Report"', None),
+    ],
+)
+def test_what_is_dragged_from_name_to_name_is_one_plan(task: str, plan: str | None) -> None:
+    dialect, rng = load_dialect("compact"), random.Random(5)
+
+    def plans(*past: PastStep) -> set[str]:
+        grammar = dialect.plan_grammar(Turn(task, Image.new("RGB", (28, 28)), FRAME, past))
+        assert grammar
+        return {said(grammar, rng) for _ in range(30)}
+
+    if plan is None:
+        assert not any(each.startswith("drag") for each in plans())
+        return
+    vain = PastStep(None, "", plan, "nothing changed")
+    assert plans() == plans(vain) == {plan}
+    assert plan not in plans(PastStep(None, "", plan)) | plans(vain, vain, vain)
+    assert isinstance(dialect, SaysNames)
+    assert dialect.drag_ends(plan) == tuple(f"click {end}" for end in plan.removeprefix("drag ").split(" to "))
 
 
 def test_words_that_lead_to_a_quoted_name_are_no_name() -> None:

@@ -36,6 +36,8 @@ INSIDE = (1 / 6, 1 / 2, 5 / 6)
 """Where in a cell a name is held against it when it fits there, across and down."""
 PARTS = 5
 """Ways that are tried to part a name into what is on a control and what is beside it."""
+MIDDLE = 14
+"""Sides of the square around a place whose colour is told."""
 FAINT = 8.0
 """Contrast, of 255, below which a square is not made any stronger."""
 LETTERS = string.ascii_lowercase + string.digits
@@ -108,6 +110,7 @@ class Naming(nn.Module):
         )
         self.asking = nn.Linear(2, WIDTH)
         self.eye = Eye()
+        self.tint = nn.Sequential(nn.Linear(3, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH))
         self.norm = nn.LayerNorm(WIDTH)
         self.taking = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True)
         self.thinking = nn.Sequential(
@@ -125,7 +128,10 @@ class Naming(nn.Module):
         cell each is, across and down, 0 to 1; pixels `[n, 3, PIXELS, PIXELS]`: around each, uint8. If there are more
         of these, nothing but pixels is known of the further places.
         """
-        query = self.eye(pixels) + F.pad(self._said(tokens, at), (0, 0, 0, len(pixels) - len(tokens)))
+        edge = (PIXELS - MIDDLE) // 2
+        colour = pixels[:, :, edge:-edge, edge:-edge].float().mean((2, 3)) / 127.5 - 1
+        query = self.eye(pixels) + self.tint(colour)
+        query = query + F.pad(self._said(tokens, at), (0, 0, 0, len(pixels) - len(tokens)))
         found: Tensor = F.normalize(query + self.thinking(query), dim=-1)
         return found
 

@@ -4,6 +4,7 @@ import random
 import shutil
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 
@@ -35,7 +36,7 @@ from vlm.naming import (
     windows,
 )
 from vlm.training import naming as learning
-from vlm.training.data.render import Drawn, Element
+from vlm.training.data.render import Drawn, Element, Figure
 from vlm.training.export import export
 from vlm.training.naming import PAGES, Places, draw_places, learn_names, naming_loss
 from vlm.training.pool import Control, EncodedScreen, Pool
@@ -97,7 +98,8 @@ def test_an_icon_is_told_by_its_pixels_alone(tmp_path: Path, monkeypatch: pytest
     def icons() -> Places:
         drawn = draw_places(pool.rng, pool.screens, packed)
         first = len(drawn.tokens)
-        assert set(drawn.names[first:]) == {"close", "menu"} and drawn.screens[first:].unique().numel() == PAGES
+        assert {names[0].removesuffix(" icon") for names in drawn.names[first:]} == {"close", "menu"}
+        assert drawn.screens[first:].unique().numel() == PAGES
         return Places(drawn.tokens[:0], drawn.at[:0], drawn.pixels[first:], drawn.names[first:], drawn.screens[first:])
 
     for _ in range(40):
@@ -160,7 +162,7 @@ def test_where_a_name_is_only_mentioned_is_nothing_called_so(tmp_path: Path) -> 
     places = draw_places(random.Random(1), [screen], packed)
     middles = places.tokens[:, ROWS // 2, COLUMNS // 2, 0].long().tolist()
     far = [name for name, cell in zip(places.names, middles, strict=False) if cell % columns > 20]
-    assert far == [""]
+    assert far == [()]
 
 
 def test_the_words_of_an_entry_are_never_nothing(tmp_path: Path) -> None:
@@ -179,11 +181,83 @@ def test_the_words_of_an_entry_are_never_nothing(tmp_path: Path) -> None:
     for seed in range(40):
         places = draw_places(random.Random(seed), [screen], packed)
         middles = places.tokens[:, ROWS // 2, COLUMNS // 2, 0].long().tolist()
-        for name, cell in zip(places.names, middles, strict=False):
-            found.setdefault(name, set()).add(divmod(cell, columns))
+        for names, cell in zip(places.names, middles, strict=False):
+            found.setdefault(names[0] if names else "", set()).add(divmod(cell, columns))
     words = {(3, column) for column in (1, 2, 3)}
-    assert found["smith"] == words and not found[""] & words
+    assert {"delete smith", "delete"} <= {*found} and found["smith"] == words and not found[""] & words
     assert found[""] > {(3, column) for column in range(4, 17)}
+
+
+def test_all_that_one_may_call_a_figure_fits_it(tmp_path: Path) -> None:
+    rows, columns = 6, 20
+    cells = torch.zeros(rows, columns, dtype=torch.bool)
+    circle, square = Box(2 * CELL, 3 * CELL, 3 * CELL, 4 * CELL), Box(9 * CELL, 3 * CELL, 10 * CELL, 4 * CELL)
+    figures = (Figure(("red", "circle", "red circle"), circle), Figure(("red", "square", "red square"), square))
+    control = Control(Element("button", "circle", circle), circle, cells, cells)
+    pixels = torch.zeros(3, rows * CELL, columns * CELL, dtype=torch.uint8)
+    tokens = torch.arange(rows * columns, dtype=torch.float).view(rows, columns, 1)
+    screen = EncodedScreen(tokens, cells, (control,), ~cells, "circle", figures, pixels)
+    packed, asked = Crops(icon_screens(tmp_path / "icons"), 1, start=3), dict[int, set[str]]()
+    for seed in range(40):
+        places = draw_places(random.Random(seed), [screen], packed)
+        middles = places.tokens[:, ROWS // 2, COLUMNS // 2, 0].long().tolist()
+        for names, cell in zip(places.names, middles, strict=False):
+            assert {*names} in ({*figures[0].names}, {*figures[1].names}, set())
+            asked.setdefault(cell % columns, set()).update(names[:1])
+    assert asked[2] == {*figures[0].names} and asked[9] == {*figures[1].names}
+
+
+def test_of_two_places_that_are_called_so_either_is_right() -> None:
+    places = torch.tensor([[1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0]])
+    naming = _Fits({"red": [1.0, 1.0, 0], "square": [0, 1.0, 0], "blue": [0, 0, 1.0]}, places)
+    names = (("red", "circle"), ("square", "red"), ("blue", "square"))
+    drawn = Places(torch.zeros(3, 1), torch.zeros(3, 2), torch.zeros(3, 1), names, torch.zeros(3, dtype=torch.long))
+    loss, figures = naming_loss(naming, drawn)
+    assert figures["told"] == 1 and figures["found"] == 1 and figures["best"] < 0.01
+    wrong, figures = naming_loss(naming, replace(drawn, names=(("red",), ("square",), ("blue", "square"))))
+    assert figures["fits"] > 1 and wrong > loss + 1, "the second place is called red, it says"
+
+
+class _Fits(Naming):
+    """What fits is written down: for each name, which of three places."""
+
+    def __init__(self, fits: dict[str, list[float]], places: torch.Tensor) -> None:
+        super().__init__(1)
+        self.fitting, self.three = fits, places
+
+    def places(self, *_: torch.Tensor) -> torch.Tensor:
+        return self.three
+
+    def names(self, names: Sequence[str]) -> torch.Tensor:
+        return torch.tensor([self.fitting[name] for name in names])
+
+    def forward(self, places: torch.Tensor, names: torch.Tensor) -> torch.Tensor:
+        return 20 * (places @ names.T) - 10
+
+
+def test_a_colour_that_is_all_around_is_told() -> None:
+    torch.manual_seed(1)
+    naming, colours = Naming(4), {"red": (220, 20, 30), "green": (20, 160, 40), "navy": (10, 10, 130)}
+    optimizer = torch.optim.AdamW(naming.parameters(), 0.003)
+
+    def boxes() -> Places:
+        pixels = torch.tensor(list(colours.values()), dtype=torch.float)[:, :, None, None] + 20 * torch.rand(3, 1, 1, 1)
+        names = tuple((name,) for name in colours)
+        return Places(
+            torch.zeros(3, ROWS, COLUMNS, 4),
+            torch.full((3, 2), 0.5),
+            pixels.to(torch.uint8).expand(3, 3, PIXELS, PIXELS),
+            names,
+            torch.arange(3),
+        )
+
+    for _ in range(60):
+        loss, _ = naming_loss(naming, boxes())
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+    with torch.no_grad():
+        assert naming_loss(naming, boxes())[1]["told"] == 1
 
 
 def test_the_stage_goes_on_from_what_it_saved(tmp_path: Path) -> None:
@@ -204,7 +278,7 @@ def test_another_place_of_the_same_control_is_as_good() -> None:
     naming = _Told({"save": 0, "next": 1})
     at = torch.tensor([[0.0, 0.0], [0.0, 0.0], [1.0, 0.0], [2.0, 0.0]])
     pixels = torch.zeros(4, 3, PIXELS, PIXELS, dtype=torch.uint8)
-    names, screens = ("save", "save", "next", ""), torch.zeros(4, dtype=torch.long)
+    names, screens = (("save",), ("save",), ("next",), ()), torch.zeros(4, dtype=torch.long)
     places = Places(torch.zeros(4, ROWS, COLUMNS, 4), at, pixels, names, screens)
     _, figures = naming_loss(naming, places)
     assert figures["best"] < 0.01 and figures["fits"] < 0.01

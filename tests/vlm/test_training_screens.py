@@ -198,6 +198,8 @@ def test_a_figure_is_named_by_what_tells_it_from_the_others(chromium: Browser) -
         page = figures_page(studio.sheet(random.Random(seed)))
         png, labels = draw(studio.tab(page.device_scale), page)
         names = [element["name"] for element in labels["elements"]]
+        called = {tuple(figure["box"]): figure["names"] for figure in labels["figures"]}
+        assert all(e["name"] in called[tuple(e["box"])] for e in labels["elements"]) and len(called) >= len(names)
         assert len(set(names)) == len(names) and labels["hidden"] == {"outside": 0, "covered": 0}
         with Image.open(io.BytesIO(png)) as image:
             picture = image.convert("RGB")

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from action_space.geometry import Box
 from vlm.naming import CELL, Naming, squares, windows
-from vlm.training.data.render import Drawn, Screen
+from vlm.training.data.render import Drawn, Element, Figure, Screen
 from vlm.training.optim import MuonAdamW
 from vlm.training.pool import Control, EncodedScreen, Pool, entry_words
 from vlm.training.pretrain import Crops
@@ -34,6 +34,8 @@ PAGES, PACKED = 4, 64
 """Of a step of each worker: pages of icons, and of each of them so many icons."""
 PARTED = 0.5
 """How often an icon in a list's entry is called by what it shows alone, and how often the words there are asked for."""
+AS_ICON = 0.15
+"""How often the word "icon" is said with the name of one."""
 STEPS = 3
 """For each screen that is encoded, which takes longer."""
 KEPT = 400
@@ -43,15 +45,19 @@ HERE = 4.0
 """How much more a name that is on the screen weighs than one that is not."""
 
 
+_Place = tuple[int, int, tuple[str, ...]]
+"""Across and down in the pixels of a screen, and what is called so there, as `Places` has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
-    """tokens, at and pixels as `Naming.places` takes them; names, in small letters, "" of nothing; screens `[n]`: the
-    number of each one's."""
+    """tokens, at and pixels as `Naming.places` takes them; names: of each all that fit, in small letters, of which the
+    first is asked for, none of nothing; screens `[n]`: the number of each one's."""
 
     tokens: Tensor
     at: Tensor
     pixels: Tensor
-    names: tuple[str, ...]
+    names: tuple[tuple[str, ...], ...]
     screens: Tensor
 
 
@@ -97,13 +103,13 @@ def draw_places(rng: random.Random, screens: Sequence[EncodedScreen], packed: Cr
         at += [(x % CELL / CELL, y % CELL / CELL) for x, y, _ in found]
         assert screen.pixels is not None, "the pool keeps them"
         pixels.append(squares(screen.pixels, torch.tensor([(x, y) for x, y, _ in found])))
-        names += [name.lower() for *_, name in found]
+        names += [named for *_, named in found]
         numbers += [number] * len(found)
     for number in range(SCREENS, SCREENS + PAGES):
         picture, page = packed.screen()
         found = _icons_on(rng, page, *picture.shape[:2])
         pixels.append(squares(torch.tensor(picture).permute(2, 0, 1), torch.tensor([(x, y) for x, y, _ in found])))
-        names += [name.lower() for *_, name in found]
+        names += [named for *_, named in found]
         numbers += [number] * len(found)
     together = torch.cat(tokens)
     device = together.device
@@ -112,22 +118,30 @@ def draw_places(rng: random.Random, screens: Sequence[EncodedScreen], packed: Cr
     )
 
 
-def _icons_on(rng: random.Random, page: Screen, height: int, width: int) -> list[tuple[int, int, str]]:
-    """Places on icons that are wholly in the picture of a page, and their names."""
+def _icons_on(rng: random.Random, page: Screen, height: int, width: int) -> list[_Place]:
+    """Places on icons that are wholly in the picture of a page."""
     there = [
         element
         for element in page.elements
         if element.icon is not None and element.box.right <= width and element.box.bottom <= height
     ]
-    return [(*_inside(rng, each.box), each.name) for each in rng.sample(there, min(PACKED, len(there)))]
+    return [(*_inside(rng, each.box), _called(rng, each.name)) for each in rng.sample(there, min(PACKED, len(there)))]
 
 
-def _on_screen(rng: random.Random, screen: EncodedScreen) -> list[tuple[int, int, str]]:
-    """Places (x, y) in the pixels of a screen, and the names of what is there."""
+def _called(rng: random.Random, icon: str) -> tuple[str, ...]:
+    """What an icon is called: "trash", and now and then "trash icon" is asked for."""
+    name = icon.lower()
+    return (f"{name} icon", name) if rng.random() < AS_ICON else (name, f"{name} icon")
+
+
+def _on_screen(rng: random.Random, screen: EncodedScreen) -> list[_Place]:
     icons = [control for control in screen.controls if control.element.icon is not None]
-    controls = rng.sample(screen.controls, min(CONTROLS, len(screen.controls)))
+    # A figure has more names than the one of its control.
+    controls = [] if screen.figures else rng.sample(screen.controls, min(CONTROLS, len(screen.controls)))
     controls += rng.sample(icons, min(ICONS, len(icons)))
     found = [place for control in controls for place in _of_control(rng, control)]
+    figures = rng.sample(screen.figures, min(CONTROLS, len(screen.figures)))
+    found += [(*_inside(rng, each.box), tuple(rng.sample(each.names, len(each.names)))) for each in figures]
     rows, columns, _ = screen.tokens.shape
     mentions = [place for control in controls for place in control.mentions]
     nothing = [_beside(rng, rng.choice(screen.controls)) for _ in range(NOTHING)]
@@ -138,22 +152,24 @@ def _on_screen(rng: random.Random, screen: EncodedScreen) -> list[tuple[int, int
             shown = shown & ~control.written
     cells: list[list[int]] = torch.nonzero(shown).tolist()
     nothing += [_in_cell(rng, cells) for _ in range(SHOWN if cells else 0)]
+    there: list[Element | Figure] = [*(control.element for control in screen.controls), *screen.figures]
     for x, y in nothing:
         on_it = 0 <= x < columns * CELL and 0 <= y < rows * CELL
-        if on_it and not any(each.element.hit_by(x, y) for each in screen.controls):
-            found.append((x, y, ""))
+        if on_it and not any(each.hit_by(x, y) for each in there):
+            found.append((x, y, ()))
     return found
 
 
-def _of_control(rng: random.Random, control: Control) -> Iterator[tuple[int, int, str]]:
-    """A place on it, and its name. An icon in a list's entry is also called by what it shows alone, and the words
-    beside it are called as they read: both together tell it as well."""
+def _of_control(rng: random.Random, control: Control) -> Iterator[_Place]:
+    """A place on it. An icon in a list's entry is also called by what it shows alone, as those of the other entries
+    are, and the words beside it are called as they read: both together tell it as well."""
     element, words = control.element, entry_words(control.element)
-    shown = element.icon if words and rng.random() < PARTED else None
-    yield *_inside(rng, control.box), shown or element.name
+    names = _called(rng, element.icon) if element.icon else ()
+    whole = () if element.icon and not words else (element.name.lower(),)
+    yield *_inside(rng, control.box), (*names, *whole) if rng.random() < PARTED else (*whole, *names)
     beside = _written_beside(control)
     if words and beside and rng.random() < PARTED:
-        yield *_in_cell(rng, beside), words
+        yield *_in_cell(rng, beside), (words.lower(),)
 
 
 def _written_beside(control: Control) -> list[list[int]]:
@@ -184,31 +200,32 @@ def _inside(rng: random.Random, box: Box) -> tuple[int, int]:
 def naming_loss(naming: Naming, places: Places) -> tuple[Tensor, dict[str, float]]:
     """Whether names fit, in nats for each place, and which place of its screen fits a name best, in nats for each name.
 
-    figures: told: how often a place's own name fits it best of all; found: how often a name's place fits it best of its
-    screen.
+    figures: told: how often a name that fits a place fits it best of all; found: how often a name's place fits it best
+    of its screen.
     """
-    known = sorted({name for name in places.names if name})
+    known = sorted({named[0] for named in places.names if named})
     numbers = {name: number for number, name in enumerate(known)}
     device = places.at.device
-    own = torch.tensor([numbers.get(name, -1) for name in places.names], device=device)
-    screens, named = places.screens.to(device), own >= 0
+    right = torch.zeros(len(places.names), len(known), dtype=torch.bool)
+    for own, names in zip(right, places.names, strict=True):
+        own[[numbers[name] for name in names if name in numbers]] = True
+    right, screens = right.to(device), places.screens.to(device)
+    asked = torch.tensor([numbers[named[0]] for named in places.names if named], device=device)
+    named = right.any(1)
     fit = naming(naming.places(places.tokens, places.at, places.pixels), naming.names(known))
-    right = F.one_hot(own.clamp(min=0), len(known)).bool() & named[:, None]
-    here = torch.zeros(int(screens.max()) + 1, len(known), dtype=torch.bool, device=device)
-    here[screens[named], own[named]] = True
-    here = here[screens]
+    on = torch.zeros(int(screens.max()) + 1, len(known), device=device).index_add_(0, screens, right.float())
+    here = on[screens] > 0
     # Where nothing was to be asked for, a control may be that has the name of one on another screen.
     weight = (named[:, None] | here) * (1 + HERE * here)
     wrong = F.binary_cross_entropy_with_logits(fit, right.float(), reduction="none")
-    asked = own[named]
     rivals = screens[:, None] == screens[named]
-    # Another place of the same control is as good.
+    # Another place that is called so is as good.
     shares = fit[:, asked].masked_fill(~rivals, float("-inf")).log_softmax(0)
-    best = -shares.masked_fill(own[:, None] != asked, float("-inf")).logsumexp(0).mean()
+    best = -shares.masked_fill(~right[:, asked], float("-inf")).logsumexp(0).mean()
     figures = {
-        "fits": (wrong * weight).sum().item() / len(own),
+        "fits": (wrong * weight).sum().item() / len(right),
         "best": best.item(),
-        "told": (fit.argmax(1) == own)[named].float().mean().item(),
-        "found": (own[shares.argmax(0)] == asked).float().mean().item(),
+        "told": right[named].gather(1, fit[named].argmax(1, keepdim=True)).float().mean().item(),
+        "found": right[shares.argmax(0), asked].float().mean().item(),
     }
-    return (wrong * weight).sum() / len(own) + best, figures
+    return (wrong * weight).sum() / len(right) + best, figures

@@ -12,7 +12,7 @@ from torch import Tensor
 from action_space.errors import ConfigError
 from action_space.geometry import Box, Point
 from vlm.images import drawn_cells, normalised, patches_of
-from vlm.training.data.render import Element, Screen
+from vlm.training.data.render import Element, Figure, Screen
 from vlm.training.dense import CELL, label_of, letters_of, places_of, target_cells
 from vlm.training.pretrain import Crops
 from vlm.vision import VisionTower
@@ -53,7 +53,8 @@ class Control:
 @dataclass(frozen=True, slots=True)
 class EncodedScreen:
     """Visual tokens `[rows, columns, width]`, which cells `[rows, columns]` show anything, the controls, of which cells
-    the tokens are known, of a large screen as few as in use, and all that is written there, in small letters.
+    the tokens are known, of a large screen as few as in use, all that is written there, in small letters, and what
+    places look like.
 
     pixels `[3, H, W]`, if they are kept."""
 
@@ -62,6 +63,7 @@ class EncodedScreen:
     controls: tuple[Control, ...]
     known: Tensor
     said: str
+    figures: tuple[Figure, ...] = ()
     pixels: Tensor | None = None
 
 
@@ -167,7 +169,10 @@ def encode_screen(
     tokens[known] = found
     tokens = hold(tokens) if hold else tokens
     controls = tuple(control for control in controls if _is_seen(control, known))
-    return EncodedScreen(tokens, drawn, controls, known, screen.said) if controls or bare else None
+    if not (controls or bare):
+        return None
+    figures = tuple(figure for figure in screen.figures if _is_within(figure.box, rows, columns))
+    return EncodedScreen(tokens, drawn, controls, known, screen.said, figures)
 
 
 def _is_seen(control: Control, cells: Tensor) -> bool:
@@ -209,8 +214,12 @@ def controls_of(screen: Screen, rows: int, columns: int) -> tuple[Control, ...]:
     for element in screen.elements:
         # A checkbox is ticked by a click on its words, which are larger.
         box = element.label or element.box
-        inside = min(box.left, box.top) >= 0 and box.right <= columns * CELL and box.bottom <= rows * CELL
-        if not (inside and element.name and len(element.name) <= 48 and names.count(element.name.lower()) == 1):
+        if not (
+            _is_within(box, rows, columns)
+            and element.name
+            and len(element.name) <= 48
+            and names.count(element.name.lower()) == 1
+        ):
             continue
         label = label_of(element, screen, letters) or box
         area, written = (target_cells(part, rows, columns).bool() for part in (box, label))
@@ -224,6 +233,11 @@ def controls_of(screen: Screen, rows: int, columns: int) -> tuple[Control, ...]:
             mentions = tuple(place for place in elsewhere if not _is_on_any(place.center, screen.elements))
             controls.append(Control(element, box, area, written, mentions))
     return tuple(controls)
+
+
+def _is_within(box: Box, rows: int, columns: int) -> bool:
+    """Whether all of it is on a screen of so many cells."""
+    return min(box.left, box.top) >= 0 and box.right <= columns * CELL and box.bottom <= rows * CELL
 
 
 def _is_on_any(point: Point, elements: Sequence[Element]) -> bool:

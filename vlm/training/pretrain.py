@@ -97,7 +97,8 @@ def labels_in(screen: Screen, view: View) -> Screen:
     )
     lines = (replace(line, box=moved(line.box)) for line in screen.lines)
     shown = (line for line in lines if view.size.contains(line.box.center))
-    return Screen(screen.image, elements, tuple(inside), lines=tuple(shown))
+    figures = tuple(replace(figure, box=moved(figure.box)) for figure in screen.figures)
+    return Screen(screen.image, elements, tuple(inside), lines=tuple(shown), figures=figures)
 
 
 Batch = tuple[Tensor, list[Grid], DenseTargets]

@@ -1,5 +1,5 @@
 // Reads labels from the DOM: controls with their names, boxes and states, every visible character's place, lines of text, and marked
-// blocks. Screenshot pixels; a dimmed character has code 0. hidden: how many controls were left out, and why.
+// blocks and figures. Screenshot pixels; a dimmed character has code 0. hidden: how many controls were left out, and why.
 // live: the page is none of ours, so more can be wrong with it, names come from more places, and links say where they lead.
 ({ scale, live }) => {
   const W = innerWidth, H = innerHeight, clean = (s) => (s || "").replace(/\s+/g, " ").trim();
@@ -84,6 +84,7 @@
     }
   }
   const blocks = [...document.querySelectorAll("[data-block]")].map((e) => ({ block: e.dataset.block, text: e.dataset.html || clean(e.innerText), box: boxOf(e.getBoundingClientRect()) }));
+  const figures = [...document.querySelectorAll("[data-called]")].map((e) => ({ names: e.dataset.called.split("|"), box: boxOf(e.getBoundingClientRect()) }));
   const written = lines.map((l) => ({ text: clean(l.text), box: boxOf(l) }));
-  return { elements, chars, width: W, height: H, hidden, lines: written, blocks };
+  return { elements, chars, width: W, height: H, hidden, lines: written, blocks, ...(figures.length && { figures }) };
 }

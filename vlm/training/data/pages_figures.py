@@ -1,10 +1,9 @@
-"""Figures, letters and digits in plain colours and two sizes, strewn about: what a control looks like is all that tells
-it from the others, and is its name.
+"""Figures, letters and digits in plain colours and two sizes, strewn about, or boxes side by side: what a control looks
+like is all that tells it from the others, and is its name.
 """
 
 from collections import Counter
 from dataclasses import dataclass
-from html import escape
 from itertools import product
 
 from vlm.training.data.pages import Page
@@ -14,6 +13,10 @@ SIZES = ((320, 420), (280, 280), (420, 320), (224, 336), (448, 448), (336, 224))
 """Width and height of a page, in CSS pixels."""
 SMALL, LARGE = (16, 26), (36, 64)
 """Of a figure's side, in CSS pixels."""
+BOXES = 0.25
+"""How often a page has boxes in place of figures."""
+BOX = (28, 130), (24, 90)
+"""Width and height of a box, in CSS pixels."""
 COLOURS = {
     "red": (255, 0, 0),
     "blue": (0, 0, 255),
@@ -55,7 +58,7 @@ LETTERS, DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
 
 @dataclass(frozen=True, slots=True)
 class _Figure:
-    """size: small or large. group: what else of its kind is called."""
+    """size: small or large, of a box "". group: what else of its kind is called."""
 
     size: str
     colour: str
@@ -65,7 +68,8 @@ class _Figure:
     def names(self) -> list[str]:
         """All that one may call it."""
         kinds = (self.shape, self.group, "item")
-        return [" ".join(filter(None, words)) for words in product(("", self.size), ("", self.colour), kinds)]
+        named = [*product(("", self.size), ("", self.colour), kinds), ("", self.colour, "")]
+        return list(dict.fromkeys(" ".join(filter(None, words)).lower() for words in named))
 
 
 def figures_page(sheet: Sheet) -> Page:
@@ -76,18 +80,43 @@ def figures_page(sheet: Sheet) -> Page:
     few = rng.sample(sorted(COLOURS), rng.randint(2, 6))
     hidden = {"black", "navy"} if paper == "#222" else {"white", "silver"}
     colours = [name for name in few if name not in hidden] or ["red"]
-    figures = [_figure(sheet, colours) for _ in range(rng.randint(3, 14))]
-    often = Counter(name for figure in figures for name in figure.names())
-    parts, taken = "", list[tuple[int, int, int]]()
-    for figure in figures:
-        side = rng.randint(*(SMALL if figure.size == "small" else LARGE))
-        place = _place(sheet, side, width, height, taken)
-        if place:
-            unique = [name for name in figure.names() if often[name] == 1]
-            parts += _drawn(sheet, figure, side, place, rng.choice(unique) if unique else "")
+    parts = _boxes(sheet, colours, width, height) if rng.random() < BOXES else _strewn(sheet, colours, width, height)
     css = f"body{{width:{width}px;height:{height}px;background:{paper}}}svg{{display:block}}"
     css += ".figure{position:absolute;cursor:pointer}"
     return Page(strict_document(css, parts), width, height, 1.0)
+
+
+def _strewn(sheet: Sheet, colours: list[str], width: int, height: int) -> str:
+    rng = sheet.rng
+    figures = [_figure(sheet, colours) for _ in range(rng.randint(3, 14))]
+    taken, placed = list[tuple[int, int, int]](), list[tuple[_Figure, int, tuple[int, int]]]()
+    for figure in figures:
+        side = rng.randint(*(SMALL if figure.size == "small" else LARGE))
+        if place := _place(sheet, side, width, height, taken):
+            placed.append((figure, side, place))
+    often = Counter(name for figure, _, _ in placed for name in figure.names())
+    parts = ""
+    for figure, side, (left, top) in placed:
+        style = f"left:{left}px;top:{top}px;width:{side}px;height:{side}px"
+        parts += _drawn(sheet, figure, often, style, figure_drawing(sheet, figure.colour, figure.shape, side))
+    return parts
+
+
+def _boxes(sheet: Sheet, colours: list[str], width: int, height: int) -> str:
+    """Boxes of one size in rows and columns, each of any of the colours."""
+    rng = sheet.rng
+    wide, tall = (min(rng.randint(*sides), side - 8) for sides, side in zip(BOX, (width, height), strict=True))
+    gap = rng.randint(2, 12)
+    across, down = (min(3, (side + gap) // (part + gap)) for side, part in ((width, wide), (height, tall)))
+    left, top = rng.randint(0, width - across * (wide + gap) + gap), rng.randint(0, height - down * (tall + gap) + gap)
+    places = [(left + x * (wide + gap), top + y * (tall + gap)) for y in range(down) for x in range(across)]
+    boxes = [(_Figure("", rng.choice(colours), "box", "box"), place) for place in places]
+    often = Counter(name for figure, _ in boxes for name in figure.names())
+    line, parts = rng.choice(("", "border:1px solid #000;", "border:2px solid #888;")), ""
+    for figure, (x, y) in boxes:
+        style = f"left:{x}px;top:{y}px;width:{wide}px;height:{tall}px;{line}background:{_shade(sheet, figure.colour)}"
+        parts += _drawn(sheet, figure, often, style, "")
+    return parts
 
 
 def _figure(sheet: Sheet, colours: list[str]) -> _Figure:
@@ -117,20 +146,25 @@ def _place(
     return None
 
 
-def _drawn(sheet: Sheet, figure: _Figure, side: int, place: tuple[int, int], name: str) -> str:
-    role = f' role=button aria-label="{escape(name, quote=True)}"' if name else ""
-    style = f"left:{place[0]}px;top:{place[1]}px;width:{side}px;height:{side}px"
-    return f'<div class="figure"{role} style="{style}">{figure_drawing(sheet, figure.colour, figure.shape, side)}</div>'
+def _drawn(sheet: Sheet, figure: _Figure, often: Counter[str], style: str, inner: str) -> str:
+    """A figure, with a name as a control has it if any of its own is that of no other."""
+    unique = [name for name in figure.names() if often[name] == 1]
+    role = f' role=button aria-label="{sheet.rng.choice(unique)}"' if unique else ""
+    return f'<div class="figure"{role} data-called="{"|".join(figure.names())}" style="{style}">{inner}</div>'
 
 
 def figure_drawing(sheet: Sheet, colour: str, shape: str, side: int) -> str:
     """A shape, a letter or a digit in a square of so many CSS pixels."""
-    rng = sheet.rng
-    parts = [min(255, max(0, part + rng.randint(-SHADE, SHADE))) for part in COLOURS[colour]]
-    fill = f"rgb({','.join(map(str, parts))})"
+    rng, fill = sheet.rng, _shade(sheet, colour)
     if shape in SHAPES:
         line = rng.choice(("", "", ' stroke="#000" stroke-width="3"'))
         return f'<svg viewBox="0 0 100 100" width="{side}" height="{side}" fill="{fill}"{line}>{SHAPES[shape]}</svg>'
     font = rng.choice(sheet.fonts)
     style = f"width:{side}px;color:{fill};font:{rng.choice((400, 700))} {side}px/{side}px '{font}';text-align:center"
     return f'<div style="{style}">{shape}</div>'
+
+
+def _shade(sheet: Sheet, colour: str) -> str:
+    """A little lighter or darker than CSS has it."""
+    parts = [min(255, max(0, part + sheet.rng.randint(-SHADE, SHADE))) for part in COLOURS[colour]]
+    return f"rgb({','.join(map(str, parts))})"

@@ -59,6 +59,18 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """What a place looks like: all that one may call it, in small letters, though others may be called so too."""
+
+    names: tuple[str, ...]
+    box: Box
+
+    def hit_by(self, x: int, y: int) -> bool:
+        """Whether (x, y) is on it, edges inside."""
+        return self.box.left <= x <= self.box.right and self.box.top <= y <= self.box.bottom
+
+
+@dataclass(frozen=True, slots=True)
 class Screen:
     """A drawn page. chars: (x, y, character) of every visible character's centre, in screenshot pixels.
 
@@ -74,6 +86,7 @@ class Screen:
     lines: tuple[Written, ...] = ()
     blocks: tuple[Written, ...] = ()
     hidden: int = 0
+    figures: tuple[Figure, ...] = ()
 
     @property
     def said(self) -> str:
@@ -183,6 +196,7 @@ def screen_of(image: Path, row: dict[str, Any]) -> Screen:
         tuple(Written(line["text"], Box(*line["box"])) for line in row.get("lines", ()) if line["text"]),
         tuple(Written(b["text"], Box(*b["box"]), b["block"]) for b in row.get("blocks", ())),
         sum(row.get("hidden", {}).values()),
+        tuple(Figure(tuple(f["names"]), Box(*f["box"])) for f in row.get("figures", ())),
     )
 
 

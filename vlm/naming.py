@@ -293,7 +293,10 @@ def load_naming(folder: Path, tokens: int) -> Naming | None:
         naming.load_state_dict({name: _unpacked(stored, name, weight) for name, weight in naming.state_dict().items()})
     except (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, UnpicklingError) as error:
         why = " ".join(str(error).split())[:200]
-        raise ModelError(f"{str(path)!r} holds nothing that tells names of places: {why}") from error
+        raise ModelError(
+            f"{str(path)!r} holds nothing that tells names of places ({why}): delete it, or teach it again "
+            "(agent train --name-minutes)"
+        ) from error
     return naming.eval()
 
 

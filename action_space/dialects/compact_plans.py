@@ -47,8 +47,10 @@ _MORE_THAN_ONCE = re.compile(r"\b(?:again|each|every|keep|repeat\w*|times|twice|
 _TYPED = re.compile(r"\b(?:enter|fill|input|put|type|write)\b", re.IGNORECASE)
 _IN_CAPITALS = re.compile(r"\b(?:upper[ -]?case|capital letters|in capitals|all caps)\b", re.IGNORECASE)
 _IN_SMALL_LETTERS = re.compile(r"\b(?:lower[ -]?case|small letters)\b", re.IGNORECASE)
-_DRAG = re.compile(r"\bdrag\b[^,;.]*", re.IGNORECASE)
+_DRAGS = re.compile(r"\bdrag\b[^,;.]*$", re.IGNORECASE)
+"""Ends the words in front of what is dragged."""
 _TO = re.compile(r"[\w\s]*\b(?:in|inside|into|on|onto|over|to)\b[\w\s]*", re.IGNORECASE)
+"""Between what is dragged and where to."""
 _AND_SO_ON = re.compile(r",\s+(?:and\s+)?|\s+and\s+")
 _LIST = 3
 """Parts with commas between them that make a list."""
@@ -101,11 +103,15 @@ def _due(between: Sequence[str], quoted: Sequence[str], named: set[str]) -> list
 
 def _dragged(between: Sequence[str], quoted: Sequence[str], named: set[str]) -> str:
     """The plan to drag what is due next to what is behind it, if both are in quotes; "" for any other deed."""
-    first = next((number for number, text in enumerate(quoted) if text not in named), len(quoted))
-    if first + 1 >= len(quoted) or not (_DRAG.search(between[first]) and _TO.fullmatch(between[first + 1])):
+    first = next((number for number, text in enumerate(quoted) if text not in named), None)
+    if any(_OTHER_ORDER.search(text) for text in between):
         return ""
-    start, end = (json.dumps(text, ensure_ascii=False) for text in quoted[first : first + 2])
-    return f"drag {start} to {end}"
+    for number, (start, end) in enumerate(pairwise(quoted)):
+        words = _NEXT_DEED.split(between[number])[-1]
+        # What is dragged may have been named for another deed.
+        if first in (number, number + 1) and _DRAGS.search(words) and _TO.fullmatch(between[number + 1]):
+            return f"drag {json.dumps(start, ensure_ascii=False)} to {json.dumps(end, ensure_ascii=False)}"
+    return ""
 
 
 def _listed(deeds: Sequence[str], named: set[str]) -> list[str]:

@@ -112,6 +112,9 @@ def test_what_a_task_has_in_quotes_is_said_whole() -> None:
         ('Drag "Report" to the left, then click "Archive"', None),
         ('Click "Drag" and type "x" into "Archive"', None),
         ('Drag "Report"', None),
+        ('Drag the knob and click "Report" in "Archive"', None),
+        ('Do not drag "Report" to "Archive"', None),
+        ('Click "Archive", then drag "Report" to "Archive"', None),
     ],
 )
 def test_what_is_dragged_from_name_to_name_is_one_plan(task: str, plan: str | None) -> None:
@@ -130,6 +133,16 @@ def test_what_is_dragged_from_name_to_name_is_one_plan(task: str, plan: str | No
     assert plan not in plans(PastStep(None, "", plan)) | plans(vain, vain, vain)
     assert isinstance(dialect, SaysNames)
     assert dialect.drag_ends(plan) == tuple(f"click {end}" for end in plan.removeprefix("drag ").split(" to "))
+
+
+def test_what_is_dragged_may_have_been_named_before() -> None:
+    done = [PastStep(None, "", 'click "Report"')]
+    for task, plan in (
+        ('Click "Report", then drag "Report" to "Archive"', 'drag "Report" to "Archive"'),
+        ('Click "Report" and drag "Plan" to "Report"', 'drag "Plan" to "Report"'),
+    ):
+        grammar = load_dialect("compact").plan_grammar(Turn(task, Image.new("RGB", (28, 28)), FRAME, tuple(done)))
+        assert grammar and said(grammar, random.Random(1)) == plan
 
 
 def test_words_that_lead_to_a_quoted_name_are_no_name() -> None:

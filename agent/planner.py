@@ -110,9 +110,8 @@ class Planner:
         return self._place(turn, proposal, attempt, pointer)
 
     def _drag(self, turn: Turn, proposal: Proposal, ends: tuple[str, str], attempt: int) -> Proposal:
-        """The drag between the places of two plans; what keeps one of these from being found keeps the drag."""
-        found = proposal
-        points = list[Point]()
+        """The drag from the place of the first plan to that of the second, or why one of them was not found."""
+        found, points = proposal, list[Point]()
         for plan in ends:
             found = self._place(turn, replace(found, plan=plan), attempt, None)
             if not isinstance(found.action, Click):

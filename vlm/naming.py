@@ -4,7 +4,8 @@ A small network beside Qwen2.5-VL, for a checkpoint that brings one (`naming.wei
 the pixels at it become a vector, the letters of a name another, and their product tells how well they fit (a sigmoid
 for every pair, as in Zhai et al., "Sigmoid Loss for Language Image Pre-Training", 2023). The language model points;
 this tells which of the places that it is drawn to is called what was asked for, and where else that is. What the tower
-said already tells what is written there; icons are told by an eye of its own, which learns them without the tower.
+said already tells what is written there; icons are told by an eye of its own, which learns them without the tower, and
+to which the colour of the place, that it does not see, is added.
 """
 
 import string

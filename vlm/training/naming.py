@@ -103,13 +103,13 @@ def draw_places(rng: random.Random, screens: Sequence[EncodedScreen], packed: Cr
         at += [(x % CELL / CELL, y % CELL / CELL) for x, y, _ in found]
         assert screen.pixels is not None, "the pool keeps them"
         pixels.append(squares(screen.pixels, torch.tensor([(x, y) for x, y, _ in found])))
-        names += [named for *_, named in found]
+        names += [called for *_, called in found]
         numbers += [number] * len(found)
     for number in range(SCREENS, SCREENS + PAGES):
         picture, page = packed.screen()
         found = _icons_on(rng, page, *picture.shape[:2])
         pixels.append(squares(torch.tensor(picture).permute(2, 0, 1), torch.tensor([(x, y) for x, y, _ in found])))
-        names += [named for *_, named in found]
+        names += [called for *_, called in found]
         numbers += [number] * len(found)
     together = torch.cat(tokens)
     device = together.device
@@ -203,14 +203,15 @@ def naming_loss(naming: Naming, places: Places) -> tuple[Tensor, dict[str, float
     figures: told: how often a name that fits a place fits it best of all; found: how often a name's place fits it best
     of its screen.
     """
-    known = sorted({named[0] for named in places.names if named})
+    first = [names[0] for names in places.names if names]
+    known = sorted({*first})
     numbers = {name: number for number, name in enumerate(known)}
     device = places.at.device
     right = torch.zeros(len(places.names), len(known), dtype=torch.bool)
     for own, names in zip(right, places.names, strict=True):
         own[[numbers[name] for name in names if name in numbers]] = True
     right, screens = right.to(device), places.screens.to(device)
-    asked = torch.tensor([numbers[named[0]] for named in places.names if named], device=device)
+    asked = torch.tensor([numbers[name] for name in first], device=device)
     named = right.any(1)
     fit = naming(naming.places(places.tokens, places.at, places.pixels), naming.names(known))
     on = torch.zeros(int(screens.max()) + 1, len(known), device=device).index_add_(0, screens, right.float())

@@ -84,7 +84,7 @@
     }
   }
   const blocks = [...document.querySelectorAll("[data-block]")].map((e) => ({ block: e.dataset.block, text: e.dataset.html || clean(e.innerText), box: boxOf(e.getBoundingClientRect()) }));
-  const figures = [...document.querySelectorAll("[data-called]")].map((e) => ({ names: e.dataset.called.split("|"), box: boxOf(e.getBoundingClientRect()) }));
+  const figures = [...(live ? [] : document.querySelectorAll("[data-called]"))].map((e) => ({ names: e.dataset.called.split("|"), box: boxOf(e.getBoundingClientRect()) }));
   const written = lines.map((l) => ({ text: clean(l.text), box: boxOf(l) }));
   return { elements, chars, width: W, height: H, hidden, lines: written, blocks, ...(figures.length && { figures }) };
 }

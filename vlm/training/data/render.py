@@ -45,8 +45,7 @@ class Element:
 
     def hit_by(self, x: int, y: int) -> bool:
         """Whether a click at (x, y) reaches it, edges inside."""
-        boxes = (self.box, self.label) if self.label else (self.box,)
-        return any(box.left <= x <= box.right and box.top <= y <= box.bottom for box in boxes)
+        return any(_is_on(box, x, y) for box in (self.box, self.label) if box)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,11 @@ class Figure:
 
     def hit_by(self, x: int, y: int) -> bool:
         """Whether (x, y) is on it, edges inside."""
-        return self.box.left <= x <= self.box.right and self.box.top <= y <= self.box.bottom
+        return _is_on(self.box, x, y)
+
+
+def _is_on(box: Box, x: int, y: int) -> bool:
+    return box.left <= x <= box.right and box.top <= y <= box.bottom
 
 
 @dataclass(frozen=True, slots=True)

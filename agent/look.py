@@ -5,7 +5,7 @@ cells, which also spares small text the blur of being resized. Screens of more t
 to one: letters are as large then as those that the model learned.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeGuard
 
@@ -107,18 +107,23 @@ def read_reply(look: Look, reply: Reply, turn: Turn, dialect: Dialect, pointer: 
         action = dialect.parse(reply.text, look.turn.frame, look.there(pointer) if pointer else None)
         if look.close and not isinstance(action, Click):
             raise InvalidAction("what was to be clicked was looked at from closer, and the reply is no click")
-        return Placed(reply, (), _moved_back(action, look, turn.frame.screen), close=look.close)
+        return Placed(reply, (), moved_back(action, look, turn.frame.screen), close=look.close)
     except InvalidAction as mistake:
         return Placed(reply, (), mistake=mistake)
 
 
-def _moved_back(action: Action, look: Look, screen: Size) -> Action:
+def moved_back(action: Action, look: Look, screen: Size) -> Action:
     """Raises InvalidAction for a point beside the screen."""
-    places = {name: look.back(value) for name, value in action if isinstance(value, Point)}
-    for name, point in places.items():
-        if not screen.contains(point):
+    moved = with_points(action, look.back)
+    for name, point in moved:
+        if isinstance(point, Point) and not screen.contains(point):
             raise InvalidAction(f"the {name} ({point.x}, {point.y}) is beside the screen of {screen}")
-    return action.model_copy(update=places)
+    return moved
+
+
+def with_points(action: Action, move: Callable[[Point], Point]) -> Action:
+    """The same action elsewhere."""
+    return action.model_copy(update={name: move(value) for name, value in action if isinstance(value, Point)})
 
 
 def is_sure(placed: Placed) -> bool:

@@ -15,6 +15,7 @@ from action_space.dialects.base import Dialect, PastStep, SaysNames, Turn
 from action_space.errors import DeviceError, InvalidAction
 from action_space.geometry import Frame, Point, smart_resize
 from action_space.messages import Message
+from agent.by_example import place_by_example
 from agent.look import gives_up
 from agent.looks import place
 from agent.trajectory import Step
@@ -127,7 +128,7 @@ class Planner:
             grammar = self.dialect.grammar(look.frame, look.spent) if self.constrained else None
             return self._ask(self.dialect.prompt(look, plan), self.action_tokens, attempt, grammar)
 
-        placed = place(
+        placed = place_by_example(self.model, turn, proposal.plan, self.dialect, attempt) or place(
             ask, turn, proposal.plan, self.dialect, looks=self.looks, attempt=attempt, pointer=pointer, model=self.model
         )
         cost = reduce(Cost.plus, placed.asked, proposal.cost)

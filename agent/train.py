@@ -67,8 +67,17 @@ def train(
         float,
         typer.Option(help="At last what tells names of places, for when the model is not sure of one (any call)."),
     ] = 0,
+    act_minutes: Annotated[
+        float, typer.Option(help="With --sampled: what tells what is due on a screen that has to be looked at.")
+    ] = 0,
     export_to: Annotated[
         Path | None, typer.Option("--export", help="Write the finished checkpoint to this folder.")
+    ] = None,
+    neurons: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="With --export: leave so many of each layer's neurons in the decoder, those that matter most."
+        ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that train together, a thread each.")] = 2,
     seed: Annotated[int, typer.Option(help="Seed of screens and weights.")] = 11,
@@ -87,7 +96,8 @@ def train(
     if smoke:
         screens, specimens, vision_minutes, teach_minutes = SMOKE_SCREENS, SMOKE_SPECIMENS, MOMENT, MOMENT
         icon_minutes = refine_minutes = prefer_minutes = name_minutes = MOMENT
-    if drawn is None:
+    seeing = not sampled or refine_minutes or icon_minutes or name_minutes
+    if drawn is None and seeing:
         _draw_screens(console, out / "screens", screens, seed, choose_kinds(kinds), icons)
     writers = {} if begin else {"specimens": _text_pages}
     writers |= {"icons": partial(_icon_pages, icons)} if icon_minutes or name_minutes else {}
@@ -103,7 +113,9 @@ def train(
 
     begin = folder_of() if str(begin) == "bundled" else begin
     pages = Drawn(drawn or out / "screens", out / "specimens", out / "icons")
-    minutes = Minutes(vision_minutes, teach_minutes, icon_minutes, refine_minutes, prefer_minutes, name_minutes)
+    minutes = Minutes(
+        vision_minutes, teach_minutes, icon_minutes, refine_minutes, prefer_minutes, name_minutes, act_minutes
+    )
     amounts = SMOKE if smoke else FULL
     console.print(f"training on {what_runs_models()}; follow {out}/*.log.jsonl", markup=False, soft_wrap=True)
     if not sampled:
@@ -117,6 +129,7 @@ def train(
             workers=workers,
             begin=begin,
             export_to=taught if smoke else export_to,
+            neurons=neurons,
         )
         if smoke:
             quiz(taught, pages.screens, out / "answers", points=1, plans=2, attempts=2, seed=seed)

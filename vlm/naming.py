@@ -11,20 +11,17 @@ to which the colour of the place, that it does not see, is added.
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from action_space.errors import ConfigError, ModelError
-from vlm.config import Quantization
-from vlm.quantize import dequantize, quantize
+from vlm.beside import load_beside, save_beside
 
 FILE = "naming.weights"
-"""Beside a checkpoint. Neither `.pt` nor `.safetensors`: what loads one takes all such files for its weights."""
+"""Beside a checkpoint, see `vlm.beside`."""
 ROWS, COLUMNS = 5, 17
 """Cells around a place that are looked at; it is in the one in the middle."""
 CELL = 28
@@ -289,43 +286,9 @@ def load_naming(folder: Path, tokens: int) -> Naming | None:
     if not path.is_file():
         return None
     naming = Naming(tokens)
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-        naming.load_state_dict({name: _unpacked(stored, name, weight) for name, weight in naming.state_dict().items()})
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, UnpicklingError) as error:
-        why = " ".join(str(error).split())[:200]
-        raise ModelError(
-            f"{str(path)!r} holds nothing that tells names of places ({why}): delete it, or teach it again "
-            "(agent train --name-minutes)"
-        ) from error
+    remedy = "delete it, or teach it again (agent train --name-minutes)"
+    load_beside(naming, path, "that tells names of places", remedy)
     return naming.eval()
-
-
-def save_naming(naming: Naming, folder: Path) -> None:
-    """Beside a checkpoint, weights in int8 and a scale for each row. Raises ConfigError where that cannot be written,
-    ValueError for a weight that is not finite."""
-    path = folder / FILE
-    packed = dict(chain.from_iterable(_packed(name, weight.cpu()) for name, weight in naming.state_dict().items()))
-    try:
-        torch.save(packed, path)
-    except (OSError, RuntimeError) as error:  # torch says that a disk is full by the latter
-        raise ConfigError(f"cannot write {str(path)!r}: {' '.join(str(error).split())[:200]}") from error
-
-
-def _packed(name: str, weight: Tensor) -> tuple[tuple[str, Tensor], ...]:
-    """What is stored of a weight, as `vlm.quantize` names it; of a vector all, in bf16."""
-    if weight.ndim < 2:
-        return ((name, weight.bfloat16()),)
-    rows = weight.flatten(1)
-    qweight, scales = quantize(rows, Quantization(8, rows.shape[1]))
-    return (f"{name}.qweight", qweight), (f"{name}.scales", scales)
-
-
-def _unpacked(stored: dict[str, Tensor], name: str, weight: Tensor) -> Tensor:
-    if name in stored:
-        return stored[name]
-    rows = dequantize(stored[f"{name}.qweight"], stored[f"{name}.scales"], torch.float32)
-    return rows.view_as(weight)
 
 
 def average_naming(folders: Sequence[Path], out: Path, tokens: int) -> None:
@@ -336,4 +299,4 @@ def average_naming(folders: Sequence[Path], out: Path, tokens: int) -> None:
     mean = Naming(tokens)
     weights = [naming.state_dict() for naming in brought]
     mean.load_state_dict({name: torch.stack([each[name].float() for each in weights]).mean(0) for name in weights[0]})
-    save_naming(mean, out)
+    save_beside(mean, out / FILE)

@@ -115,3 +115,10 @@ class SaysNames(Protocol):
 
     def are_apart(self, plan: str, other: str) -> bool:
         """Whether two plans are surely about different places of a screen."""
+
+
+@runtime_checkable
+class SaysLook(Protocol):
+    """A dialect with a plan to let the screen say what is due."""
+
+    def is_look(self, plan: str) -> bool: ...

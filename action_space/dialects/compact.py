@@ -110,7 +110,7 @@ _PLAN = re.compile(r"""\s*(type|press|open|ask|wait|done|failed)(?:\s+((?:["']|[
 
 
 class Compact:
-    """Implements `Dialect` and `SaysNames`. A turn's context is not told: the model was not taught to use it."""
+    """Implements `Dialect`, `SaysNames` and `SaysLook`. A turn's context is not told: no model was taught to use it."""
 
     name = "compact"
     min_pixels = 3136
@@ -147,7 +147,7 @@ class Compact:
 
     def prompt(self, turn: Turn, plan: str = "") -> list[Message]:
         """The instruction (to look: the task and what was done; without a plan: the task), then the screenshot."""
-        words = f"{self._behind(turn)}Look." if plan == LOOK else plan or turn.task
+        words = f"{self._behind(turn)}Look." if self.is_look(plan) else plan or turn.task
         return [Message("system", (_SYSTEM,)), Message("user", (words, turn.screenshot))]
 
     def grammar(self, frame: Frame, spent: Sequence[Point] = ()) -> str | None:
@@ -186,6 +186,9 @@ class Compact:
         """Of two names of checkboxes the second one would untick what the first one ticked."""
         return plan != other and plan.endswith(_CHECKBOX) and other.endswith(_CHECKBOX)
 
+    def is_look(self, plan: str) -> bool:
+        return plan == LOOK
+
     def looked(self, action: Action) -> str:
         """How a prompt tells a step that was found by looking: the call, about where it was in screenshot pixels."""
         places = {name: at for name, at in action if isinstance(at, Point)}
@@ -199,7 +202,7 @@ class Compact:
         return f"Task: {turn.task}\n{done}"
 
     def _told(self, step: PastStep, frame: Frame) -> str:
-        plan = self.looked(step.action) if step.plan == LOOK and step.action else step.plan
+        plan = self.looked(step.action) if self.is_look(step.plan) and step.action else step.plan
         said = plan or self._rendered(step, frame) or step.reply[:_LONGEST_QUOTE]
         note = one_line(step.note)
         return one_line(said) + (f" ({note})" if note else "")

@@ -19,6 +19,7 @@ from tests.vlm.test_training_icons import icon_screens
 from tests.vlm.tiny_trainer import TINY, draw_screens, tiny_trainer
 from vlm.backends.base import Names
 from vlm.backends.engine import Engine
+from vlm.beside import save_beside
 from vlm.convert import average
 from vlm.naming import (
     CELL,
@@ -31,7 +32,6 @@ from vlm.naming import (
     Naming,
     letters_of,
     load_naming,
-    save_naming,
     squares,
     windows,
 )
@@ -464,7 +464,7 @@ def test_one_of_another_width_is_named(checkpoint: Path) -> None:
 
 def test_weights_are_stored_to_a_127th_of_the_largest_of_their_row(tmp_path: Path) -> None:
     naming = Naming(8)
-    save_naming(naming, tmp_path)
+    save_beside(naming, tmp_path / FILE)
     loaded = load_naming(tmp_path, 8)
     assert loaded is not None
     assert (tmp_path / FILE).stat().st_size < 1.4 * sum(weight.numel() for weight in naming.parameters())
@@ -483,7 +483,7 @@ def test_a_mean_of_checkpoints_has_the_mean_of_what_all_bring(checkpoint: Path, 
     assert naming is not None
     with torch.no_grad():
         naming.bias += 2
-    save_naming(naming, other)
+    save_beside(naming, other / FILE)
     average([checkpoint, other], tmp_path / "mean")
     mean = load_naming(tmp_path / "mean", TINY.vision.out_hidden_size)
     assert mean is not None and mean.bias.item() == pytest.approx(naming.bias.item() - 1)
@@ -494,4 +494,4 @@ def test_a_mean_of_checkpoints_has_the_mean_of_what_all_bring(checkpoint: Path, 
 
 def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=FILE):
-        save_naming(Naming(4), tmp_path / "nowhere")
+        save_beside(Naming(4), tmp_path / "nowhere" / FILE)

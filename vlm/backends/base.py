@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from PIL import Image
 
+from action_space.actions import Action
 from action_space.geometry import Point
 from action_space.messages import Message
 
@@ -91,3 +92,29 @@ class Names(Protocol):
         self, picture: Image.Image, *, min_pixels: int | None = None, max_pixels: int | None = None
     ) -> NamesOn:
         """A picture, as it is seen within these limits. Raises ModelError, also if the checkpoint does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is due on a picture, in its pixels, and how likely that is, 0 to 1."""
+
+    action: Action
+    sure: float
+
+
+@runtime_checkable
+class Acts(Protocol):
+    """A model that has also learned from demonstrations what is due on a screen (`vlm.acting`)."""
+
+    @property
+    def knows_acts(self) -> bool:
+        """Whether the checkpoint has learned to."""
+
+    def due_on(
+        self, picture: Image.Image, task: str, done: Sequence[Action | None], spent: Sequence[Point] = ()
+    ) -> Due | None:
+        """None where it has no answer, as on a screen that is too large.
+
+        done: what was done on the screens before, None for what was not seen there. spent: no click is to be near
+        these. Raises ModelError if the checkpoint does not know.
+        """

@@ -14,11 +14,13 @@ from PIL import Image
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from action_space.actions import Action
 from action_space.dialects.choose import dialect_for
-from action_space.errors import ModelError
-from action_space.geometry import Size
+from action_space.errors import InvalidAction, ModelError
+from action_space.geometry import Point, Size
 from action_space.messages import Clip, Message
-from vlm.backends.base import Hear, NamesOn, Reply
+from vlm.acting import Deed, action_of, deed_of, load_acting, on_cells
+from vlm.backends.base import Due, Hear, NamesOn, Reply
 from vlm.backends.named import NamedPicture
 from vlm.backends.prompt import Placed, Prompt, read_prompt
 from vlm.backends.reuse import (
@@ -86,6 +88,7 @@ class Engine:
         self.looks = 4 if self.dialect == "compact" else 0
         self._sureness = Sureness(self.tokenizer) if self.looks else None
         self._naming = load_naming(folder, self.model.config.text.hidden_size)
+        self._acting = load_acting(folder)
         self.min_pixels, self.max_pixels = pixel_limits(folder)
         self.stop_ids = stop_tokens(folder, self.tokenizer)
         self.dtype = str(self.model.lm_head.weight.dtype).removeprefix("torch.")
@@ -165,6 +168,29 @@ class Engine:
         with torch.inference_mode():
             held = self._held.get(shown.key, partial(self._hold, shown))
         return NamedPicture(self._naming, held, Size(*picture.size))
+
+    @property
+    def knows_acts(self) -> bool:
+        """See `vlm.backends.base.Acts`."""
+        return self._acting is not None
+
+    def due_on(
+        self, picture: Image.Image, task: str, done: Sequence[Action | None], spent: Sequence[Point] = ()
+    ) -> Due | None:
+        """See `vlm.backends.base.Acts`."""
+        if self._acting is None:
+            raise ModelError(
+                f"{self.name} has not learned what is due on a screen: `agent train --act-minutes` teaches it"
+            )
+        seen = on_cells(picture)
+        if seen is None:
+            return None
+        deeds = [(deed_of(action) if action else None) or Deed("wait") for action in done]
+        deed, sure = self._acting.act(seen, task, deeds, spent)
+        try:
+            return Due(action_of(deed), sure)
+        except InvalidAction:  # keys that there are none of
+            return None
 
     def _hold(self, shown: Shown) -> Held:
         assert isinstance(shown.visual, Image.Image), "only pictures are held against names"

@@ -5,16 +5,19 @@ from pathlib import Path
 
 import torch
 
+from vlm.acting import FILE as ACTING
+from vlm.acting import Acting
+from vlm.beside import save_beside
 from vlm.checkpoint import save_checkpoint
-from vlm.naming import Naming, save_naming
-from vlm.training.disk import save, writing
+from vlm.naming import FILE as NAMING
+from vlm.naming import Naming
+from vlm.training.disk import writing
 from vlm.training.multimodal import Trainer
 from vlm.training.pool import SMALL
 from vlm.training.tokenizer import byte_tokenizer
 
 HEADS = "heads.training"
-"""Holds the heads that are dropped from the checkpoint, for who trains it further. Neither `.pt` nor `.safetensors`:
-what loads a checkpoint takes all such files for its weights."""
+"""Holds the heads that are dropped from the checkpoint, for who trains it further; see `vlm.beside`."""
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}{% if loop.first and message['role'] != 'system' %}<|im_start|>system\n"
@@ -43,13 +46,14 @@ _PREPROCESSOR = {
 }
 
 
-def export(trainer: Trainer, folder: Path, naming: Naming | None = None) -> None:
-    """Write weights (bf16), tokenizer and the settings of both into `folder`, and the heads and what tells names of
-    places into files of their own. Raises ConfigError where they cannot be written."""
+def export(trainer: Trainer, folder: Path, naming: Naming | None = None, acting: Acting | None = None) -> None:
+    """Write weights (bf16), tokenizer and the settings of both into `folder`, and the heads and the networks beside it
+    into files of their own. Raises ConfigError where they cannot be written."""
     with writing(folder):
         _export(trainer.to("cpu", torch.bfloat16), folder)
-        if naming is not None:
-            save_naming(naming, folder)
+        for network, name in ((naming, NAMING), (acting, ACTING)):
+            if network is not None:
+                save_beside(network, folder / name)
 
 
 def _export(trainer: Trainer, folder: Path) -> None:
@@ -58,8 +62,8 @@ def _export(trainer: Trainer, folder: Path) -> None:
     # Without them transformers takes those of the published vocabulary, and vLLM hands them to its grammars.
     ends = {"eos_token_id": stop[0], "pad_token_id": stop[1]}
     save_checkpoint(trainer.model, folder, extra={**ends, "clickwright": OWN})
-    save(folder / HEADS, trainer.heads.state_dict())
-    tokenizer.save(str(folder / "tokenizer.json"))
+    save_beside(trainer.heads, folder / HEADS)
+    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     tokens = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "eos_token": "<|im_end|>",

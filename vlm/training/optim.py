@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from vlm.training.workers import rank, summed, workers
 
-NO_MATRICES = ("embed_tokens", "lm_head", "heads", "merger.mlp.0", "pairs", "place", "where")
+NO_MATRICES = ("embed_tokens", "lm_head", "heads", "merger.mlp.0", "pairs", "place", "where", "letters", "deeds")
 """Parts of which even weights of two or more dimensions take AdamW steps."""
 
 

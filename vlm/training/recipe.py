@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from action_space.errors import ConfigError
+from vlm.acting import Acting, load_acting
 from vlm.backends.engine import Engine
 from vlm.naming import Naming, load_naming
+from vlm.training.acting import learn_acts
 from vlm.training.answered import Questions
 from vlm.training.data.render import Drawn, read_screens
 from vlm.training.disk import write_whole, writing
@@ -18,6 +20,7 @@ from vlm.training.filters.sieve import credible, sieve
 from vlm.training.icons import deepen, learn_icons
 from vlm.training.multimodal import Trainer
 from vlm.training.naming import learn_names
+from vlm.training.narrow import narrow
 from vlm.training.prefer import prefer
 from vlm.training.pretrain import pretrain
 from vlm.training.quiz import Quiz, ask_plans, ask_points
@@ -40,6 +43,20 @@ class Minutes:
     refine: float = 0.0
     prefer: float = 0.0
     naming: float = 0.0
+    acting: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """A network and its heads, and the small ones beside it, if there are any."""
+
+    trainer: Trainer
+    naming: Naming | None
+    acting: Acting | None
+
+    def export(self, folder: Path) -> None:
+        """Raises ConfigError where it cannot be written."""
+        export(self.trainer, folder, self.naming, self.acting)
 
 
 def make(
@@ -52,22 +69,24 @@ def make(
     workers: int = 1,
     begin: Path | None = None,
     export_to: Path | None = None,
+    neurons: int | None = None,
 ) -> None:
     """Train every stage that is not done yet; checkpoints and logs (`*.log.jsonl`) go to `out`.
 
     workers: processes that train together, a thread each. begin: a checkpoint of the bundled model's shape that is
-    taught on, in place of one made from nothing. Raises ModelError for one that is not.
+    taught on, in place of one made from nothing. neurons: of the decoder's layers, of which so many are exported.
+    Raises ModelError for a checkpoint that is not.
     """
     arguments = drawn, out, minutes, seed, amounts, begin
     run_workers(workers, _train, *arguments)
     if export_to:
-        trainer, naming = _train(*arguments)
-        export(trainer, export_to, naming)
+        taught = _train(*arguments)
+        if neurons:
+            taught = replace(taught, trainer=narrow(taught.trainer, drawn.screens, neurons, seed=seed))
+        taught.export(export_to)
 
 
-def _train(
-    drawn: Drawn, out: Path, minutes: Minutes, seed: int, amounts: Amounts, begin: Path | None
-) -> tuple[Trainer, Naming | None]:
+def _train(drawn: Drawn, out: Path, minutes: Minutes, seed: int, amounts: Amounts, begin: Path | None) -> Taught:
     """All stages in order; those that are done are only loaded."""
     if begin:
         trainer, placing = resume(begin), 0.0
@@ -84,7 +103,8 @@ def _train(
         trainer, placing = start(seeing, drawn.screens, seed=seed + 1, amounts=amounts), PLACING
     _learn_icons(trainer, drawn, out, minutes, seed, amounts)
     teach(trainer, drawn.screens, out, minutes=minutes.teach, seed=seed + 1, amounts=amounts, placing=placing)
-    return trainer, _learn_names(trainer, drawn, out, minutes, seed, amounts, None if minutes.icons else begin)
+    naming = _learn_names(trainer, drawn, out, minutes, seed, amounts, None if minutes.icons else begin)
+    return Taught(trainer, naming, _known_acting(begin))
 
 
 def _learn_icons(trainer: Trainer, drawn: Drawn, out: Path, minutes: Minutes, seed: int, amounts: Amounts) -> None:
@@ -105,6 +125,10 @@ def _learn_names(
     if minutes.naming:
         return learn_names(tower, drawn, out, minutes=minutes.naming, seed=seed, amounts=amounts, before=known)
     return known
+
+
+def _known_acting(begin: Path | None) -> Acting | None:
+    return load_acting(begin) if begin and begin.is_dir() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +155,16 @@ class Further:
 
 def further(plan: Further, *, workers: int = 1, export_to: Path | None = None) -> None:
     """Filter, then train the stages that are not done yet. Raises ModelError for another shape, ConfigError."""
-    if next(read_screens(plan.drawn.screens), None) is None:
+    minutes = plan.minutes
+    if minutes.refine and next(read_screens(plan.drawn.screens), None) is None:
         raise ConfigError(f"{str(plan.drawn.screens)!r} holds no drawn screens, of which the usual examples are made")
     with writing(plan.out):
         plan.out.mkdir(parents=True, exist_ok=True)
-    if plan.filters and not (plan.out / KEPT).is_file():
+    if plan.filters and (minutes.refine or minutes.prefer) and not (plan.out / KEPT).is_file():
         _filter(plan)
     run_workers(workers, _train_further, plan)
     if export_to:
-        trainer, naming = _train_further(plan)
-        export(trainer, export_to, naming)
+        _train_further(plan).export(export_to)
 
 
 def _filter(plan: Further) -> None:
@@ -152,9 +176,15 @@ def _filter(plan: Further) -> None:
     write_whole(plan.out / KEPT, json.dumps([one.record.id for one in kept.judged]).encode())
 
 
-def _train_further(plan: Further) -> tuple[Trainer, Naming | None]:
+def _train_further(plan: Further) -> Taught:
     trainer, sampled = resume(plan.begin), read_sampled(plan.sampled)
-    if plan.filters:
+    # What is looked at is learned first: the filters are the language model's, which has no part in it.
+    acting = _known_acting(plan.begin)
+    if plan.minutes.acting:
+        acting = learn_acts(
+            sampled, plan.out, minutes=plan.minutes.acting, seed=plan.seed, amounts=plan.amounts, before=acting
+        )
+    if plan.filters and (plan.out / KEPT).is_file():
         ids = set(json.loads((plan.out / KEPT).read_bytes()))
         sampled = replace(sampled, judged=tuple(one for one in sampled.judged if one.record.id in ids))
     _learn_icons(trainer, plan.drawn, plan.out, plan.minutes, plan.seed, plan.amounts)
@@ -174,7 +204,8 @@ def _train_further(plan: Further) -> tuple[Trainer, Naming | None]:
     if plan.minutes.prefer:
         prefer(trainer, sampled, plan.out, minutes=plan.minutes.prefer, seed=plan.seed)
     before = None if plan.minutes.icons or plan.tower else plan.begin
-    return trainer, _learn_names(trainer, plan.drawn, plan.out, plan.minutes, plan.seed, plan.amounts, before)
+    naming = _learn_names(trainer, plan.drawn, plan.out, plan.minutes, plan.seed, plan.amounts, before)
+    return Taught(trainer, naming, acting)
 
 
 def quiz(checkpoint: Path, screens: Path, folder: Path, *, points: int, plans: int, attempts: int, seed: int) -> None:

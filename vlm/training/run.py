@@ -20,7 +20,8 @@ from vlm.training.workers import rank, said_by_first
 SAVE_EVERY_S = 180.0
 NOTE_EVERY = 10
 ORDER = ("pretrain", "icons", "teach", "refine", "prefer")
-"""The stages: each begins with what the one before it left. `naming` stands beside them, it needs the tower alone."""
+"""The stages: each begins with what the one before it left. `naming`, which needs the tower alone, and
+`acting`, which needs nothing, stand beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Amounts:
     """How much one step of each stage takes in, for each worker.
 
     crops: width, height, crops in a step, and how often that kind of step comes. visual: visual tokens in a step, for
-    points. plans: examples in a step. pool: encoded screens to start with; a further one comes every `every` steps.
+    points. plans: examples in a step. looks: screens in a step of `vlm.training.acting`. pool: encoded screens to start
+    with; a further one comes every `every` steps.
     """
 
     crops: tuple[tuple[int, int, int, int], ...] = (
@@ -39,12 +41,13 @@ class Amounts:
     )
     visual: int = 3000
     plans: int = 8
+    looks: int = 32
     pool: int = 30
     every: int = 3
 
 
 FULL = Amounts()
-SMOKE = Amounts(crops=((112, 112, 4, 1),), visual=200, plans=2, pool=3)
+SMOKE = Amounts(crops=((112, 112, 4, 1),), visual=200, plans=2, looks=2, pool=3)
 """Just enough to see that every part turns."""
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from action_space.errors import ModelError
+from vlm.beside import load_beside
 from vlm.checkpoint import load_checkpoint
 from vlm.config import Config, TextConfig, VisionConfig
 from vlm.model import Qwen25VL
@@ -124,15 +125,16 @@ def resume(path: Path) -> Trainer:
         return _restored(path)
     model = load_checkpoint(path, dtype=torch.float32)
     depth = BUNDLED.vision.depth
-    shapes = [(BUNDLED.text, replace(BUNDLED.vision, depth=each)) for each in (depth, depth + BLOCKS)]
+    text = replace(BUNDLED.text, intermediate_size=model.config.text.intermediate_size)  # see `vlm.training.narrow`
+    shapes = [(text, replace(BUNDLED.vision, depth=each)) for each in (depth, depth + BLOCKS)]
     if (model.config.text, model.config.vision) not in shapes:
         raise ModelError(f"{str(path)!r} has another shape than the bundled model: only that can be taught on")
     model.language_model.requires_grad_(True)
     model.lm_head.requires_grad_(True)
     trainer = placed(Trainer(model, probing=True))
     if (path / HEADS).is_file():
-        with _of_training(path / HEADS):
-            trainer.heads.load_state_dict(torch.load(path / HEADS, map_location="cpu", weights_only=True))
+        lacks = "of the bundled model to be taught on"
+        load_beside(trainer.heads, path / HEADS, lacks, "delete it, and the heads begin anew")
     told_by_first(trainer.parameters())  # heads may be new
     return trainer
 
@@ -141,7 +143,8 @@ def _restored(path: Path) -> Trainer:
     """What a stage saved, with the blocks that learn icons if there were any."""
     with _of_training(path):
         saved = torch.load(path, map_location="cpu", weights_only=True)["modules"]
-        model = Qwen25VL(BUNDLED)
+        neurons = saved["trainer.model.language_model.layers.0.mlp.down_proj.weight"].shape[1]
+        model = Qwen25VL(replace(BUNDLED, text=replace(BUNDLED.text, intermediate_size=neurons)))
         if f"trainer.model.visual.blocks.{BUNDLED.vision.depth}.norm1.weight" in saved:
             deepen(model)
         trainer = placed(Trainer(model))

@@ -1,0 +1,271 @@
+"""What is due on a screen, learned from demonstrations: the network, how it is taught, and where a model brings it."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from action_space.actions import Action, Click, Drag, Finish, LongPress, Move, Press, Scroll, Type, Wait
+from action_space.errors import ConfigError, InvalidAction, ModelError
+from action_space.geometry import Box, Point
+from tests.vlm.tiny_trainer import tiny_trainer
+from vlm.acting import (
+    AROUND,
+    DEEDS,
+    DONE,
+    FILE,
+    LETTERS,
+    Acting,
+    Deed,
+    action_of,
+    asked_of,
+    deed_of,
+    load_acting,
+    on_cells,
+    place_of,
+)
+from vlm.backends.base import Acts
+from vlm.backends.engine import Engine
+from vlm.beside import save_beside
+from vlm.training.acting import Looks, Shown, acting_loss, learn_acts, looked_at, shown_by
+from vlm.training.data.records import Record, Truth
+from vlm.training.data.render import Screen
+from vlm.training.export import export
+from vlm.training.optim import MuonAdamW
+from vlm.training.run import SMOKE
+from vlm.training.sampled import Judged, Sampled
+
+
+def boxes_on(rng: random.Random) -> tuple[Tensor, dict[str, Box]]:
+    """A picture with a red and a blue box."""
+    picture = Image.new("RGB", (140, 112), "white")
+    lefts = rng.sample(range(4, 120, 28), 2)
+    found = {}
+    for colour, left in zip(("red", "blue"), lefts, strict=True):
+        top = rng.randrange(4, 84)
+        found[colour] = Box(left, top, left + 20, top + 20)
+        ImageDraw.Draw(picture).rectangle((left, top, left + 19, top + 19), fill=colour)
+    seen = on_cells(picture)
+    assert seen is not None
+    return seen, found
+
+
+def example_of(rng: random.Random) -> tuple[Shown, Tensor]:
+    """Click the box of a colour, drag it to the other one, or type its colour, as the task says."""
+    picture, boxes = boxes_on(rng)
+    colour, other = rng.sample(["red", "blue"], 2)
+    box, verb = boxes[colour], rng.choice(("Click", "Drag", "Name"))
+    start, end = box.center, boxes[other if verb == "Drag" else colour].center
+    places = (float(start.x), float(start.y)), (float(end.x), float(end.y))
+    deed = {"Click": Deed("click", *places), "Drag": Deed("drag", *places), "Name": Deed("type", text=colour)}[verb]
+    return Shown(Path(), f"{verb} the {colour} box.", (), deed, box), picture
+
+
+def test_it_learns_what_was_shown_and_does_it_on_other_screens() -> None:
+    torch.manual_seed(1)
+    rng, acting = random.Random(1), Acting().train()
+    optimizer = MuonAdamW(acting.named_parameters(), matrix_lr=0.02, other_lr=0.004)
+    before = after = 0.0
+    for step in range(90):
+        looks, pictures = zip(*(example_of(rng) for _ in range(24)), strict=True)
+        loss, figures = acting_loss(acting, looks, pictures)
+        loss.backward()
+        optimizer.step(min(1.0, (90 - step) / 40))
+        before, after = figures["right"] if not step else before, figures["right"]
+    assert before < 0.2 and after > 0.7
+    acting.eval()
+    right = 0
+    for _ in range(40):
+        look, picture = example_of(rng)
+        deed, sure = acting.act(picture, look.task, look.done)
+        assert 0 <= sure <= 1
+        right += deed.kind == look.deed.kind and deed.text == look.deed.text
+        if deed.kind == look.deed.kind == "click":
+            right -= not look.box.contains(Point(*map(int, deed.start)))
+    assert right >= 28
+
+
+def test_a_place_that_was_tried_in_vain_is_not_clicked_again() -> None:
+    torch.manual_seed(0)
+    acting, picture = Acting().eval(), torch.zeros(3, 112, 140, dtype=torch.uint8)
+    with torch.no_grad():
+        acting.heads["kinds"].bias[DEEDS.index("click")] += 100
+    first, _ = acting.act(picture, "Click it", ())
+    spent = Point(*map(int, first.start))
+    other, _ = acting.act(picture, "Click it", (), [spent])
+    assert max(abs(other.start[0] - spent.x), abs(other.start[1] - spent.y)) >= AROUND
+    everywhere = [Point(x, y) for x in range(0, 140, 50) for y in range(0, 112, 50)]
+    assert acting.act(picture, "Click it", (), everywhere)[0] == first, "it has to be somewhere"
+
+
+DOABLE: Sequence[Action] = (
+    Click(point=Point(3, 80)),
+    Click(point=Point(3, 80), count=2),
+    Drag(start=Point(1, 2), end=Point(3, 4)),
+    Type(text="4:30 PM"),
+    Press(keys=("ctrl", "a")),
+    Scroll(point=Point(5, 6), direction="down"),
+    Wait(),
+    Finish(status="success", text="12"),
+)
+
+
+@pytest.mark.parametrize("action", DOABLE, ids=lambda action: action.kind)
+def test_what_it_can_do_goes_there_and_back(action: Action) -> None:
+    deed = deed_of(action)
+    assert deed is not None and action_of(deed) == action
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        Click(point=Point(1, 1), button="right"),
+        Click(point=Point(1, 1), modifiers=("ctrl",)),
+        Move(point=Point(1, 1)),
+        LongPress(point=Point(1, 1)),
+        Type(text="longer than that"),
+        Type(text="Grüße"),
+        Type(text="two\nlines"),
+        Finish(status="failure"),
+    ],
+    ids=lambda action: action.kind,
+)
+def test_what_it_cannot_do_is_no_deed(action: Action) -> None:
+    assert deed_of(action) is None
+
+
+@pytest.mark.parametrize(
+    "deed", [Deed("press", text="no key"), Deed("scroll", text="over"), Deed("type"), Deed("click", text="x")]
+)
+def test_a_deed_of_nonsense_is_said_to_be_none(deed: Deed) -> None:
+    with pytest.raises(InvalidAction):
+        action_of(deed)
+
+
+def test_questions_have_the_newest_deeds_in_front() -> None:
+    done = [Deed("click", (9.0, float(number)), (9.0, float(number))) for number in range(DONE + 3)]
+    picture = torch.zeros(3, 28, 28, dtype=torch.uint8)
+    asked = asked_of([picture] * 3, ["Click it, now", "", "Tippe „Grüße“ " * 50], [done, [], done[:1]])
+    assert asked.at[0, :, 1].tolist() == [float(number) for number in range(DONE + 2, 2, -1)]
+    assert asked.done[1].tolist() == [len(DEEDS)] * DONE and asked.done[2].tolist()[1:] == [len(DEEDS)] * (DONE - 1)
+    assert asked.words.shape[::2] == (3, LETTERS) and asked.words.max() <= 127
+    assert (asked.words[0, :, 0] > 0).sum() == 4, "words and the comma"
+    assert all(torch.isfinite(part).all() for part in Acting().eval()(asked))
+
+
+def test_squares_are_counted_cell_by_cell() -> None:
+    assert [place_of(number, 2) for number in (0, 1, 4, 16, 32)] == [(3, 3), (10, 3), (3, 10), (31, 3), (3, 31)]
+
+
+def test_pictures_stand_on_whole_cells_and_large_ones_do_not() -> None:
+    seen = on_cells(Image.new("L", (30, 57), 7))
+    assert seen is not None and seen.shape == (3, 84, 56) and seen.float().std() == 0
+    assert on_cells(Image.new("RGB", (1280, 720))) is None
+
+
+def record_of(prompt: str, answer: str, *boxes: Box, form: str = "look") -> Record:
+    truth = Truth(boxes=boxes, texts=(answer,))
+    return Record(
+        id="a-task-7-1", kind="agent", form=form, images=("a.png",), prompt=(prompt, {"image": 0}), answer=answer,
+        source="miniwob/a-task", truth=truth,
+    )  # fmt: skip
+
+
+def test_a_record_of_a_look_says_what_was_done_there(tmp_path: Path) -> None:
+    prompt = 'Task: Drag it\n1. click(126, 42)\n2. type "7" (nothing changed)\n3. click "Save" button\nLook.'
+    shown = shown_by(record_of(prompt, "drag click(50, 40) click(100, 80)"), tmp_path)
+    assert shown == Shown(
+        tmp_path,
+        "Drag it",
+        (Deed("click", (126, 42), (126, 42)), Deed("wait"), Deed("wait")),
+        Deed("drag", (50, 40), (100, 80)),
+        Box(40, 30, 61, 51),
+    )
+    box = Box(1, 2, 30, 40)
+    clicked = shown_by(record_of("Task: It\nLook.", "click(5, 6)", box), tmp_path)
+    assert clicked is not None and clicked.box == box and clicked.done == ()
+    assert shown_by(record_of("Task: It\nLook.", "long_press(5, 6)"), tmp_path) is None
+    assert shown_by(record_of("Task: It\nLook.", "no call at all"), tmp_path) is None
+
+
+def sampled_in(folder: Path, count: int = 6) -> Sampled:
+    judged, screens = [], {}
+    for number in range(count):
+        image = folder / f"{number}.png"
+        Image.new("RGB", (140, 112) if number % 2 else (112, 112), "white").save(image)
+        screens[image.name] = Screen(image, (), ())
+        record = record_of(f"Task: Do {number}\nLook.", f"click({number + 20}, 30)")
+        judged.append(Judged(record=record.model_copy(update={"images": (image.name,)})))
+    other = record_of("Task: It\nLook.", "click(5, 6)", form="step").model_copy(update={"images": ("0.png",)})
+    return Sampled((*judged, Judged(record=other)), screens)
+
+
+def test_looks_are_drawn_with_pictures_of_one_size(tmp_path: Path) -> None:
+    looks = list(looked_at(sampled_in(tmp_path)))
+    assert len(looks) == 6, "a step by its name is no look"
+    drawn = Looks(looks, random.Random(0))
+    for _ in range(8):
+        shown, pictures = drawn.draw(5)
+        assert len(shown) == len(pictures) == 5 and len({picture.shape for picture in pictures}) == 1
+    with pytest.raises(ConfigError, match="nothing was looked at"):
+        Looks([], random.Random(0))
+    large = tmp_path / "large.png"
+    Image.new("RGB", (1280, 720)).save(large)
+    with pytest.raises(ConfigError, match="larger than what can be told"):
+        drawn.picture(large)
+
+
+def test_a_training_is_gone_on_with_and_begins_with_what_there_was(tmp_path: Path) -> None:
+    sampled = sampled_in(tmp_path)
+    acting = learn_acts(sampled, tmp_path / "work", minutes=0.001, seed=1, amounts=SMOKE)
+    again = learn_acts(sampled, tmp_path / "work", minutes=0.001, seed=1, amounts=SMOKE)
+    assert all(torch.equal(a, b) for a, b in zip(acting.parameters(), again.parameters(), strict=True))
+    known = Acting()
+    on = learn_acts(sampled, tmp_path / "other", minutes=0.0, seed=1, amounts=SMOKE, before=known)
+    assert on is known
+
+
+def test_it_is_stored_beside_a_checkpoint_and_damage_is_said(tmp_path: Path) -> None:
+    assert load_acting(tmp_path) is None
+    acting = Acting().eval()
+    save_beside(acting, tmp_path / FILE)
+    stored = load_acting(tmp_path)
+    assert stored is not None and not stored.training
+    picture = torch.randint(0, 255, (3, 84, 84), dtype=torch.uint8)
+    for ours, theirs in zip(
+        acting(asked_of([picture], ["Go"], [()])), stored(asked_of([picture], ["Go"], [()])), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, atol=0.15, rtol=0.1)
+    (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes()[:5000])
+    with pytest.raises(ModelError, match=r"acting\.weights' holds nothing that tells what is due .*--act-minutes"):
+        load_acting(tmp_path)
+
+
+def exported(folder: Path, acting: Acting | None) -> Engine:
+    folder.mkdir()
+    export(tiny_trainer(), folder, acting=acting)
+    return Engine(folder, dtype="float32")
+
+
+def test_a_checkpoint_that_brings_it_is_asked(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (84, 84))
+    engine = exported(tmp_path / "without", None)
+    assert not engine.knows_acts
+    with pytest.raises(ModelError, match="--act-minutes"):
+        engine.due_on(picture, "Go", ())
+    torch.manual_seed(0)
+    acting = Acting()
+    with torch.no_grad():
+        acting.heads["kinds"].bias[DEEDS.index("wait")] += 100
+    engine = exported(tmp_path / "with", acting)
+    assert isinstance(engine, Acts) and engine.knows_acts
+    due = engine.due_on(picture, "Go", (None, Click(point=Point(1, 1)), Move(point=Point(1, 1))))
+    assert due is not None and due.action == Wait()
+    assert engine.due_on(Image.new("RGB", (1280, 720)), "Go", ()) is None, "too large"
+    with torch.no_grad():
+        acting.heads["kinds"].bias[DEEDS.index("press")] += 1000
+    assert exported(tmp_path / "pressing", acting).due_on(picture, "Go", ()) is None, "no such keys"

@@ -1,0 +1,310 @@
+"""What is due on a small screen that has to be looked at, learned from demonstrations.
+
+A small network beside Qwen2.5-VL, for a checkpoint that brings one (`acting.weights`): the pixels of a screen in cells,
+the words of the task and what was done become one sequence, and a transformer tells of it what to do, where, and what
+to type there. It is what behavioural cloning needs little of: a screen costs it a hundredth of what it costs the
+language model, so it sees a hundred times as many demonstrations in an hour. Where to act is one choice among squares
+of 7 pixels, as in the language model's own answers.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from action_space.actions import Action, Click, Drag, Finish, Press, Scroll, Type, Wait
+from action_space.errors import InvalidAction
+from action_space.geometry import Point, Size
+from action_space.keys import chord
+from vlm.beside import load_beside
+
+FILE = "acting.weights"
+"""Beside a checkpoint, see `vlm.beside`."""
+CELL, SQUARE = 28, 7
+"""Pixels of a cell's side, and of the squares in it between which is chosen where to act."""
+SQUARES = CELL // SQUARE
+MOST_CELLS = 400
+"""Of a screen: what is larger is not shown whole to the language model either."""
+WIDTH, LAYERS, HEADS, FINE = 96, 3, 4, 32
+DEEDS = ("click", "drag", "type", "press", "scroll", "wait", "finish")
+"""What it can do. Text goes with most of them: what to type, keys, which way to scroll, an answer."""
+WORDS, LETTERS = 40, 12
+"""Words of a task, and letters of each or of a text, that count."""
+DONE = 8
+"""Deeds of before that count, the newest."""
+SEEN = [chr(code) for code in range(32, 127)]
+"""Letters that can be written."""
+END = len(SEEN)
+"""Ends a text."""
+LONGEST_WAVE = 400.0
+"""Times the shortest one, of the waves that tell a place."""
+AROUND = 2 * CELL
+"""Pixels around a place in which no other one is chosen once it was tried in vain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """kind: one of DEEDS; start, end: across and down in pixels, the same of all but a drag, (0, 0) of what has no
+    place; text: "" if there is none."""
+
+    kind: str
+    start: tuple[float, float] = (0.0, 0.0)
+    end: tuple[float, float] = (0.0, 0.0)
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Questions, as many each. pictures `[n, 3, H, W]`, uint8, of whole cells; words `[n, words, LETTERS]`: codes of
+    their letters, 0 behind the last; done `[n, DONE]`: numbers of deeds, the newest first, len(DEEDS) where there is
+    none; at `[n, DONE, 4]`: where they started and ended; said `[n, DONE, LETTERS]`: their texts."""
+
+    pictures: Tensor
+    words: Tensor
+    done: Tensor
+    at: Tensor
+    said: Tensor
+
+    def to(self, device: torch.device) -> "Asked":
+        return replace(self, **{part.name: getattr(self, part.name).to(device) for part in fields(self)})
+
+
+class Answers(NamedTuple):
+    """Logits: kinds `[n, DEEDS]`, starts and ends `[n, cells, squares of each]`, letters `[n, LETTERS, END + 1]`."""
+
+    kinds: Tensor
+    starts: Tensor
+    ends: Tensor
+    letters: Tensor
+
+
+class Acting(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.edges = nn.Conv2d(3, 48, 11, SQUARE, (11 - SQUARE) // 2, bias=False)
+        self.parts = nn.Conv2d(48, FINE, 3, padding=1, bias=False)
+        self.norms = nn.ModuleList([nn.BatchNorm2d(48), nn.BatchNorm2d(FINE)])
+        self.cells = nn.Linear(SQUARES**2 * FINE, WIDTH)
+        self.letters = nn.Embedding(128, WIDTH)
+        self.letter_place = nn.Parameter(1 + torch.randn(LETTERS, WIDTH) / 2)
+        self.words = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, WIDTH))
+        self.word_place = nn.Parameter(torch.randn(WORDS, WIDTH) / 10)
+        self.deeds = nn.Embedding(len(DEEDS) + 1, WIDTH)
+        self.deed_place = nn.Parameter(torch.randn(DONE, WIDTH) / 10)
+        self.between = nn.Linear(2 * WIDTH, WIDTH)
+        self.asking_place = nn.Parameter(torch.randn(1 + LETTERS, WIDTH) / 10)
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(WIDTH, HEADS, 2 * WIDTH, 0.0, "gelu", batch_first=True, norm_first=True)
+            for _ in range(LAYERS)
+        )
+        self.norm = nn.LayerNorm(WIDTH)
+        self.heads = nn.ModuleDict({"kinds": nn.Linear(WIDTH, len(DEEDS)), "letters": nn.Linear(WIDTH, END + 1)})
+        self.start, self.end = nn.Linear(WIDTH, WIDTH), nn.Linear(2 * WIDTH, WIDTH)
+        self.keys, self.looks = nn.Linear(WIDTH, 2 * WIDTH), nn.Linear(WIDTH, 2 * FINE)
+
+    def forward(self, asked: Asked, starts: Tensor | None = None) -> Answers:
+        """starts `[n, 2]`: where drags start, in pixels; None: where it is likeliest."""
+        fine = self._squares(asked.pictures)
+        rows, columns = (side // CELL for side in asked.pictures.shape[2:])
+        middles = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).flip(1) * CELL + CELL // 2
+        cells = self.cells(fine.flatten(2)) + waves(middles.to(fine.device))
+        words = self._read(asked.words) + self.word_place[: asked.words.shape[1]]
+        places = waves(asked.at.view(*asked.at.shape[:2], 2, 2)).flatten(2)
+        done = self.deeds(asked.done) + self.between(places) + self._read(asked.said) + self.deed_place
+        asking = self.asking_place.expand(len(cells), -1, -1)
+        hidden = torch.cat(
+            (
+                torch.zeros(cells.shape[:2], dtype=torch.bool, device=fine.device),
+                asked.words[..., 0] == 0,
+                asked.done == len(DEEDS),
+                torch.zeros(asking.shape[:2], dtype=torch.bool, device=fine.device),
+            ),
+            1,
+        )
+        x = torch.cat((cells, words, done, asking), 1)
+        for layer in self.layers:
+            x = layer(x, src_key_padding_mask=hidden)
+        x = self.norm(x)
+        cells, deed, letters = x[:, : cells.shape[1]], x[:, -1 - LETTERS], x[:, -LETTERS:]
+        (start_keys, end_keys), looks = self.keys(cells).chunk(2, -1), self.looks(cells).chunk(2, -1)
+        start = _heat(self.start(deed), start_keys, fine, looks[0])
+        if starts is None:
+            starts = torch.tensor([place_of(int(each.argmax()), columns) for each in start.flatten(1)])
+        there = (starts.to(fine.device) // CELL).long()
+        number = there[:, 1].clamp(0, rows - 1) * columns + there[:, 0].clamp(0, columns - 1)
+        begun = cells[torch.arange(len(cells), device=fine.device), number]
+        end = _heat(self.end(torch.cat((deed, begun), -1)), end_keys, fine, looks[1])
+        return Answers(self.heads["kinds"](deed), start, end, self.heads["letters"](letters))
+
+    def _squares(self, pictures: Tensor) -> Tensor:
+        """Of pictures `[n, 3, H, W]` what is in each square, `[n, cells, SQUARES ** 2, FINE]`."""
+        x = (pictures.float() / 64 - 2).contiguous(memory_format=torch.channels_last)
+        x = F.relu(self.norms[0](self.edges(x)))
+        x = F.relu(self.norms[1](self.parts(x))).permute(0, 2, 3, 1)
+        count, height, width, _ = x.shape
+        x = x.reshape(count, height // SQUARES, SQUARES, width // SQUARES, SQUARES, FINE)
+        squares: Tensor = x.transpose(2, 3).reshape(count, -1, SQUARES**2, FINE)
+        return squares
+
+    def _read(self, codes: Tensor) -> Tensor:
+        """Vectors of words `[..., LETTERS]`: which letters they have, and where in them."""
+        there = codes.gt(0).unsqueeze(-1)
+        vectors: Tensor = self.words((self.letters(codes) * self.letter_place * there).sum(-2))
+        return vectors
+
+    @torch.inference_mode()
+    def act(self, picture: Tensor, task: str, done: Sequence[Deed], spent: Sequence[Point] = ()) -> tuple[Deed, float]:
+        """What is due on a picture `[3, H, W]`, and how likely that is, 0 to 1. spent: no click is to be near these."""
+        asked = asked_of([picture], [task], [done])
+        answers = self(asked)
+        columns = picture.shape[2] // CELL
+        kinds = answers.kinds[0].softmax(-1)
+        kind = DEEDS[int(kinds.argmax())]
+        starts = answers.starts.flatten(1)[0]
+        if kind == "click" and spent:
+            places = torch.tensor([place_of(number, columns) for number in range(len(starts))])
+            near = (places[:, None] - torch.tensor([(p.x, p.y) for p in spent])).abs().amax(-1).lt(AROUND).any(1)
+            starts = starts.masked_fill(near, float("-inf")) if not near.all() else starts
+        start, sure = _likeliest(starts, columns)
+        sure = float(kinds.max()) * (sure if kind in ("click", "drag", "scroll") else 1.0)
+        end = start
+        if kind == "drag":
+            end, likely = _likeliest(self(asked, torch.tensor([start])).ends.flatten(1)[0], columns)
+            sure *= likely
+        text = ""
+        for letters in answers.letters[0].softmax(-1):
+            number = int(letters.argmax())
+            sure *= float(letters.max())
+            if number == END:
+                break
+            text += SEEN[number]
+        return Deed(kind, start, end, text), sure
+
+
+def _heat(query: Tensor, keys: Tensor, fine: Tensor, looks: Tensor) -> Tensor:
+    """Logits `[n, cells, squares]`: of the cell, and of what in it is looked for."""
+    cells = keys @ query.unsqueeze(-1) / WIDTH**0.5
+    squares: Tensor = (fine @ looks.unsqueeze(-1)).squeeze(-1) / FINE**0.5
+    return cells + squares
+
+
+def _likeliest(logits: Tensor, columns: int) -> tuple[tuple[float, float], float]:
+    """The likeliest place, and how likely it is that it is this one or one nearby."""
+    x, y = place_of(int(logits.argmax()), columns)
+    places = torch.tensor([place_of(number, columns) for number in range(len(logits))])
+    near = (places - torch.tensor([x, y])).abs().amax(-1).lt(CELL / 2)
+    return (x, y), float(logits.softmax(-1)[near].sum())
+
+
+def place_of(number: int, columns: int) -> tuple[float, float]:
+    """The middle of a square, by its number in a picture of so many columns of cells."""
+    cell, square = divmod(number, SQUARES**2)
+    return (
+        cell % columns * CELL + square % SQUARES * SQUARE + SQUARE // 2,
+        cell // columns * CELL + square // SQUARES * SQUARE + SQUARE // 2,
+    )
+
+
+def waves(places: Tensor) -> Tensor:
+    """Places `[..., 2]` in pixels as sines and cosines `[..., WIDTH]`."""
+    steps = torch.arange(WIDTH // 4, device=places.device) / (WIDTH // 4 - 1)
+    angles = places.unsqueeze(-1).float() * (math.pi / 8) * LONGEST_WAVE**-steps
+    return torch.cat((angles.sin(), angles.cos()), -1).flatten(-2)
+
+
+def asked_of(pictures: Sequence[Tensor], tasks: Sequence[str], done: Sequence[Sequence[Deed]]) -> Asked:
+    """Questions about pictures of one size, of which the newest deeds come last."""
+    words = [[_codes(word) for word in re.findall(r"\w+|[^\w\s]", task)[:WORDS]] or [_codes(" ")] for task in tasks]
+    newest = [list(reversed(deeds))[:DONE] for deeds in done]
+    return Asked(
+        torch.stack(list(pictures)),
+        _table(words, [0] * LETTERS, max(map(len, words))),
+        _table([[DEEDS.index(deed.kind) for deed in deeds] for deeds in newest], len(DEEDS), DONE),
+        _table([[[*deed.start, *deed.end] for deed in deeds] for deeds in newest], [0.0] * 4, DONE),
+        _table([[_codes(deed.text) for deed in deeds] for deeds in newest], [0] * LETTERS, DONE),
+    )
+
+
+def _table(rows: Sequence[Sequence[object]], nothing: object, length: int) -> Tensor:
+    """Rows of one length, with nothing behind what they have."""
+    return torch.tensor([[*row, *[nothing] * (length - len(row))] for row in rows])
+
+
+def _codes(text: str) -> list[int]:
+    """Codes of a text's first letters, 127 for all that is not plain, 0 behind the last."""
+    codes = [min(127, max(1, ord(char))) for char in text[:LETTERS]]
+    return [*codes, *[0] * (LETTERS - len(codes))]
+
+
+def on_cells(image: Image.Image) -> Tensor | None:
+    """A picture as `[3, H, W]` of whole cells, uint8; None if it has too many."""
+    size = Size(*(-(-side // CELL) * CELL for side in image.size))
+    if size.width * size.height > MOST_CELLS * CELL**2:
+        return None
+    canvas = Image.new("RGB", (size.width, size.height), image.convert("RGB").getpixel((0, image.height - 1)))
+    canvas.paste(image, (0, 0))
+    return torch.from_numpy(np.array(canvas)).permute(2, 0, 1).contiguous()
+
+
+def deed_of(action: Action) -> Deed | None:
+    """An action as a deed; None for what it cannot do."""
+    match action:
+        case Click(point=point, button="left", modifiers=()):
+            return Deed("click", (point.x, point.y), (point.x, point.y), "" if action.count == 1 else str(action.count))
+        case Drag(start=start, end=end):
+            return Deed("drag", (start.x, start.y), (end.x, end.y))
+        case Type(text=text) if len(text) < LETTERS and set(text) <= set(SEEN):
+            return Deed("type", text=text)
+        case Press(keys=keys) if len(said := "+".join(keys)) < LETTERS:
+            return Deed("press", text=said)
+        case Scroll(point=point, direction=direction):
+            return Deed("scroll", (point.x, point.y), (point.x, point.y), direction)
+        case Wait():
+            return Deed("wait")
+        case Finish(status="success", text=text) if len(text) < LETTERS and set(text) <= set(SEEN):
+            return Deed("finish", text=text)
+        case _:
+            return None
+
+
+def action_of(deed: Deed) -> Action:
+    """Raises InvalidAction for keys or a direction that there are none of."""
+    start = Point(round(deed.start[0]), round(deed.start[1]))
+    match deed.kind, deed.text:
+        case "click", text if text in ("", "2", "3"):
+            return Click(point=start, count=int(text or 1))
+        case "drag", _:
+            return Drag(start=start, end=Point(round(deed.end[0]), round(deed.end[1])))
+        case "type", text if text:
+            return Type(text=text)
+        case "press", text:
+            try:
+                return Press(keys=tuple(chord(text)))
+            except ValueError as error:
+                raise InvalidAction(str(error)) from None
+        case "scroll", "up" | "down" | "left" | "right":
+            return Scroll.model_validate({"point": start, "direction": deed.text})
+        case "wait", _:
+            return Wait()
+        case "finish", text:
+            return Finish(status="success", text=text)
+        case _:
+            raise InvalidAction(f"no {deed.kind} of {deed.text!r}")
+
+
+def load_acting(folder: Path) -> Acting | None:
+    """What a checkpoint brings; None if it brings none. Raises ModelError."""
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    acting = Acting()
+    load_beside(acting, path, "that tells what is due", "delete it, or teach it again (agent train --act-minutes)")
+    return acting.eval()

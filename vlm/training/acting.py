@@ -1,0 +1,192 @@
+"""Teaches the network that tells what is due on a screen (`vlm.acting`), by behavioural cloning of demonstrations.
+
+What is not said in words is recorded as a `look`: the task, what was done, the screen, and the action. All weights are
+its own: neither the tower nor the language model is needed.
+"""
+
+import random
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from action_space.actions import Action
+from action_space.dialects import load_dialect
+from action_space.errors import ConfigError, InvalidAction
+from action_space.geometry import Box, Frame, Size
+from vlm.acting import (
+    DEEDS,
+    END,
+    LETTERS,
+    SEEN,
+    SQUARE,
+    Acting,
+    Deed,
+    asked_of,
+    deed_of,
+    on_cells,
+    place_of,
+)
+from vlm.training.answered import is_look
+from vlm.training.data.records import Record
+from vlm.training.optim import MuonAdamW
+from vlm.training.run import FULL, Amounts, Stage, placed
+from vlm.training.sampled import Sampled
+from vlm.training.workers import rank, told_by_first, workers
+
+RATE = 0.02
+KEPT = 6000
+"""Pictures in memory, 0.4 megabytes each."""
+NEAR = 10
+"""Pixels around a place that are right too where no box is known, as of a drag's ends."""
+_LINE = re.compile(r"\d+\. (.+)")
+_ANYWHERE = Frame(Size(10**6, 10**6), Size(10**6, 10**6))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What was done on a screen. done: what had been done before; box: any place in it is right to click, or to begin
+    at."""
+
+    picture: Path
+    task: str
+    done: tuple[Deed, ...]
+    deed: Deed
+    box: Box
+
+
+def learn_acts(
+    sampled: Sampled, folder: Path, *, minutes: float, seed: int, amounts: Amounts = FULL, before: Acting | None = None
+) -> Acting:
+    """Train on what was looked at, from `before` on if there is one. Resumes from `folder/acting.pt`. Raises
+    ConfigError if nothing was."""
+    torch.manual_seed(seed)
+    acting = placed(before or Acting()).float().train()
+    told_by_first(acting.parameters())
+    optimizer = MuonAdamW(acting.named_parameters(), matrix_lr=RATE, other_lr=RATE / 5)
+    stage = Stage("acting", folder, minutes, nn.ModuleDict({"acting": acting}), optimizer, hold=0.4)
+    if stage.done:
+        return acting
+    looks = Looks(list(looked_at(sampled))[rank() :: workers()], random.Random(seed + stage.step + 7919 * rank()))
+    for scale in stage.steps():
+        loss, figures = acting_loss(acting, *looks.draw(amounts.looks))
+        torch.autograd.backward(loss)
+        optimizer.step(scale)
+        stage.collect(figures)
+    return acting
+
+
+def looked_at(sampled: Sampled) -> Iterator[tuple[str, Shown]]:
+    """Where each record of a look comes from, and what it shows; those that it could not do are left out."""
+    for one in sampled.judged:
+        record = one.record
+        if is_look(record) and (shown := shown_by(record, sampled.screens[record.images[0]].image)):
+            yield record.source, shown
+
+
+def shown_by(record: Record, picture: Path) -> Shown | None:
+    """None of a deed that it could not do."""
+    words = "".join(part for part in record.prompt if isinstance(part, str))
+    task, *lines = words.removeprefix("Task: ").split("\n")
+    deed = _deed(record.answer)
+    if deed is None:
+        return None
+    done = [_deed(line[1]) or Deed("wait") for line in map(_LINE.match, lines) if line]
+    x, y = map(int, deed.start)
+    box = record.truth.boxes[0] if record.truth.boxes else _around(x, y)
+    return Shown(picture, task, tuple(done), deed, box)
+
+
+def _deed(call: str) -> Deed | None:
+    try:
+        action: Action = load_dialect("compact").parse(call, _ANYWHERE)
+    except InvalidAction:
+        return None
+    return deed_of(action)
+
+
+def _around(x: int, y: int) -> Box:
+    return Box(x - NEAR, y - NEAR, x + NEAR + 1, y + NEAR + 1)
+
+
+class Looks:
+    """Looks by where they come from, of which `draw` takes some, with their pictures."""
+
+    def __init__(self, looks: Sequence[tuple[str, Shown]], rng: random.Random) -> None:
+        self.rng = rng
+        self.by: dict[Size, dict[str, list[Shown]]] = defaultdict(lambda: defaultdict(list))
+        for source, shown in looks:
+            with Image.open(shown.picture) as image:
+                self.by[Size(*image.size)][source].append(shown)
+        if not self.by:
+            raise ConfigError("nothing was looked at in what was sampled: see `agent eval miniwob-demonstrations`")
+        self._pictures: dict[Path, Tensor] = {}
+
+    def draw(self, count: int) -> tuple[list[Shown], list[Tensor]]:
+        """Of pictures of one size. Of a source of many looks more are drawn, by the square root of their number."""
+        sizes = [sum(len(looks) ** 0.5 for looks in sources.values()) for sources in self.by.values()]
+        sources = list(self.rng.choices(list(self.by.values()), sizes)[0].values())
+        drawn = self.rng.choices(sources, [len(looks) ** 0.5 for looks in sources], k=count)
+        looks = [self.rng.choice(looks) for looks in drawn]
+        return looks, [self.picture(shown.picture) for shown in looks]
+
+    def picture(self, path: Path) -> Tensor:
+        """Of whole cells. Raises ConfigError for one that is too large."""
+        if path in self._pictures:
+            return self._pictures[path]
+        with Image.open(path) as image:
+            picture = on_cells(image)
+        if picture is None:
+            raise ConfigError(f"{str(path)!r} is larger than what can be told at a look: record smaller windows")
+        if len(self._pictures) < KEPT:
+            self._pictures[path] = picture
+        return picture
+
+
+def acting_loss(acting: Acting, looks: Sequence[Shown], pictures: Sequence[Tensor]) -> tuple[Tensor, dict[str, float]]:
+    """In nats for each look: of the deed, of where it is, any place in the box being as good, and of its text. `right`
+    is the share of looks of which all of it would be chosen, drags from where they began."""
+    device = acting.norm.weight.device
+    deeds = [look.deed for look in looks]
+    asked = asked_of(pictures, [look.task for look in looks], [look.done for look in looks]).to(device)
+    answers = acting(asked, torch.tensor([deed.start for deed in deeds], device=device))
+    kinds = torch.tensor([DEEDS.index(deed.kind) for deed in deeds], device=device)
+    size = Size(pictures[0].shape[2], pictures[0].shape[1])
+    starts, found = _of_boxes(answers.starts, [look.box for look in looks], size)
+    ends, reached = _of_boxes(answers.ends, [_around(*map(int, deed.end)) for deed in deeds], size)
+    is_placed = torch.tensor([deed.kind in ("click", "drag", "scroll") for deed in deeds], device=device)
+    is_drag = torch.tensor([deed.kind == "drag" for deed in deeds], device=device)
+    texts = torch.tensor([_letters(deed.text) for deed in deeds], device=device)
+    kind_loss = F.cross_entropy(answers.kinds, kinds, reduction="none")
+    text_loss = F.cross_entropy(answers.letters.transpose(1, 2), texts, reduction="none", ignore_index=-1).sum(1)
+    loss = (kind_loss + starts * is_placed + ends * is_drag + text_loss).mean()
+    written = ((answers.letters.argmax(-1) == texts) | (texts < 0)).all(1)
+    right = (answers.kinds.argmax(-1) == kinds) & (found | ~is_placed) & (reached | ~is_drag) & written
+    return loss, {"loss": loss.item(), "right": right.float().mean().item()}
+
+
+def _letters(text: str) -> list[int]:
+    codes = [*(SEEN.index(char) for char in text), END]
+    return [*codes, *[-1] * (LETTERS - len(codes))]
+
+
+def _of_boxes(logits: Tensor, boxes: Sequence[Box], size: Size) -> tuple[Tensor, Tensor]:
+    """Minus the logarithm of the share of each box, and whether the likeliest place is in it.
+
+    logits `[n, cells, squares]` of pictures of a size.
+    """
+    columns = size.width // (SQUARE * int(logits.shape[2] ** 0.5))
+    flat = logits.flatten(1).log_softmax(-1)
+    places = torch.tensor([place_of(number, columns) for number in range(flat.shape[1])], device=flat.device)
+    corners = torch.tensor([(box.left, box.top, box.right, box.bottom) for box in boxes], device=flat.device)
+    inside = (places >= corners[:, None, :2]).all(-1) & (places < corners[:, None, 2:]).all(-1)
+    away = (places - (corners[:, None, :2] + corners[:, None, 2:]) / 2).square().sum(-1)
+    inside |= (away == away.amin(1, keepdim=True)) & ~inside.any(1, keepdim=True)  # a box between the squares' middles
+    share = -flat.masked_fill(~inside, float("-inf")).logsumexp(-1)
+    return share, inside.gather(1, flat.argmax(1, keepdim=True))[:, 0]

@@ -1,8 +1,8 @@
 """What is due on a screen that has to be looked at, by a model that learned it from demonstrations.
 
 What the words of a task do not say, the screen says. A model that was shown what others did on such screens
-(`vlm.backends.base.Acts`) is asked first; the language model, where that has no answer, or where its answers changed
-nothing.
+(`vlm.backends.base.Acts`) is asked first; the language model, where that has no likely answer, or where its answers
+changed nothing.
 """
 
 from action_space.dialects.base import Dialect, SaysLook, Turn
@@ -12,6 +12,8 @@ from vlm.backends.base import Acts, Model, Reply
 
 TRIES = 2
 """Answers in vain, after which the language model is asked."""
+LEAST = 0.25
+"""How likely an answer has to be; below that the screen is like none that it was shown."""
 
 
 def place_by_example(model: Model, turn: Turn, plan: str, dialect: Dialect, attempt: int) -> Placed | None:
@@ -25,7 +27,7 @@ def place_by_example(model: Model, turn: Turn, plan: str, dialect: Dialect, atte
     seen = [step.action if dialect.is_look(step.plan) else None for step in turn.history]
     done = [with_points(action, look.there) if action else None for action in seen]
     due = model.due_on(look.turn.screenshot, turn.task, done, look.turn.spent)
-    if due is None:
+    if due is None or due.sure < LEAST:
         return None
     try:
         reply = Reply(dialect.render(due.action, look.turn.frame), sure=due.sure)

@@ -93,6 +93,10 @@ def train(
     console = Console(stderr=True)
     if sampled and begin is None:
         raise ConfigError("--sampled refines what was taught: name it with --from, a checkpoint or a stage's .pt")
+    if act_minutes and not sampled:
+        raise ConfigError("--act-minutes learns from what was recorded: name it with --sampled")
+    if neurons and (sampled or export_to is None):
+        raise ConfigError("--neurons makes what is exported narrower: give it with --export, without --sampled")
     if smoke:
         screens, specimens, vision_minutes, teach_minutes = SMOKE_SCREENS, SMOKE_SPECIMENS, MOMENT, MOMENT
         icon_minutes = refine_minutes = prefer_minutes = name_minutes = MOMENT

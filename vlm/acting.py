@@ -191,9 +191,9 @@ class Acting(nn.Module):
 
 def _heat(query: Tensor, keys: Tensor, fine: Tensor, looks: Tensor) -> Tensor:
     """Logits `[n, cells, squares]`: of the cell, and of what in it is looked for."""
-    cells = keys @ query.unsqueeze(-1) / WIDTH**0.5
-    squares: Tensor = (fine @ looks.unsqueeze(-1)).squeeze(-1) / FINE**0.5
-    return cells + squares
+    squares = (fine @ looks.unsqueeze(-1)).squeeze(-1) / FINE**0.5
+    heat: Tensor = squares + keys @ query.unsqueeze(-1) / WIDTH**0.5
+    return heat
 
 
 def _likeliest(logits: Tensor, columns: int) -> tuple[tuple[float, float], float]:

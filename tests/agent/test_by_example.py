@@ -9,7 +9,7 @@ from action_space.actions import Action, Click, Drag, Type
 from action_space.dialects import load_dialect
 from action_space.dialects.base import PastStep, Turn
 from action_space.geometry import Frame, Point, Size
-from agent.by_example import TRIES, place_by_example
+from agent.by_example import LEAST, TRIES, place_by_example
 from agent.planner import Planner, model_frame
 from environments.base import Observation
 from vlm.backends.base import Acts, Due, Model
@@ -76,6 +76,7 @@ def test_any_other_plan_and_what_has_no_answer_is_left_to_the_language_model() -
     assert place_by_example(Shown(DUE, knows=False), turn, "look", COMPACT, 0) is None
     assert place_by_example(ScriptedModel(()), turn, "look", COMPACT, 0) is None
     assert place_by_example(Shown(None), turn, "look", COMPACT, 0) is None
+    assert place_by_example(Shown(replace(DUE, sure=LEAST - 0.01)), turn, "look", COMPACT, 0) is None
     beside = Due(Click(point=Point(330, 20)), 0.9)
     assert place_by_example(Shown(beside), turn, "look", COMPACT, 0) is None, "in the last cells, beside the screen"
     assert place_by_example(Shown(DUE), turn, "look", COMPACT, TRIES - 1) is not None

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from safetensors.torch import load_file
 from torch import Tensor
 
 from action_space.actions import Action, Click, Drag, Finish, LongPress, Move, Press, Scroll, Type, Wait
 from action_space.errors import ConfigError, InvalidAction, ModelError
 from action_space.geometry import Box, Point
 from tests.vlm.tiny_trainer import tiny_trainer
+from vlm import BUNDLED
 from vlm.acting import (
     AROUND,
     DEEDS,
@@ -31,13 +33,15 @@ from vlm.acting import (
 from vlm.backends.base import Acts
 from vlm.backends.engine import Engine
 from vlm.beside import save_beside
+from vlm.naming import FILE as NAMING
 from vlm.training.acting import Looks, Shown, acting_loss, learn_acts, looked_at, shown_by
 from vlm.training.data.records import Record, Truth
-from vlm.training.data.render import Screen
+from vlm.training.data.render import Drawn, Screen
 from vlm.training.export import export
 from vlm.training.optim import MuonAdamW
+from vlm.training.recipe import Further, Minutes, further
 from vlm.training.run import SMOKE
-from vlm.training.sampled import Judged, Sampled
+from vlm.training.sampled import SCREENS, Judged, Sampled, SeenScreen, Unit, append_unit
 
 
 def boxes_on(rng: random.Random) -> tuple[Tensor, dict[str, Box]]:
@@ -269,3 +273,22 @@ def test_a_checkpoint_that_brings_it_is_asked(tmp_path: Path) -> None:
     with torch.no_grad():
         acting.heads["kinds"].bias[DEEDS.index("press")] += 1000
     assert exported(tmp_path / "pressing", acting).due_on(picture, "Go", ()) is None, "no such keys"
+
+
+def test_a_checkpoint_is_exported_with_what_was_learned_and_all_else_as_it_was(tmp_path: Path) -> None:
+    sampled = sampled_in(tmp_path)
+    (tmp_path / "answers" / SCREENS).mkdir(parents=True)
+    for name, screen in sampled.screens.items():
+        screen.image.rename(tmp_path / "answers" / SCREENS / name)
+    seen = tuple(SeenScreen(image=name, elements=(), chars=()) for name in sampled.screens)
+    append_unit(tmp_path / "answers", Unit(name="a", judged=sampled.judged, screens=seen))
+    nothing_drawn = Drawn(tmp_path, tmp_path, tmp_path)
+    minutes = Minutes(0, 0, acting=0.001)
+    plan = Further(BUNDLED, [tmp_path / "answers"], nothing_drawn, tmp_path / "work", minutes, 1, SMOKE)
+    further(plan, export_to=tmp_path / "out")
+    acting, before = load_acting(tmp_path / "out"), load_acting(BUNDLED)
+    assert acting is not None and before is not None
+    assert not torch.equal(acting.cells.weight, before.cells.weight), "it is taught on"
+    assert (tmp_path / "out" / NAMING).read_bytes() == (BUNDLED / NAMING).read_bytes()
+    ours, theirs = (load_file(folder / "model.safetensors") for folder in (tmp_path / "out", BUNDLED))
+    assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)

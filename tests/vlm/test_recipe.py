@@ -112,9 +112,18 @@ def test_every_stage_trains_goes_on_and_is_exported(drawn: Path, tmp_path: Path)
     assert all(torch.equal(one, other) for one, other in told)
 
 
-def test_what_is_refined_has_to_be_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--from"):
-        CliRunner().invoke(app, ["--out", str(tmp_path), "--sampled", str(tmp_path)], catch_exceptions=False)
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--sampled", "answers"], "--from"),
+        (["--act-minutes", "1"], "--sampled"),
+        (["--neurons", "700"], "--export"),
+        (["--neurons", "700", "--export", "out", "--from", "bundled", "--sampled", "answers"], "without --sampled"),
+    ],
+)
+def test_what_an_option_needs_has_to_be_given(options: list[str], said: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=said):
+        CliRunner().invoke(app, ["--out", str(tmp_path), *options], catch_exceptions=False)
 
 
 def test_a_folder_without_a_model_is_said(tmp_path: Path) -> None:

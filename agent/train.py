@@ -91,12 +91,7 @@ def train(
     kept, and preferences.
     """
     console = Console(stderr=True)
-    if sampled and begin is None:
-        raise ConfigError("--sampled refines what was taught: name it with --from, a checkpoint or a stage's .pt")
-    if act_minutes and not sampled:
-        raise ConfigError("--act-minutes learns from what was recorded: name it with --sampled")
-    if neurons and (sampled or export_to is None):
-        raise ConfigError("--neurons makes what is exported narrower: give it with --export, without --sampled")
+    _require_what_is_needed(begin, sampled, act_minutes, neurons, export_to)
     if smoke:
         screens, specimens, vision_minutes, teach_minutes = SMOKE_SCREENS, SMOKE_SPECIMENS, MOMENT, MOMENT
         icon_minutes = refine_minutes = prefer_minutes = name_minutes = MOMENT
@@ -154,6 +149,18 @@ def train(
         further(plan, workers=workers, export_to=export_to)
     if export_to:
         console.print(f"exported to {export_to}")
+
+
+def _require_what_is_needed(
+    begin: Path | None, sampled: list[Path] | None, act_minutes: float, neurons: int | None, export_to: Path | None
+) -> None:
+    """Raises ConfigError for an option without another one that it needs."""
+    if sampled and begin is None:
+        raise ConfigError("--sampled refines what was taught: name it with --from, a checkpoint or a stage's .pt")
+    if act_minutes and not sampled:
+        raise ConfigError("--act-minutes learns from what was recorded: name it with --sampled")
+    if neurons and (sampled or export_to is None):
+        raise ConfigError("--neurons makes what is exported narrower: give it with --export, without --sampled")
 
 
 def choose_kinds(text: str) -> "tuple[Kind, ...]":

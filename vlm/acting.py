@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -108,6 +109,7 @@ class Acting(nn.Module):
         self.norm = nn.LayerNorm(WIDTH)
         self.heads = nn.ModuleDict({"kinds": nn.Linear(WIDTH, len(DEEDS)), "letters": nn.Linear(WIDTH, END + 1)})
         self.start, self.end = nn.Linear(WIDTH, WIDTH), nn.Linear(2 * WIDTH, WIDTH)
+        self.away = nn.Linear(WIDTH, WIDTH)
         self.keys, self.looks = nn.Linear(WIDTH, 2 * WIDTH), nn.Linear(WIDTH, 2 * FINE)
 
     def forward(self, asked: Asked, starts: Tensor | None = None) -> Answers:
@@ -138,10 +140,14 @@ class Acting(nn.Module):
         start = _heat(self.start(deed), start_keys, fine, looks[0])
         if starts is None:
             starts = torch.tensor([place_of(int(each.argmax()), columns) for each in start.flatten(1)])
-        there = (starts.to(fine.device) // CELL).long()
+        starts = starts.to(fine.device)
+        there = (starts // CELL).long()
         number = there[:, 1].clamp(0, rows - 1) * columns + there[:, 0].clamp(0, columns - 1)
         begun = cells[torch.arange(len(cells), device=fine.device), number]
         end = _heat(self.end(torch.cat((deed, begun), -1)), end_keys, fine, looks[1])
+        # How far to drag is said by the words: "up by one".
+        ways = waves(places_in(rows, columns).to(fine.device) - starts[:, None])
+        end = end + (ways @ self.away(deed).unsqueeze(-1)).view_as(end) / WIDTH**0.5
         return Answers(self.heads["kinds"](deed), start, end, self.heads["letters"](letters))
 
     def _squares(self, pictures: Tensor) -> Tensor:
@@ -170,7 +176,7 @@ class Acting(nn.Module):
         kind = DEEDS[int(kinds.argmax())]
         starts = answers.starts.flatten(1)[0]
         if kind == "click" and spent:
-            places = torch.tensor([place_of(number, columns) for number in range(len(starts))])
+            places = places_in(picture.shape[1] // CELL, columns)
             near = (places[:, None] - torch.tensor([(p.x, p.y) for p in spent])).abs().amax(-1).lt(AROUND).any(1)
             starts = starts.masked_fill(near, float("-inf")) if not near.all() else starts
         start, sure = _likeliest(starts, columns)
@@ -199,7 +205,7 @@ def _heat(query: Tensor, keys: Tensor, fine: Tensor, looks: Tensor) -> Tensor:
 def _likeliest(logits: Tensor, columns: int) -> tuple[tuple[float, float], float]:
     """The likeliest place, and how likely it is that it is this one or one nearby."""
     x, y = place_of(int(logits.argmax()), columns)
-    places = torch.tensor([place_of(number, columns) for number in range(len(logits))])
+    places = places_in(len(logits) // SQUARES**2 // columns, columns)
     near = (places - torch.tensor([x, y])).abs().amax(-1).lt(CELL / 2)
     return (x, y), float(logits.softmax(-1)[near].sum())
 
@@ -211,6 +217,12 @@ def place_of(number: int, columns: int) -> tuple[float, float]:
         cell % columns * CELL + square % SQUARES * SQUARE + SQUARE // 2,
         cell // columns * CELL + square // SQUARES * SQUARE + SQUARE // 2,
     )
+
+
+@cache
+def places_in(rows: int, columns: int) -> Tensor:
+    """The middles of all squares `[squares, 2]` of a picture of so many cells."""
+    return torch.tensor([place_of(number, columns) for number in range(rows * columns * SQUARES**2)])
 
 
 def waves(places: Tensor) -> Tensor:

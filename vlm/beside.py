@@ -1,11 +1,14 @@
-"""Small networks beside a checkpoint: weights in int8 and a scale for each row, in a file of their own.
+"""Small networks beside a checkpoint: weights in int8 and a scale for each row, in a compressed file of their own.
 
 The file is neither `.pt` nor `.safetensors`: what loads a checkpoint takes all such files for its weights.
 """
 
+import gzip
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from pickle import UnpicklingError
+from zlib import error as ZlibError
 
 import torch
 from torch import Tensor, nn
@@ -19,10 +22,10 @@ def load_beside(network: nn.Module, path: Path, lacks: str, remedy: str) -> None
     """Fill a network with what a file holds. lacks, remedy: what a damaged one does not hold, and what to do then.
     Raises ModelError."""
     try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
+        stored = torch.load(BytesIO(gzip.decompress(path.read_bytes())), map_location="cpu", weights_only=True)
         weights = {name: _unpacked(stored, name, weight) for name, weight in network.state_dict().items()}
         network.load_state_dict(weights)
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, UnpicklingError) as error:
+    except (OSError, EOFError, ZlibError, RuntimeError, ValueError, KeyError, TypeError, UnpicklingError) as error:
         why = " ".join(str(error).split())[:200]
         raise ModelError(f"{str(path)!r} holds nothing {lacks} ({why}): {remedy}") from error
 
@@ -30,9 +33,11 @@ def load_beside(network: nn.Module, path: Path, lacks: str, remedy: str) -> None
 def save_beside(network: nn.Module, path: Path) -> None:
     """Raises ConfigError where that cannot be written, ValueError for a weight that is not finite."""
     packed = dict(chain.from_iterable(_packed(name, weight.cpu()) for name, weight in network.state_dict().items()))
+    written = BytesIO()
+    torch.save(packed, written)
     try:
-        torch.save(packed, path)
-    except (OSError, RuntimeError) as error:  # torch says that a disk is full by the latter
+        path.write_bytes(gzip.compress(written.getvalue(), mtime=0))
+    except OSError as error:
         raise ConfigError(f"cannot write {str(path)!r}: {' '.join(str(error).split())[:200]}") from error
 
 

@@ -31,7 +31,7 @@ from vlm.acting import (
     asked_of,
     deed_of,
     on_cells,
-    place_of,
+    places_in,
 )
 from vlm.training.answered import is_look
 from vlm.training.data.records import Record
@@ -183,7 +183,7 @@ def _of_boxes(logits: Tensor, boxes: Sequence[Box], size: Size) -> tuple[Tensor,
     """
     columns = size.width // (SQUARE * int(logits.shape[2] ** 0.5))
     flat = logits.flatten(1).log_softmax(-1)
-    places = torch.tensor([place_of(number, columns) for number in range(flat.shape[1])], device=flat.device)
+    places = places_in(logits.shape[1] // columns, columns).to(flat.device)
     corners = torch.tensor([(box.left, box.top, box.right, box.bottom) for box in boxes], device=flat.device)
     inside = (places >= corners[:, None, :2]).all(-1) & (places < corners[:, None, 2:]).all(-1)
     away = (places - (corners[:, None, :2] + corners[:, None, 2:]) / 2).square().sum(-1)

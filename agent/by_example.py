@@ -13,7 +13,7 @@ from vlm.backends.base import Acts, Model, Reply
 TRIES = 2
 """Answers in vain, after which the language model is asked."""
 LEAST = 0.25
-"""How likely an answer has to be; below that the screen is like none that it was shown."""
+"""How likely each part of an answer has to be; below that the screen is like none that it was shown."""
 
 
 def place_by_example(model: Model, turn: Turn, plan: str, dialect: Dialect, attempt: int) -> Placed | None:

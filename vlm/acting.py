@@ -168,9 +168,11 @@ class Acting(nn.Module):
 
     @torch.inference_mode()
     def act(self, picture: Tensor, task: str, done: Sequence[Deed], spent: Sequence[Point] = ()) -> tuple[Deed, float]:
-        """What is due on a picture `[3, H, W]`, and how likely that is, 0 to 1. spent: no click is to be near these."""
-        asked = asked_of([picture], [task], [done])
-        answers = self(asked)
+        """What is due on a picture `[3, H, W]`, and how likely the least likely part of it is, 0 to 1.
+
+        spent: no click is to be near these.
+        """
+        answers = self(asked_of([picture], [task], [done]))
         columns = picture.shape[2] // CELL
         kinds = answers.kinds[0].softmax(-1)
         kind = DEEDS[int(kinds.argmax())]
@@ -179,20 +181,20 @@ class Acting(nn.Module):
             places = places_in(picture.shape[1] // CELL, columns)
             near = (places[:, None] - torch.tensor([(p.x, p.y) for p in spent])).abs().amax(-1).lt(AROUND).any(1)
             starts = starts.masked_fill(near, float("-inf")) if not near.all() else starts
-        start, sure = _likeliest(starts, columns)
-        sure = float(kinds.max()) * (sure if kind in ("click", "drag", "scroll") else 1.0)
+        start, likely = _likeliest(starts, columns)
+        parts = [float(kinds.max()), *([likely] if kind in ("click", "drag", "scroll") else [])]
         end = start
         if kind == "drag":
-            end, likely = _likeliest(self(asked, torch.tensor([start])).ends.flatten(1)[0], columns)
-            sure *= likely
+            end, likely = _likeliest(answers.ends.flatten(1)[0], columns)
+            parts.append(likely)
         text = ""
         for letters in answers.letters[0].softmax(-1):
             number = int(letters.argmax())
-            sure *= float(letters.max())
+            parts.append(float(letters.max()))
             if number == END:
                 break
             text += SEEN[number]
-        return Deed(kind, start, end, text), sure
+        return Deed(kind, start, end, text), min(parts)
 
 
 def _heat(query: Tensor, keys: Tensor, fine: Tensor, looks: Tensor) -> Tensor:

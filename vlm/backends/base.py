@@ -96,7 +96,7 @@ class Names(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What is due on a picture, in its pixels, and how likely that is, 0 to 1."""
+    """What is due on a picture, in its pixels, and how likely the least likely part of it is, 0 to 1."""
 
     action: Action
     sure: float

@@ -2,9 +2,9 @@
 
 A small network beside Qwen2.5-VL, for a checkpoint that brings one (`acting.weights`): the pixels of a screen in cells,
 the words of the task and what was done become one sequence, and a transformer tells of it what to do, where, and what
-to type there. It is what behavioural cloning needs little of: a screen costs it a hundredth of what it costs the
-language model, so it sees a hundred times as many demonstrations in an hour. Where to act is one choice among squares
-of 7 pixels, as in the language model's own answers.
+to type there: behavioural cloning, as the first stage of Pix2Act (Shaw et al., "From Pixels to UI Actions", 2023). It
+learns from some ten times as many screens in an hour as the language model would. Where to act is one choice among
+squares of 7 pixels, as in the language model's own answers.
 """
 
 import math
@@ -258,10 +258,16 @@ def _codes(text: str) -> list[int]:
     return [*codes, *[0] * (LETTERS - len(codes))]
 
 
+def whole_cells(size: Size) -> Size | None:
+    """The size of a picture that is filled up to whole cells; None if it has too many."""
+    whole = Size(*(-(-side // CELL) * CELL for side in (size.width, size.height)))
+    return whole if whole.width * whole.height <= MOST_CELLS * CELL**2 else None
+
+
 def on_cells(image: Image.Image) -> Tensor | None:
     """A picture as `[3, H, W]` of whole cells, uint8; None if it has too many."""
-    size = Size(*(-(-side // CELL) * CELL for side in image.size))
-    if size.width * size.height > MOST_CELLS * CELL**2:
+    size = whole_cells(Size(*image.size))
+    if size is None:
         return None
     canvas = Image.new("RGB", (size.width, size.height), image.convert("RGB").getpixel((0, image.height - 1)))
     canvas.paste(image, (0, 0))

@@ -215,12 +215,17 @@ def test_looks_are_drawn_with_pictures_of_one_size(tmp_path: Path) -> None:
     for _ in range(8):
         shown, pictures = drawn.draw(5)
         assert len(shown) == len(pictures) == 5 and len({picture.shape for picture in pictures}) == 1
-    with pytest.raises(ConfigError, match="nothing was looked at"):
-        Looks([], random.Random(0))
-    large = tmp_path / "large.png"
-    Image.new("RGB", (1280, 720)).save(large)
-    with pytest.raises(ConfigError, match="larger than what can be told"):
-        drawn.picture(large)
+    assert drawn.left_out == 0
+
+
+def test_pictures_that_are_damaged_or_too_large_are_left_out_and_counted(tmp_path: Path) -> None:
+    looks = list(looked_at(sampled_in(tmp_path)))
+    Image.new("RGB", (1280, 720)).save(looks[0][1].picture)
+    looks[1][1].picture.write_bytes(b"no picture")
+    drawn = Looks(looks, random.Random(0))
+    assert drawn.left_out == 2 and len(drawn.draw(9)[0]) == 9
+    with pytest.raises(ConfigError, match="2 looks with 2 pictures that are damaged or too large"):
+        Looks(looks[:2], random.Random(0))
 
 
 def test_a_training_is_gone_on_with_and_begins_with_what_there_was(tmp_path: Path) -> None:
@@ -283,12 +288,13 @@ def test_a_checkpoint_is_exported_with_what_was_learned_and_all_else_as_it_was(t
     seen = tuple(SeenScreen(image=name, elements=(), chars=()) for name in sampled.screens)
     append_unit(tmp_path / "answers", Unit(name="a", judged=sampled.judged, screens=seen))
     nothing_drawn = Drawn(tmp_path, tmp_path, tmp_path)
-    minutes = Minutes(0, 0, acting=0.001)
+    minutes = Minutes(0, 0, acting=0.03)
     plan = Further(BUNDLED, [tmp_path / "answers"], nothing_drawn, tmp_path / "work", minutes, 1, SMOKE)
     further(plan, export_to=tmp_path / "out")
     acting, before = load_acting(tmp_path / "out"), load_acting(BUNDLED)
     assert acting is not None and before is not None
-    assert not torch.equal(acting.cells.weight, before.cells.weight), "it is taught on"
+    told = zip(acting.parameters(), before.parameters(), strict=True)
+    assert not all(torch.equal(one, other) for one, other in told), "it is taught on"
     assert (tmp_path / "out" / NAMING).read_bytes() == (BUNDLED / NAMING).read_bytes()
     ours, theirs = (load_file(folder / "model.safetensors") for folder in (tmp_path / "out", BUNDLED))
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)

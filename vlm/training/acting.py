@@ -32,6 +32,7 @@ from vlm.acting import (
     deed_of,
     on_cells,
     places_in,
+    whole_cells,
 )
 from vlm.training.answered import is_look
 from vlm.training.data.records import Record
@@ -78,7 +79,7 @@ def learn_acts(
         loss, figures = acting_loss(acting, *looks.draw(amounts.looks))
         torch.autograd.backward(loss)
         optimizer.step(scale)
-        stage.collect(figures)
+        stage.collect(figures | {"left_out": float(looks.left_out)})
     return acting
 
 
@@ -116,16 +117,22 @@ def _around(x: int, y: int) -> Box:
 
 
 class Looks:
-    """Looks by where they come from, of which `draw` takes some, with their pictures."""
+    """Looks by where they come from, of which `draw` takes some, with their pictures. left_out: how many have a picture
+    that is damaged, or larger than what can be told at a look."""
 
     def __init__(self, looks: Sequence[tuple[str, Shown]], rng: random.Random) -> None:
-        self.rng = rng
+        self.rng, self.left_out = rng, 0
         self.by: dict[Size, dict[str, list[Shown]]] = defaultdict(lambda: defaultdict(list))
         for source, shown in looks:
-            with Image.open(shown.picture) as image:
-                self.by[Size(*image.size)][source].append(shown)
+            if size := _size_of(shown.picture):
+                self.by[size][source].append(shown)
+            else:
+                self.left_out += 1
         if not self.by:
-            raise ConfigError("nothing was looked at in what was sampled: see `agent eval miniwob-demonstrations`")
+            raise ConfigError(
+                f"nothing can be learned from {len(looks)} looks with {self.left_out} pictures that are damaged or too "
+                "large: `agent eval miniwob-demonstrations` records some"
+            )
         self._pictures: dict[Path, Tensor] = {}
 
     def draw(self, count: int) -> tuple[list[Shown], list[Tensor]]:
@@ -134,19 +141,26 @@ class Looks:
         sources = list(self.rng.choices(list(self.by.values()), sizes)[0].values())
         drawn = self.rng.choices(sources, [len(looks) ** 0.5 for looks in sources], k=count)
         looks = [self.rng.choice(looks) for looks in drawn]
-        return looks, [self.picture(shown.picture) for shown in looks]
+        return looks, [self._picture(shown.picture) for shown in looks]
 
-    def picture(self, path: Path) -> Tensor:
-        """Of whole cells. Raises ConfigError for one that is too large."""
+    def _picture(self, path: Path) -> Tensor:
         if path in self._pictures:
             return self._pictures[path]
         with Image.open(path) as image:
             picture = on_cells(image)
-        if picture is None:
-            raise ConfigError(f"{str(path)!r} is larger than what can be told at a look: record smaller windows")
+        assert picture is not None, "larger ones are left out"
         if len(self._pictures) < KEPT:
             self._pictures[path] = picture
         return picture
+
+
+def _size_of(path: Path) -> Size | None:
+    """Of whole cells; None for a picture that is damaged, or too large."""
+    try:
+        with Image.open(path) as image:
+            return whole_cells(Size(*image.size))
+    except OSError:
+        return None
 
 
 def acting_loss(acting: Acting, looks: Sequence[Shown], pictures: Sequence[Tensor]) -> tuple[Tensor, dict[str, float]]:

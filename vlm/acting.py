@@ -37,6 +37,8 @@ MOST_CELLS = 400
 WIDTH, LAYERS, HEADS, FINE = 96, 3, 4, 32
 DEEDS = ("click", "drag", "type", "press", "scroll", "wait", "finish")
 """What it can do. Text goes with most of them: what to type, keys, which way to scroll, an answer."""
+PLACED = ("click", "drag", "scroll")
+"""Of these, what is done somewhere."""
 WORDS, LETTERS = 40, 12
 """Words of a task, and letters of each or of a text, that count."""
 DONE = 8
@@ -181,8 +183,10 @@ class Acting(nn.Module):
             places = places_in(picture.shape[1] // CELL, columns)
             near = (places[:, None] - torch.tensor([(p.x, p.y) for p in spent])).abs().amax(-1).lt(AROUND).any(1)
             starts = starts.masked_fill(near, float("-inf")) if not near.all() else starts
-        start, likely = _likeliest(starts, columns)
-        parts = [float(kinds.max()), *([likely] if kind in ("click", "drag", "scroll") else [])]
+        start, parts = (0.0, 0.0), [float(kinds.max())]
+        if kind in PLACED:
+            start, likely = _likeliest(starts, columns)
+            parts.append(likely)
         end = start
         if kind == "drag":
             end, likely = _likeliest(answers.ends.flatten(1)[0], columns)

@@ -43,7 +43,8 @@ GRID = 7
 """Pixels between the points for which the model has tokens; so exactly it is told where it acted."""
 _SYSTEM = "GUI"
 _DRAG_SECONDS = 0.5
-_ANYWHERE = Frame(Size(10**6, 10**6), Size(10**6, 10**6))
+ANYWHERE = Frame(Size(10**6, 10**6), Size(10**6, 10**6))
+"""Of calls whose places are screenshot pixels already."""
 _ENDS = 4
 """Numbers of the two ends of a drag."""
 _LONG_PRESS_SECONDS = 1.0
@@ -193,7 +194,7 @@ class Compact:
         """How a prompt tells a step that was found by looking: the call, about where it was in screenshot pixels."""
         places = {name: at for name, at in action if isinstance(at, Point)}
         rounded = {name: Point(round(at.x / GRID) * GRID, round(at.y / GRID) * GRID) for name, at in places.items()}
-        return self.render(action.model_copy(update=rounded), _ANYWHERE)
+        return self.render(action.model_copy(update=rounded), ANYWHERE)
 
     def _behind(self, turn: Turn) -> str:
         done = "".join(

@@ -18,12 +18,14 @@ from torch import Tensor, nn
 
 from action_space.actions import Action
 from action_space.dialects import load_dialect
+from action_space.dialects.compact import ANYWHERE
 from action_space.errors import ConfigError, InvalidAction
-from action_space.geometry import Box, Frame, Size
+from action_space.geometry import Box, Size
 from vlm.acting import (
     DEEDS,
     END,
     LETTERS,
+    PLACED,
     SEEN,
     SQUARE,
     Acting,
@@ -47,7 +49,6 @@ KEPT = 6000
 NEAR = 10
 """Pixels around a place that are right too where no box is known, as of a drag's ends."""
 _LINE = re.compile(r"\d+\. (.+)")
-_ANYWHERE = Frame(Size(10**6, 10**6), Size(10**6, 10**6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def shown_by(record: Record, picture: Path) -> Shown | None:
 
 def _deed(call: str) -> Deed | None:
     try:
-        action: Action = load_dialect("compact").parse(call, _ANYWHERE)
+        action: Action = load_dialect("compact").parse(call, ANYWHERE)
     except InvalidAction:
         return None
     return deed_of(action)
@@ -174,7 +175,7 @@ def acting_loss(acting: Acting, looks: Sequence[Shown], pictures: Sequence[Tenso
     size = Size(pictures[0].shape[2], pictures[0].shape[1])
     starts, found = _of_boxes(answers.starts, [look.box for look in looks], size)
     ends, reached = _of_boxes(answers.ends, [_around(*map(int, deed.end)) for deed in deeds], size)
-    is_placed = torch.tensor([deed.kind in ("click", "drag", "scroll") for deed in deeds], device=device)
+    is_placed = torch.tensor([deed.kind in PLACED for deed in deeds], device=device)
     is_drag = torch.tensor([deed.kind == "drag" for deed in deeds], device=device)
     texts = torch.tensor([_letters(deed.text) for deed in deeds], device=device)
     kind_loss = F.cross_entropy(answers.kinds, kinds, reduction="none")

@@ -1,10 +1,12 @@
-"""What is due on a small screen that has to be looked at, learned from demonstrations.
+"""What is due on a small screen, learned from demonstrations: where to click what a plan names, and what to do where a
+screen has to be looked at.
 
 A small network beside Qwen2.5-VL, for a checkpoint that brings one (`acting.weights`): the pixels of a screen in cells,
-the words of the task and what was done become one sequence, and a transformer tells of it what to do, where, and what
-to type there: behavioural cloning, as the first stage of Pix2Act (Shaw et al., "From Pixels to UI Actions", 2023). It
-learns from some ten times as many screens in an hour as the language model would. Where to act is one choice among
-squares of 7 pixels, as in the language model's own answers.
+the words of the task (or of a plan) and what was done become one sequence, and a transformer tells of it what to do,
+where, and what to type there: behavioural cloning, as the first stage of Pix2Act (Shaw et al., "From Pixels to UI
+Actions", 2023). It learns from some ten times as many screens in an hour as the language model would. Where to act is
+one choice among squares of 7 pixels, as in the language model's own answers; a word of the task is found where it is
+written, and copied where it is to be typed.
 """
 
 import math
@@ -22,6 +24,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from action_space.actions import Action, Click, Drag, Finish, Press, Scroll, Type, Wait
+from action_space.dialects.base import NOT_THERE
 from action_space.errors import InvalidAction
 from action_space.geometry import Point, Size
 from action_space.keys import chord
@@ -34,9 +37,10 @@ CELL, SQUARE = 28, 7
 SQUARES = CELL // SQUARE
 MOST_CELLS = 400
 """Of a screen: what is larger is not shown whole to the language model either."""
-WIDTH, LAYERS, HEADS, FINE = 96, 3, 4, 32
-DEEDS = ("click", "drag", "type", "press", "scroll", "wait", "finish")
-"""What it can do. Text goes with most of them: what to type, keys, which way to scroll, an answer."""
+WIDTH, LAYERS, HEADS, FINE, READ = 96, 3, 4, 32, 64
+DEEDS = ("click", "drag", "type", "press", "scroll", "wait", "finish", "absent")
+"""What it can do, the last being to say that what is sought is not there. Text goes with most of them: what to type,
+keys, which way to scroll, an answer."""
 PLACED = ("click", "drag", "scroll")
 """Of these, what is done somewhere."""
 WORDS, LETTERS = 40, 12
@@ -47,6 +51,7 @@ SEEN = [chr(code) for code in range(32, 127)]
 """Letters that can be written."""
 END = len(SEEN)
 """Ends a text."""
+WORD = re.compile(r"\w+|[^\w\s]")
 LONGEST_WAVE = 400.0
 """Times the shortest one, of the waves that tell a place."""
 AROUND = 2 * CELL
@@ -81,12 +86,14 @@ class Asked:
 
 
 class Answers(NamedTuple):
-    """Logits: kinds `[n, DEEDS]`, starts and ends `[n, cells, squares of each]`, letters `[n, LETTERS, END + 1]`."""
+    """Logits: kinds `[n, DEEDS]`, starts and ends `[n, cells, squares of each]`, letters `[n, LETTERS, END + 1]`.
+    written `[n, cells, squares, READ]`: what can be read around each square, see `Acting.spelled`."""
 
     kinds: Tensor
     starts: Tensor
     ends: Tensor
     letters: Tensor
+    written: Tensor
 
 
 class Acting(nn.Module):
@@ -94,12 +101,16 @@ class Acting(nn.Module):
         super().__init__()
         self.edges = nn.Conv2d(3, 48, 11, SQUARE, (11 - SQUARE) // 2, bias=False)
         self.parts = nn.Conv2d(48, FINE, 3, padding=1, bias=False)
-        self.norms = nn.ModuleList([nn.BatchNorm2d(48), nn.BatchNorm2d(FINE)])
+        self.written = nn.Conv2d(FINE, READ, (1, 9), padding=(0, 4), bias=False)
+        self.norms = nn.ModuleList([nn.BatchNorm2d(48), nn.BatchNorm2d(FINE), nn.BatchNorm2d(READ)])
         self.cells = nn.Linear(SQUARES**2 * FINE, WIDTH)
+        self.cell_written = nn.Linear(READ, WIDTH)
         self.letters = nn.Embedding(128, WIDTH)
         self.letter_place = nn.Parameter(1 + torch.randn(LETTERS, WIDTH) / 2)
         self.words = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, WIDTH))
         self.word_place = nn.Parameter(torch.randn(WORDS, WIDTH) / 10)
+        self.cell_words, self.word_cells = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH)
+        self.spelling = nn.Linear(WIDTH, READ)
         self.deeds = nn.Embedding(len(DEEDS) + 1, WIDTH)
         self.deed_place = nn.Parameter(torch.randn(DONE, WIDTH) / 10)
         self.between = nn.Linear(2 * WIDTH, WIDTH)
@@ -113,14 +124,24 @@ class Acting(nn.Module):
         self.start, self.end = nn.Linear(WIDTH, WIDTH), nn.Linear(2 * WIDTH, WIDTH)
         self.away = nn.Linear(WIDTH, WIDTH)
         self.keys, self.looks = nn.Linear(WIDTH, 2 * WIDTH), nn.Linear(WIDTH, 2 * FINE)
+        self.seeks, self.sought = nn.Linear(WIDTH, 2 * WIDTH), nn.Linear(WIDTH, 2 * READ)
+        self.found = nn.Linear(1, len(DEEDS), bias=False)
+        self.copied = nn.Linear(WIDTH, WIDTH)
+        self.copied_place = nn.Parameter(torch.randn(LETTERS, WIDTH) / 10)
 
     def forward(self, asked: Asked, starts: Tensor | None = None) -> Answers:
         """starts `[n, 2]`: where drags start, in pixels; None: where it is likeliest."""
-        fine = self._squares(asked.pictures)
+        fine, written = self._squares(asked.pictures)
         rows, columns = (side // CELL for side in asked.pictures.shape[2:])
         middles = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).flip(1) * CELL + CELL // 2
-        cells = self.cells(fine.flatten(2)) + waves(middles.to(fine.device))
-        words = self._read(asked.words) + self.word_place[: asked.words.shape[1]]
+        where, read = waves(middles.to(fine.device)), self._read(asked.words)
+        names = self.spelling(read)
+        # Where the words of the task are written, for what is to be done beside one of them.
+        shares = found_in(written, names).flatten(2).softmax(-1).view(*read.shape[:2], -1, SQUARES**2).sum(-1)
+        shares = shares * asked.words[..., :1].gt(0)
+        cells = self.cells(fine.flatten(2)) + self.cell_written(written.mean(2)) + where
+        cells = cells + self.cell_words(shares.transpose(1, 2) @ read)
+        words = read + self.word_place[: read.shape[1]] + self.word_cells(shares @ where)
         places = waves(asked.at.view(*asked.at.shape[:2], 2, 2)).flatten(2)
         done = self.deeds(asked.done) + self.between(places) + self._read(asked.said) + self.deed_place
         asking = self.asking_place.expand(len(cells), -1, -1)
@@ -137,30 +158,58 @@ class Acting(nn.Module):
         for layer in self.layers:
             x = layer(x, src_key_padding_mask=hidden)
         x = self.norm(x)
-        cells, deed, letters = x[:, : cells.shape[1]], x[:, -1 - LETTERS], x[:, -LETTERS:]
+        cells, words, _, deed, letters = x.split((cells.shape[1], words.shape[1], DONE, 1, LETTERS), 1)
+        deed = deed[:, 0]
         (start_keys, end_keys), looks = self.keys(cells).chunk(2, -1), self.looks(cells).chunk(2, -1)
-        start = _heat(self.start(deed), start_keys, fine, looks[0])
+        named = found_in(written, self._sought(asked.words, names, words, deed))
+        start = _heat(self.start(deed), start_keys, fine, looks[0]) + named[:, 0]
+        # Whether it is there is seen where it would be.
+        kinds = self.heads["kinds"](deed) + self.found(start.flatten(1).amax(1, keepdim=True))
         if starts is None:
             starts = torch.tensor([place_of(int(each.argmax()), columns) for each in start.flatten(1)])
         starts = starts.to(fine.device)
         there = (starts // CELL).long()
         number = there[:, 1].clamp(0, rows - 1) * columns + there[:, 0].clamp(0, columns - 1)
         begun = cells[torch.arange(len(cells), device=fine.device), number]
-        end = _heat(self.end(torch.cat((deed, begun), -1)), end_keys, fine, looks[1])
+        end = _heat(self.end(torch.cat((deed, begun), -1)), end_keys, fine, looks[1]) + named[:, 1]
         # How far to drag is said by the words: "up by one".
         ways = waves(places_in(rows, columns).to(fine.device) - starts[:, None])
         end = end + (ways @ self.away(deed).unsqueeze(-1)).view_as(end) / WIDTH**0.5
-        return Answers(self.heads["kinds"](deed), start, end, self.heads["letters"](letters))
+        return Answers(kinds, start, end, self._said(asked.words, words, letters), written)
 
-    def _squares(self, pictures: Tensor) -> Tensor:
-        """Of pictures `[n, 3, H, W]` what is in each square, `[n, cells, SQUARES ** 2, FINE]`."""
+    def _squares(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Of pictures `[n, 3, H, W]` what is in each square, `[n, cells, SQUARES ** 2, FINE]`, and what is written
+        around it, `[..., READ]`."""
         x = (pictures.float() / 64 - 2).contiguous(memory_format=torch.channels_last)
         x = F.relu(self.norms[0](self.edges(x)))
-        x = F.relu(self.norms[1](self.parts(x))).permute(0, 2, 3, 1)
-        count, height, width, _ = x.shape
-        x = x.reshape(count, height // SQUARES, SQUARES, width // SQUARES, SQUARES, FINE)
-        squares: Tensor = x.transpose(2, 3).reshape(count, -1, SQUARES**2, FINE)
-        return squares
+        x = F.relu(self.norms[1](self.parts(x)))
+        return _by_cell(x), _by_cell(self.norms[2](self.written(x)))
+
+    def spelled(self, codes: Tensor) -> Tensor:
+        """What words `[..., LETTERS]` look like where they are written, `[..., READ]`."""
+        name: Tensor = self.spelling(self._read(codes))
+        return name
+
+    def _sought(self, codes: Tensor, names: Tensor, words: Tensor, deed: Tensor) -> Tensor:
+        """What is to be written where the deed starts and where it ends, `[n, 2, READ]`: words of the task, or
+        others."""
+        hidden, found = codes[..., 0] == 0, []
+        for seeks, sought in zip(self.seeks(deed).chunk(2, -1), self.sought(deed).chunk(2, -1), strict=True):
+            logits = (words @ seeks.unsqueeze(-1) / WIDTH**0.5).masked_fill(hidden.unsqueeze(-1), float("-inf"))
+            shares = F.pad(logits, (0, 0, 0, 1)).softmax(1)[:, :-1]  # or no word at all
+            found.append((shares * names).sum(1) + sought)
+        return torch.stack(found, 1)
+
+    def _said(self, codes: Tensor, words: Tensor, letters: Tensor) -> Tensor:
+        """Logits of what is typed, `[n, LETTERS, END + 1]`: letters that are known, or copied from the task."""
+        known: Tensor = self.heads["letters"](letters)
+        keys = (self.copied(words).unsqueeze(2) + self.copied_place).flatten(1, 2)
+        seen = (codes.flatten(1) - ord(SEEN[0]))[:, None].expand(-1, LETTERS, -1)
+        hidden = (seen < 0) | (seen >= END)
+        copied = (letters @ keys.transpose(1, 2) / WIDTH**0.5).masked_fill(hidden, float("-inf"))
+        top = torch.cat((known, copied), -1).detach().amax(-1, keepdim=True)
+        shares = (known - top).exp().scatter_add(2, seen.clamp(0, END - 1), (copied - top).exp())
+        return shares.clamp_min(1e-30).log() + top
 
     def _read(self, codes: Tensor) -> Tensor:
         """Vectors of words `[..., LETTERS]`: which letters they have, and where in them."""
@@ -199,6 +248,22 @@ class Acting(nn.Module):
                 break
             text += SEEN[number]
         return Deed(kind, start, end, text), min(parts)
+
+
+def _by_cell(x: Tensor) -> Tensor:
+    """Of squares `[n, d, rows, columns]` those of each cell, `[n, cells, SQUARES ** 2, d]`."""
+    count, depth, height, width = x.shape
+    x = x.permute(0, 2, 3, 1).reshape(count, height // SQUARES, SQUARES, width // SQUARES, SQUARES, depth)
+    return x.transpose(2, 3).reshape(count, -1, SQUARES**2, depth)
+
+
+def found_in(written: Tensor, names: Tensor) -> Tensor:
+    """Logits `[n, names, cells, squares]` of where names `[n, names, READ]` are.
+
+    written `[n, cells, squares, READ]`: what can be read around each square.
+    """
+    heat: Tensor = names @ written.flatten(1, 2).transpose(1, 2) / READ**0.5
+    return heat.view(*heat.shape[:2], *written.shape[1:3])
 
 
 def _heat(query: Tensor, keys: Tensor, fine: Tensor, looks: Tensor) -> Tensor:
@@ -240,14 +305,14 @@ def waves(places: Tensor) -> Tensor:
 
 def asked_of(pictures: Sequence[Tensor], tasks: Sequence[str], done: Sequence[Sequence[Deed]]) -> Asked:
     """Questions about pictures of one size, of which the newest deeds come last."""
-    words = [[_codes(word) for word in re.findall(r"\w+|[^\w\s]", task)[:WORDS]] or [_codes(" ")] for task in tasks]
+    words = [[codes_of(word) for word in WORD.findall(task)[:WORDS]] or [codes_of(" ")] for task in tasks]
     newest = [list(reversed(deeds))[:DONE] for deeds in done]
     return Asked(
         torch.stack(list(pictures)),
         _table(words, [0] * LETTERS, max(map(len, words))),
         _table([[DEEDS.index(deed.kind) for deed in deeds] for deeds in newest], len(DEEDS), DONE),
         _table([[[*deed.start, *deed.end] for deed in deeds] for deeds in newest], [0.0] * 4, DONE),
-        _table([[_codes(deed.text) for deed in deeds] for deeds in newest], [0] * LETTERS, DONE),
+        _table([[codes_of(deed.text) for deed in deeds] for deeds in newest], [0] * LETTERS, DONE),
     )
 
 
@@ -256,7 +321,7 @@ def _table(rows: Sequence[Sequence[object]], nothing: object, length: int) -> Te
     return torch.tensor([[*row, *[nothing] * (length - len(row))] for row in rows])
 
 
-def _codes(text: str) -> list[int]:
+def codes_of(text: str) -> list[int]:
     """Codes of a text's first letters, 127 for all that is not plain, 0 behind the last."""
     codes = [min(127, max(1, ord(char))) for char in text[:LETTERS]]
     return [*codes, *[0] * (LETTERS - len(codes))]
@@ -295,6 +360,8 @@ def deed_of(action: Action) -> Deed | None:
             return Deed("wait")
         case Finish(status="success", text=text) if len(text) < LETTERS and set(text) <= set(SEEN):
             return Deed("finish", text=text)
+        case Finish(status="failure", text=said) if said == NOT_THERE:
+            return Deed("absent")
         case _:
             return None
 
@@ -320,6 +387,8 @@ def action_of(deed: Deed) -> Action:
             return Wait()
         case "finish", text:
             return Finish(status="success", text=text)
+        case "absent", _:
+            return Finish(status="failure", text=NOT_THERE)
         case _:
             raise InvalidAction(f"no {deed.kind} of {deed.text!r}")
 

@@ -127,13 +127,15 @@ def test_missing_pages_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_errors_are_no_failures() -> None:
-    def of(*, solved: bool = False, error: str = "") -> Attempt:
-        return Attempt(task="click-test", seed=1, split="train", solved=solved, error=error)
+    def of(reward: float = 0.0, error: str = "") -> Attempt:
+        return Attempt(task="click-test", seed=1, split="train", solved=reward == 1, reward=reward, error=error)
 
-    counted = rate([of(solved=True), of(), of(error="the page failed"), of(solved=True)])
+    counted = rate([of(1), of(-1), of(error="the page failed"), of(1)])
     assert (counted.solved, counted.n, counted.errors, counted.rate) == (2, 3, 1, 2 / 3)
     assert 0 < counted.low < 2 / 3 < counted.high < 1
     assert rate([of(error="the page failed")]).rate is None
+    close = rate([of(1), of(0.5), of(-0.5), of()])
+    assert (close.solved, close.rewarded, close.score) == (1, 2, 1.75 / 4)
 
 
 # ------------------------------------------------------------------------------------------------------ the pages
@@ -275,7 +277,8 @@ def test_command_measures_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixt
     app(["miniwob", "--resume", str(folder), "--json", str(numbers)], standalone_mode=False)
     assert "click-test 1000000" not in capsys.readouterr().err, "what was played is not played again"
     found = json.loads(numbers.read_text())
-    assert found["groups"]["all"] | {"low": 0} == {"solved": 2, "n": 2, "errors": 0, "rate": 1.0, "low": 0, "high": 1.0}
+    whole = {"solved": 2, "n": 2, "errors": 0, "rate": 1.0, "low": 0, "high": 1.0, "rewarded": 2, "score": 1.0}
+    assert found["groups"]["all"] | {"low": 0} == whole
     assert set(found["groups"]) == {"all", "train", "heldout"} and len(found["attempts"]) == 2
 
 
@@ -316,6 +319,16 @@ def test_command_refuses_a_folder_in_use(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------------------------------------- demonstrations
+
+
+def test_what_is_near_enough_is_a_demonstration(chromium: Browser, tmp_path: Path) -> None:
+    """A click on a whole pixel leaves a little of the reward of these."""
+    near = ("circle-center", "find-midpoint", "bisect-angle", "right-angle")
+    lines = list(demonstrate(chromium, tmp_path, tasks=near, episodes=1, seed=100))
+    assert sorted(lines) == sorted(f"{task} 100: 2 steps" for task in near)
+    (shard,), _ = read_shards(tmp_path)
+    clicked = [r.truth.boxes[0] for r in shard.records() if r.form == "look" and "1." not in str(r.prompt)]
+    assert clicked and all(box.right - box.left < 20 for box in clicked), "nowhere else in the circle"
 
 
 def test_demonstrations_are_plans_calls_and_boxes(chromium: Browser, tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from safetensors.torch import load_file
 from torch import Tensor
 
 from action_space.actions import Action, Click, Drag, Finish, LongPress, Move, Press, Scroll, Type, Wait
+from action_space.dialects.base import NOT_THERE
 from action_space.errors import ConfigError, InvalidAction, ModelError
 from action_space.geometry import Box, Point
 from tests.vlm.tiny_trainer import tiny_trainer
@@ -36,7 +37,7 @@ from vlm.beside import save_beside
 from vlm.naming import FILE as NAMING
 from vlm.training.acting import Looks, Shown, acting_loss, learn_acts, looked_at, shown_by
 from vlm.training.data.records import Record, Truth
-from vlm.training.data.render import Drawn, Screen
+from vlm.training.data.render import Drawn, Screen, Written
 from vlm.training.export import export
 from vlm.training.optim import MuonAdamW
 from vlm.training.recipe import Further, Minutes, further
@@ -76,7 +77,7 @@ def test_it_learns_what_was_shown_and_does_it_on_other_screens() -> None:
     before = after = 0.0
     for step in range(90):
         looks, pictures = zip(*(example_of(rng) for _ in range(24)), strict=True)
-        loss, figures = acting_loss(acting, looks, pictures)
+        loss, figures = acting_loss(acting, looks, pictures, rng)
         loss.backward()
         optimizer.step(min(1.0, (90 - step) / 40))
         before, after = figures["right"] if not step else before, figures["right"]
@@ -91,6 +92,51 @@ def test_it_learns_what_was_shown_and_does_it_on_other_screens() -> None:
         if deed.kind == look.deed.kind == "click":
             right -= not look.box.contains(Point(*map(int, deed.start)))
     assert right >= 28
+
+
+WORDS = ("apple", "grape", "melon", "peach", "lemon", "olive")
+
+
+def written_of(rng: random.Random) -> tuple[Shown, Tensor]:
+    """Click one of three words, or one that is not there, or type some letters that the task has."""
+    picture, words = Image.new("RGB", (168, 84), "white"), rng.sample(WORDS, 4)
+    lines = []
+    for number, word in enumerate(words[:3]):
+        left, top = rng.randrange(4, 90), 28 * number + rng.randrange(6)
+        ImageDraw.Draw(picture).text((left, top), word, "black", ImageFont.load_default(20))
+        lines.append(Written(word, Box(left, top, left + 11 * len(word), top + 24)))
+    seen = on_cells(picture)
+    assert seen is not None
+    kind, sought = rng.choice(("click", "absent", "type")), rng.choice(lines)
+    if kind == "type":
+        letters = "".join(rng.choice("aeiou2468") for _ in range(4))
+        return Shown(Path(), f'Type "{letters}" there', (), Deed("type", text=letters), Box(0, 0, 1, 1)), seen
+    if kind == "absent":
+        return Shown(Path(), f'click "{words[3]}"', (), Deed("absent"), Box(0, 0, 1, 1), tuple(lines)), seen
+    place = float(sought.box.center.x), float(sought.box.center.y)
+    return Shown(Path(), f'click "{sought.text}"', (), Deed("click", place, place), sought.box, tuple(lines)), seen
+
+
+def test_it_learns_to_find_words_and_to_copy_them() -> None:
+    torch.manual_seed(2)
+    rng, acting = random.Random(2), Acting().train()
+    optimizer = MuonAdamW(acting.named_parameters(), matrix_lr=0.02, other_lr=0.004)
+    steps = 160
+    for step in range(steps):
+        looks, pictures = zip(*(written_of(rng) for _ in range(24)), strict=True)
+        loss, _ = acting_loss(acting, looks, pictures, rng)
+        loss.backward()
+        optimizer.step(min(1.0, (steps - step) / 60))
+    acting.eval()
+    asked, right = dict[str, int](), dict[str, int]()
+    for _ in range(120):
+        look, picture = written_of(rng)
+        deed, _ = acting.act(picture, look.task, look.done)
+        kind = look.deed.kind
+        asked[kind] = asked.get(kind, 0) + 1
+        found = look.box.contains(Point(*map(int, deed.start))) or kind != "click"
+        right[kind] = right.get(kind, 0) + (deed.kind == kind and deed.text == look.deed.text and found)
+    assert right["click"] > 0.7 * asked["click"] and right["type"] > 0.7 * asked["type"], (asked, right)
 
 
 def test_a_place_that_was_tried_in_vain_is_not_clicked_again() -> None:
@@ -115,6 +161,7 @@ DOABLE: Sequence[Action] = (
     Scroll(point=Point(5, 6), direction="down"),
     Wait(),
     Finish(status="success", text="12"),
+    Finish(status="failure", text=NOT_THERE),
 )
 
 
@@ -181,19 +228,23 @@ def record_of(prompt: str, answer: str, *boxes: Box, form: str = "look") -> Reco
 
 def test_a_record_of_a_look_says_what_was_done_there(tmp_path: Path) -> None:
     prompt = 'Task: Drag it\n1. click(126, 42)\n2. type "7" (nothing changed)\n3. click "Save" button\nLook.'
-    shown = shown_by(record_of(prompt, "drag click(50, 40) click(100, 80)"), tmp_path)
+    screen = Screen(tmp_path, (), (), lines=(Written("Save", Box(0, 0, 40, 20)),))
+    shown = shown_by(record_of(prompt, "drag click(50, 40) click(100, 80)"), screen)
     assert shown == Shown(
         tmp_path,
         "Drag it",
         (Deed("click", (126, 42), (126, 42)), Deed("wait"), Deed("wait")),
         Deed("drag", (50, 40), (100, 80)),
         Box(40, 30, 61, 51),
+        screen.lines,
     )
     box = Box(1, 2, 30, 40)
-    clicked = shown_by(record_of("Task: It\nLook.", "click(5, 6)", box), tmp_path)
+    clicked = shown_by(record_of("Task: It\nLook.", "click(5, 6)", box), screen)
     assert clicked is not None and clicked.box == box and clicked.done == ()
-    assert shown_by(record_of("Task: It\nLook.", "long_press(5, 6)"), tmp_path) is None
-    assert shown_by(record_of("Task: It\nLook.", "no call at all"), tmp_path) is None
+    assert shown_by(record_of("Task: It\nLook.", "long_press(5, 6)"), screen) is None
+    assert shown_by(record_of("Task: It\nLook.", "no call at all"), screen) is None
+    gone = shown_by(record_of('click "Send"', 'finish("failure", "not on the screen")', form="step"), screen)
+    assert gone is not None and (gone.task, gone.deed) == ('click "Send"', Deed("absent"))
 
 
 def sampled_in(folder: Path, count: int = 6) -> Sampled:
@@ -204,13 +255,14 @@ def sampled_in(folder: Path, count: int = 6) -> Sampled:
         screens[image.name] = Screen(image, (), ())
         record = record_of(f"Task: Do {number}\nLook.", f"click({number + 20}, 30)")
         judged.append(Judged(record=record.model_copy(update={"images": (image.name,)})))
-    other = record_of("Task: It\nLook.", "click(5, 6)", form="step").model_copy(update={"images": ("0.png",)})
-    return Sampled((*judged, Judged(record=other)), screens)
+    other = record_of('click "It"', "click(5, 6)", form="step").model_copy(update={"images": ("0.png",)})
+    planned = record_of("Task: It\nNext?", "look", form="plan").model_copy(update={"images": ()})
+    return Sampled((*judged, Judged(record=other), Judged(record=planned)), screens)
 
 
 def test_looks_are_drawn_with_pictures_of_one_size(tmp_path: Path) -> None:
     looks = list(looked_at(sampled_in(tmp_path)))
-    assert len(looks) == 6, "a step by its name is no look"
+    assert len(looks) == 7, "looks, and what is sought by its name, but no plan"
     drawn = Looks(looks, random.Random(0))
     for _ in range(8):
         shown, pictures = drawn.draw(5)
@@ -223,7 +275,7 @@ def test_pictures_that_are_damaged_or_too_large_are_left_out_and_counted(tmp_pat
     Image.new("RGB", (1280, 720)).save(looks[0][1].picture)
     looks[1][1].picture.write_bytes(b"no picture")
     drawn = Looks(looks, random.Random(0))
-    assert drawn.left_out == 2 and len(drawn.draw(9)[0]) == 9
+    assert drawn.left_out == 3 and len(drawn.draw(9)[0]) == 9, "two of them are of one picture"
     with pytest.raises(ConfigError, match="2 looks with 2 pictures that are damaged or too large"):
         Looks(looks[:2], random.Random(0))
 

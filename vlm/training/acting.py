@@ -1,9 +1,11 @@
 """Teaches the network that tells what is due on a screen (`vlm.acting`), by behavioural cloning of demonstrations.
 
-What is not said in words is recorded as a `look`: the task, what was done, the screen, and the action. All weights are
-its own: neither the tower nor the language model is needed.
+What is not said in words is recorded as a `look`: the task, what was done, the screen, and the action. What is said is
+a question of where it is, on screens of demonstrations and on drawn pages alike. All weights are its own: neither the
+tower nor the language model is needed.
 """
 
+import math
 import random
 import re
 from collections import defaultdict
@@ -28,16 +30,20 @@ from vlm.acting import (
     PLACED,
     SEEN,
     SQUARE,
+    WORD,
     Acting,
     Deed,
     asked_of,
+    codes_of,
     deed_of,
+    found_in,
     on_cells,
     places_in,
     whole_cells,
 )
 from vlm.training.answered import is_look
 from vlm.training.data.records import Record
+from vlm.training.data.render import Screen, Written
 from vlm.training.optim import MuonAdamW
 from vlm.training.run import FULL, Amounts, Stage, placed
 from vlm.training.sampled import Sampled
@@ -48,19 +54,22 @@ KEPT = 6000
 """Pictures in memory, 0.4 megabytes each."""
 NEAR = 10
 """Pixels around a place that are right too where no box is known, as of a drag's ends."""
+READING, WORDS = 0.2, 12
+"""How much it counts to find words where they are written, and of how many on each screen it is asked."""
 _LINE = re.compile(r"\d+\. (.+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What was done on a screen. done: what had been done before; box: any place in it is right to click, or to begin
-    at."""
+    at. lines: of text on the screen."""
 
     picture: Path
     task: str
     done: tuple[Deed, ...]
     deed: Deed
     box: Box
+    lines: tuple[Written, ...] = ()
 
 
 def learn_acts(
@@ -77,7 +86,7 @@ def learn_acts(
         return acting
     looks = Looks(list(looked_at(sampled))[rank() :: workers()], random.Random(seed + stage.step + 7919 * rank()))
     for scale in stage.steps():
-        loss, figures = acting_loss(acting, *looks.draw(amounts.looks))
+        loss, figures = acting_loss(acting, *looks.draw(amounts.looks), looks.rng)
         torch.autograd.backward(loss)
         optimizer.step(scale)
         stage.collect(figures | {"left_out": float(looks.left_out)})
@@ -85,14 +94,20 @@ def learn_acts(
 
 
 def looked_at(sampled: Sampled) -> Iterator[tuple[str, Shown]]:
-    """Where each record of a look comes from, and what it shows; those that it could not do are left out."""
+    """Where each record of a look, or of what is sought, comes from, and what it shows; those that it could not do are
+    left out."""
     for one in sampled.judged:
         record = one.record
-        if is_look(record) and (shown := shown_by(record, sampled.screens[record.images[0]].image)):
+        if (is_look(record) or _is_sought(record)) and (shown := shown_by(record, sampled.screens[record.images[0]])):
             yield record.source, shown
 
 
-def shown_by(record: Record, picture: Path) -> Shown | None:
+def _is_sought(record: Record) -> bool:
+    """Whether it asks where something is: its prompt is a plan, or only words for it."""
+    return len(record.images) == 1 and (record.kind == "grounding" or (record.kind, record.form) == ("agent", "step"))
+
+
+def shown_by(record: Record, screen: Screen) -> Shown | None:
     """None of a deed that it could not do."""
     words = "".join(part for part in record.prompt if isinstance(part, str))
     task, *lines = words.removeprefix("Task: ").split("\n")
@@ -102,7 +117,7 @@ def shown_by(record: Record, picture: Path) -> Shown | None:
     done = [_deed(line[1]) or Deed("wait") for line in map(_LINE.match, lines) if line]
     x, y = map(int, deed.start)
     box = record.truth.boxes[0] if record.truth.boxes else _around(x, y)
-    return Shown(picture, task, tuple(done), deed, box)
+    return Shown(screen.image, task, tuple(done), deed, box, screen.lines)
 
 
 def _deed(call: str) -> Deed | None:
@@ -164,9 +179,12 @@ def _size_of(path: Path) -> Size | None:
         return None
 
 
-def acting_loss(acting: Acting, looks: Sequence[Shown], pictures: Sequence[Tensor]) -> tuple[Tensor, dict[str, float]]:
-    """In nats for each look: of the deed, of where it is, any place in the box being as good, and of its text. `right`
-    is the share of looks of which all of it would be chosen, drags from where they began."""
+def acting_loss(
+    acting: Acting, looks: Sequence[Shown], pictures: Sequence[Tensor], rng: random.Random
+) -> tuple[Tensor, dict[str, float]]:
+    """In nats for each look: of the deed, of where it is, any place in the box being as good, of its text, and of where
+    words are that are written on the screen. `right` is the share of looks of which all of it would be chosen, drags
+    from where they began; `read`, of words that are found."""
     device = acting.norm.weight.device
     deeds = [look.deed for look in looks]
     asked = asked_of(pictures, [look.task for look in looks], [look.done for look in looks]).to(device)
@@ -183,7 +201,29 @@ def acting_loss(acting: Acting, looks: Sequence[Shown], pictures: Sequence[Tenso
     loss = (kind_loss + starts * is_placed + ends * is_drag + text_loss).mean()
     written = ((answers.letters.argmax(-1) == texts) | (texts < 0)).all(1)
     right = (answers.kinds.argmax(-1) == kinds) & (found | ~is_placed) & (reached | ~is_drag) & written
-    return loss, {"loss": loss.item(), "right": right.float().mean().item()}
+    figures = {"loss": loss.item(), "right": right.float().mean().item()}
+    words = [_some_words(look.lines, rng) for look in looks]
+    if any(words):
+        spelt = [[codes_of(text) for text, _ in some] + [[0] * LETTERS] * (WORDS - len(some)) for some in words]
+        names = torch.tensor(spelt, device=device)
+        heat = found_in(answers.written, acting.spelled(names))[names[..., 0] > 0]
+        away, read = _of_boxes(heat, [box for some in words for _, box in some], size)
+        loss = loss + READING * away.mean()
+        figures["read"] = read.float().mean().item()
+    return loss, figures
+
+
+def _some_words(lines: Sequence[Written], rng: random.Random) -> list[tuple[str, Box]]:
+    """Words of lines, and where they are, as if all letters were as wide."""
+    words = [
+        (word.group(), Box(line.box.left + int(word.start() * wide), line.box.top, right, line.box.bottom))
+        for line in lines
+        for wide in [(line.box.right - line.box.left) / max(1, len(line.text))]
+        for word in WORD.finditer(line.text)
+        if word.group().isalnum()
+        and (right := line.box.left + math.ceil(word.end() * wide)) > line.box.left + int(word.start() * wide)
+    ]
+    return rng.sample(words, min(WORDS, len(words)))
 
 
 def _letters(text: str) -> list[int]:

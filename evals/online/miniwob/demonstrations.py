@@ -1,7 +1,7 @@
 """Demonstrations of MiniWoB++ for training: an oracle's deeds with the picture before each, as shards of records.
 
-Training tasks and seeds below those of the evaluation only. An episode that the page does not call solved is dropped
-and counted.
+Training tasks and seeds below those of the evaluation only. An episode that the page does not call solved, or nearly
+so where it gives points for being close, is dropped and counted.
 """
 
 import io
@@ -18,7 +18,7 @@ from typing import Any
 from playwright.sync_api import Browser
 from playwright.sync_api import Error as PlaywrightError
 
-from action_space.actions import Action, Click, Drag, Finish, Press, Scroll, Type, Wait
+from action_space.actions import Click, Drag, Finish, Press, Scroll, Type, Wait
 from action_space.dialects import load_dialect
 from action_space.dialects.compact import Compact
 from action_space.errors import ConfigError, DeviceError
@@ -37,6 +37,8 @@ from vlm.training.questions import NOUNS
 A_SHARD = 50
 """Episodes."""
 KINDS: tuple[Kind, ...] = ("interleaved", "grounding", "agent", "qa", "ocr")
+_GOOD = 0.9
+"""The reward from which on an episode is learned from: at a place between pixels there is no full one."""
 _SETTLE_S = 0.1
 """These pages stand still, but for what an oracle waits for itself."""
 _LARGE, _NEAR = 0.25, 3
@@ -121,8 +123,7 @@ def _add(world: World, shard: NewShard, seed: int, scale: float) -> str:
     """Play an episode into a shard. Gives what to say about it. Raises DeviceError."""
     task, utterance = world.task, world.utterance
     looks = list(_played(world, task, scale))
-    solved = world.verdict().solved
-    if not solved:
+    if world.verdict().reward < _GOOD:
         shard.dropped["not solved"] += 1
         return "not solved"
     rng, source, ident = random.Random(f"{task}-{seed}"), f"miniwob/{task}", f"{task}-{seed}"
@@ -160,7 +161,7 @@ def _played(world: World, task: str, scale: float) -> Iterator[_Look]:
         seen = world.observe()
         png = io.BytesIO()
         seen.image.save(png, "PNG")
-        noun, box = _target(world, deed.action, scale)
+        noun, box = _target(world, deed, scale)
         yield _Look(png.getvalue(), _labels(world, scale), seen.frame, deed, noun, box)
         if isinstance(deed.action, Finish):
             continue
@@ -187,8 +188,9 @@ def _labels(world: World, scale: float) -> dict[str, Any]:
     return {**labels, "elements": known, "size": [round(scale * VIEWPORT.width), round(scale * VIEWPORT.height)]}
 
 
-def _target(world: World, action: Action, scale: float) -> tuple[str, Box | None]:
+def _target(world: World, deed: Deed, scale: float) -> tuple[str, Box | None]:
     """What a click is for: the word for it and its box in pixels of the picture. Raises DeviceError."""
+    action = deed.action
     if not isinstance(action, Click):
         return "", None
     x, y = action.point.x / scale, action.point.y / scale
@@ -198,7 +200,7 @@ def _target(world: World, action: Action, scale: float) -> tuple[str, Box | None
     seen = _in_view(left, top, right, bottom)
     # Oracles click in the middle of what is in view, unless it matters where: on a slider.
     aside = max(abs(x - (seen[0] + seen[2]) / 2), abs(y - (seen[1] + seen[3]) / 2)) > 1
-    if not on_it or aside or (right - left) * (bottom - top) > _LARGE * VIEWPORT.width * VIEWPORT.height:
+    if not on_it or deed.exact or aside or (right - left) * (bottom - top) > _LARGE * VIEWPORT.width * VIEWPORT.height:
         seen = _in_view(x - _NEAR, y - _NEAR, x + _NEAR, y + _NEAR)
     return found["noun"] if on_it else "", Box(*(round(scale * value) for value in seen))
 

@@ -59,11 +59,13 @@ _NAME = "e => (e.innerText || e.value || e.placeholder || e.name || e.id || '').
 @dataclass(frozen=True, slots=True)
 class Deed:
     """An action, and how one would put it in a few words. drawn: these name what is drawn there, as "red" does. A
-    `Finish` here is the answer to an instruction whose target is not on the screen, and the page stays as it is."""
+    `Finish` here is the answer to an instruction whose target is not on the screen, and the page stays as it is.
+    exact: of a click, that no other place of what lies there would do."""
 
     action: Action
     words: str
     drawn: bool = False
+    exact: bool = False
 
 
 Oracle = Callable[["Eyes"], Iterator[Deed]]
@@ -157,7 +159,7 @@ class Eyes:
 
     def click_at(self, x: float, y: float, name: str = "") -> Deed:
         name = self.called(name or "here")
-        return Deed(Click(point=self.point(x, y)), f"click {json.dumps(name, ensure_ascii=False)}")
+        return Deed(Click(point=self.point(x, y)), f"click {json.dumps(name, ensure_ascii=False)}", exact=True)
 
     def move_to(self, x: float, y: float, name: str = "here") -> Deed:
         return Deed(Move(point=self.point(x, y)), f"move to {json.dumps(name, ensure_ascii=False)}")
@@ -317,6 +319,10 @@ _FUNCTIONS = {
         "drag_shapes_2": "drag-shapes-2",
         "hot_cold": "hot-cold",
         "draw_line": "draw-line",
+        "circle_center": "circle-center",
+        "find_midpoint": "find-midpoint",
+        "bisect_angle": "bisect-angle",
+        "right_angle": "right-angle",
     },
     "shops": {
         "order_food": "order-food",

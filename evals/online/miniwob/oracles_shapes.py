@@ -1,6 +1,7 @@
 """Oracles of tasks with drawn shapes, and of those that are solved by dragging."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 
@@ -162,3 +163,37 @@ def draw_line(eyes: Eyes) -> Iterator[Deed]:
     right, down = (30, 0) if "horizontal" in eyes.task else (0, 30)
     yield eyes.drag((x - right, y - down), (x + right, y + down))
     yield eyes.click(only("#controls button"))
+
+
+def circle_center(eyes: Eyes) -> Iterator[Deed]:
+    yield eyes.click_at(*eyes.place(only("circle.black-circle")))
+    yield submit(eyes)
+
+
+def find_midpoint(eyes: Eyes) -> Iterator[Deed]:
+    one, other = (eyes.place(f"document.querySelectorAll('.black-circle')[{number}]") for number in (0, 1))
+    yield eyes.click_at((one[0] + other[0]) / 2, (one[1] + other[1]) / 2)
+    yield submit(eyes)
+
+
+def bisect_angle(eyes: Eyes) -> Iterator[Deed]:
+    tip = eyes.place(only(".init-blue"))
+    one, other = (eyes.place(f"document.querySelectorAll('.init-black')[{number}]") for number in (0, 1))
+    # The line that halves an angle parts the opposite side in the ratio of the other two.
+    share = math.dist(tip, one) / (math.dist(tip, one) + math.dist(tip, other))
+    yield eyes.click_at(one[0] + share * (other[0] - one[0]), one[1] + share * (other[1] - one[1]))
+    yield submit(eyes)
+
+
+_LEG = 50
+"""CSS pixels, at most: to the third point of a right angle."""
+
+
+def right_angle(eyes: Eyes) -> Iterator[Deed]:
+    (x, y), (tip_x, tip_y) = eyes.place(only("#init-black")), eyes.place(only("#init-blue"))
+    left, top, right, bottom = eyes.box(only("#svg-grid"))
+    across, down = (tip_y - y) / math.dist((x, y), (tip_x, tip_y)), (x - tip_x) / math.dist((x, y), (tip_x, tip_y))
+    legs = (leg for size in range(_LEG, 0, -5) for leg in (size, -size))
+    ends = ((tip_x + leg * across, tip_y + leg * down) for leg in legs)
+    yield eyes.click_at(*next(end for end in ends if left < end[0] < right and top < end[1] < bottom))
+    yield submit(eyes)

@@ -13,7 +13,11 @@ from evals.online.miniwob.tasks import FIRST_EVALUATION_SEED
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Solved episodes of n that could be played; low to high is the 95 % interval (Wilson). errors: not in n."""
+    """Solved episodes of n that could be played; low to high is the 95 % interval (Wilson). errors: not in n.
+
+    rewarded: episodes with a reward above 0, which some tasks give for being close; Pix2Act counts these as solved.
+    score: its mean of these rewards r as (r + 1) / 2, 0 for all others (google-deepmind/pix2act, eval/run_eval.py).
+    """
 
     solved: int
     n: int
@@ -21,6 +25,8 @@ class Rate:
     rate: float | None
     low: float
     high: float
+    rewarded: int
+    score: float | None
 
 
 def rate(attempts: Sequence[Attempt]) -> Rate:
@@ -28,9 +34,11 @@ def rate(attempts: Sequence[Attempt]) -> Rate:
     played = [attempt for attempt in attempts if not attempt.error]
     solved, errors = sum(attempt.solved for attempt in played), len(attempts) - len(played)
     if not played:
-        return Rate(0, 0, errors, None, 0.0, 1.0)
+        return Rate(0, 0, errors, None, 0.0, 1.0, 0, None)
     low, high = wilson(solved, len(played))
-    return Rate(solved, len(played), errors, solved / len(played), low, high)
+    rewards = [attempt.reward for attempt in played if attempt.reward > 0]
+    score = sum((reward + 1) / 2 for reward in rewards) / len(played)
+    return Rate(solved, len(played), errors, solved / len(played), low, high, len(rewards), score)
 
 
 def groups(attempts: Sequence[Attempt]) -> dict[str, Rate]:
@@ -60,7 +68,8 @@ def table(plan: Plan, attempts: Sequence[Attempt]) -> Table:
     held_out = {attempt.task for attempt in attempts if attempt.split == "heldout"}
     kind = "evaluation" if plan.seed >= FIRST_EVALUATION_SEED else "TRAINING"
     title = f"MiniWoB++, {plan.model}, {kind} seeds {plan.seed} to {plan.seed + plan.episodes - 1}, raw reward 1"
-    shown = Table("task", "solved", "n", "rate", "95 % interval", "errors", title=escape(title))
+    shown = Table("", "solved", "rate", "95 % interval", "reward > 0", "score", "errors", title=escape(title))
+    shown.columns[0].no_wrap = True
     for name, row in tasks(attempts).items():
         shown.add_row(name + (" (held out)" if name in held_out else ""), *_cells(row))
     shown.add_section()
@@ -71,7 +80,15 @@ def table(plan: Plan, attempts: Sequence[Attempt]) -> Table:
 
 
 def _cells(row: Rate) -> tuple[str, ...]:
-    if row.rate is None:
-        return ("", "0", "", "", str(row.errors))
+    if row.rate is None or row.score is None:
+        return ("0 of 0", "", "", "", "", str(row.errors))
     interval = f"{row.low:.1%} to {row.high:.1%}"
-    return (str(row.solved), str(row.n), f"{row.rate:.1%}", interval, str(row.errors or ""))
+    return (
+        str(row.solved),
+        str(row.n),
+        f"{row.rate:.1%}",
+        interval,
+        str(row.rewarded),
+        f"{row.score:.1%}",
+        str(row.errors or ""),
+    )

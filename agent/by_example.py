@@ -25,8 +25,11 @@ def place_by_example(model: Model, turn: Turn, plan: str, dialect: Dialect, atte
     before in vain. Raises what the model raises."""
     if attempt >= TRIES or not isinstance(dialect, SaysLook) or not isinstance(model, Acts) or not model.knows_acts:
         return None
-    looks, look = dialect.is_look(plan), moved_look(turn, dialect, (0, 0))
-    if look is None or not (looks or (isinstance(dialect, SaysNames) and dialect.named(plan))):
+    looks = dialect.is_look(plan)
+    if not looks and not (isinstance(dialect, SaysNames) and dialect.named(plan)):
+        return None
+    look = moved_look(turn, dialect, (0, 0))
+    if look is None:
         return None
     seen = [step.action if dialect.is_look(step.plan) else None for step in turn.history] if looks else []
     done = [with_points(action, look.there) if action else None for action in seen]

@@ -23,12 +23,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from action_space.actions import Action, Click, Drag, Finish, Press, Scroll, Type, Wait
-from action_space.dialects.base import NOT_THERE
-from action_space.errors import InvalidAction
 from action_space.geometry import Point, Size
-from action_space.keys import chord
 from vlm.beside import load_beside
+from vlm.deeds import DEEDS, LETTERS, PLACED, SEEN, Deed
 
 FILE = "acting.weights"
 """Beside a checkpoint, see `vlm.beside`."""
@@ -38,17 +35,10 @@ SQUARES = CELL // SQUARE
 MOST_CELLS = 400
 """Of a screen: what is larger is not shown whole to the language model either."""
 WIDTH, LAYERS, HEADS, FINE, READ = 96, 3, 4, 32, 64
-DEEDS = ("click", "drag", "type", "press", "scroll", "wait", "finish", "absent")
-"""What it can do, the last being to say that what is sought is not there. Text goes with most of them: what to type,
-keys, which way to scroll, an answer."""
-PLACED = ("click", "drag", "scroll")
-"""Of these, what is done somewhere."""
-WORDS, LETTERS = 40, 12
-"""Words of a task, and letters of each or of a text, that count."""
+WORDS = 40
+"""Words of a task that count."""
 DONE = 8
 """Deeds of before that count, the newest."""
-SEEN = [chr(code) for code in range(32, 127)]
-"""Letters that can be written."""
 END = len(SEEN)
 """Ends a text."""
 WORD = re.compile(r"\w+|[^\w\s]")
@@ -56,17 +46,6 @@ LONGEST_WAVE = 400.0
 """Times the shortest one, of the waves that tell a place."""
 AROUND = 2 * CELL
 """Pixels around a place in which no other one is chosen once it was tried in vain."""
-
-
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """kind: one of DEEDS; start, end: across and down in pixels, the same of all but a drag, (0, 0) of what has no
-    place; text: "" if there is none."""
-
-    kind: str
-    start: tuple[float, float] = (0.0, 0.0)
-    end: tuple[float, float] = (0.0, 0.0)
-    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,56 +320,6 @@ def on_cells(image: Image.Image) -> Tensor | None:
     canvas = Image.new("RGB", (size.width, size.height), image.convert("RGB").getpixel((0, image.height - 1)))
     canvas.paste(image, (0, 0))
     return torch.from_numpy(np.array(canvas)).permute(2, 0, 1).contiguous()
-
-
-def deed_of(action: Action) -> Deed | None:
-    """An action as a deed; None for what it cannot do."""
-    match action:
-        case Click(point=point, button="left", modifiers=()):
-            return Deed("click", (point.x, point.y), (point.x, point.y), "" if action.count == 1 else str(action.count))
-        case Drag(start=start, end=end):
-            return Deed("drag", (start.x, start.y), (end.x, end.y))
-        case Type(text=text) if len(text) < LETTERS and set(text) <= set(SEEN):
-            return Deed("type", text=text)
-        case Press(keys=keys) if len(said := "+".join(keys)) < LETTERS:
-            return Deed("press", text=said)
-        case Scroll(point=point, direction=direction):
-            return Deed("scroll", (point.x, point.y), (point.x, point.y), direction)
-        case Wait():
-            return Deed("wait")
-        case Finish(status="success", text=text) if len(text) < LETTERS and set(text) <= set(SEEN):
-            return Deed("finish", text=text)
-        case Finish(status="failure", text=said) if said == NOT_THERE:
-            return Deed("absent")
-        case _:
-            return None
-
-
-def action_of(deed: Deed) -> Action:
-    """Raises InvalidAction for keys or a direction that there are none of."""
-    start = Point(round(deed.start[0]), round(deed.start[1]))
-    match deed.kind, deed.text:
-        case "click", text if text in ("", "2", "3"):
-            return Click(point=start, count=int(text or 1))
-        case "drag", _:
-            return Drag(start=start, end=Point(round(deed.end[0]), round(deed.end[1])))
-        case "type", text if text:
-            return Type(text=text)
-        case "press", text:
-            try:
-                return Press(keys=tuple(chord(text)))
-            except ValueError as error:
-                raise InvalidAction(str(error)) from None
-        case "scroll", "up" | "down" | "left" | "right":
-            return Scroll.model_validate({"point": start, "direction": deed.text})
-        case "wait", _:
-            return Wait()
-        case "finish", text:
-            return Finish(status="success", text=text)
-        case "absent", _:
-            return Finish(status="failure", text=NOT_THERE)
-        case _:
-            raise InvalidAction(f"no {deed.kind} of {deed.text!r}")
 
 
 def load_acting(folder: Path) -> Acting | None:

@@ -19,7 +19,7 @@ from action_space.dialects.choose import dialect_for
 from action_space.errors import InvalidAction, ModelError
 from action_space.geometry import Point, Size
 from action_space.messages import Clip, Message
-from vlm.acting import Deed, action_of, deed_of, load_acting, on_cells
+from vlm.acting import load_acting, on_cells
 from vlm.backends.base import Due, Hear, NamesOn, Reply
 from vlm.backends.named import NamedPicture
 from vlm.backends.prompt import Placed, Prompt, read_prompt
@@ -37,6 +37,7 @@ from vlm.backends.settings import named_device, named_dtype, pixel_limits, read_
 from vlm.backends.sureness import Sureness
 from vlm.chat import load_tokenizer, visuals
 from vlm.checkpoint import load_checkpoint
+from vlm.deeds import Deed, action_of, deed_of
 from vlm.graphs import DecodeSteps, cuda_graph
 from vlm.images import drawn_cells, frame_patches, image_grid, resized, rgb
 from vlm.naming import Held, load_naming

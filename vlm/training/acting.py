@@ -23,24 +23,8 @@ from action_space.dialects import load_dialect
 from action_space.dialects.compact import ANYWHERE
 from action_space.errors import ConfigError, InvalidAction
 from action_space.geometry import Box, Size
-from vlm.acting import (
-    DEEDS,
-    END,
-    LETTERS,
-    PLACED,
-    SEEN,
-    SQUARE,
-    WORD,
-    Acting,
-    Deed,
-    asked_of,
-    codes_of,
-    deed_of,
-    found_in,
-    on_cells,
-    places_in,
-    whole_cells,
-)
+from vlm.acting import END, SQUARE, WORD, Acting, asked_of, codes_of, found_in, on_cells, places_in, whole_cells
+from vlm.deeds import DEEDS, LETTERS, PLACED, SEEN, Deed, deed_of
 from vlm.training.answered import is_look
 from vlm.training.data.records import Record
 from vlm.training.data.render import Screen, Written
@@ -215,14 +199,13 @@ def acting_loss(
 
 def _some_words(lines: Sequence[Written], rng: random.Random) -> list[tuple[str, Box]]:
     """Words of lines, and where they are, as if all letters were as wide."""
-    words = [
-        (word.group(), Box(line.box.left + int(word.start() * wide), line.box.top, right, line.box.bottom))
-        for line in lines
-        for wide in [(line.box.right - line.box.left) / max(1, len(line.text))]
-        for word in WORD.finditer(line.text)
-        if word.group().isalnum()
-        and (right := line.box.left + math.ceil(word.end() * wide)) > line.box.left + int(word.start() * wide)
-    ]
+    words = []
+    for line in lines:
+        wide = (line.box.right - line.box.left) / max(1, len(line.text))
+        for word in WORD.finditer(line.text):
+            left, right = line.box.left + int(word.start() * wide), line.box.left + math.ceil(word.end() * wide)
+            if word.group().isalnum() and right > left:
+                words.append((word.group(), Box(left, line.box.top, right, line.box.bottom)))
     return rng.sample(words, min(WORDS, len(words)))
 
 

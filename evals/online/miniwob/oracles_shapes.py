@@ -53,6 +53,8 @@ def drag_box(eyes: Eyes) -> Iterator[Deed]:
 
 
 _ITEMS = "document.querySelectorAll('#sortable > li')"
+_DRAG = re.compile(r"Drag (.+?) ((?:to the|up|down|left|right) .+)\.$")
+"""Whom, and where to. Some names have a space."""
 
 
 def _place_of(eyes: Eyes, name: str) -> int:
@@ -75,7 +77,7 @@ def _past(start: float, end: float, size: float) -> float:
 
 
 def drag_items(eyes: Eyes) -> Iterator[Deed]:
-    name, where = re.findall(r"Drag ([\w-]+) (.+)\.$", eyes.task)[0]
+    name, where = _DRAG.findall(eyes.task)[0]
     now = _place_of(eyes, name)
     named = {"to the top": 0, "to the bottom": 4, "down by one position": now + 1, "up by one position": now - 1}
     number = re.findall(r"to the (\d)", where)
@@ -90,7 +92,7 @@ _GRID = [
 
 
 def drag_items_grid(eyes: Eyes) -> Iterator[Deed]:
-    name, where = re.findall(r"Drag ([\w-]+) (.+)\.$", eyes.task)[0]
+    name, where = _DRAG.findall(eyes.task)[0]
     now = _place_of(eyes, name)
     ways = {"up by one": now - 3, "down by one": now + 3, "left by one": now - 1, "right by one": now + 1}
     end = ways[where] if where in ways else _GRID.index(where.removeprefix("to the "))

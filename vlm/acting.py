@@ -34,7 +34,7 @@ CELL, SQUARE = 28, 7
 SQUARES = CELL // SQUARE
 MOST_CELLS = 400
 """Of a screen: what is larger is not shown whole to the language model either."""
-WIDTH, LAYERS, HEADS, FINE, READ = 96, 3, 4, 32, 64
+WIDTH, LAYERS, HEADS, FINE, READ, LETTER = 96, 3, 4, 32, 64, 16
 WORDS = 40
 """Words of a task that count."""
 DONE = 8
@@ -89,7 +89,13 @@ class Acting(nn.Module):
         self.words = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, WIDTH))
         self.word_place = nn.Parameter(torch.randn(WORDS, WIDTH) / 10)
         self.cell_words, self.word_cells = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH)
-        self.spelling = nn.Linear(WIDTH, READ)
+        self.worth, self.row_words = nn.Linear(WIDTH, 1, bias=False), nn.Linear(WIDTH, 1)
+        self.in_row, self.near = nn.Linear(WIDTH, 1), nn.Conv1d(1, 1, 9, padding=4, bias=False)
+        nn.init.zeros_(self.worth.weight)
+        nn.init.ones_(self.near.weight)
+        nn.init.ones_(self.in_row.bias)
+        self.spelt_letters = nn.Embedding(128, LETTER)
+        self.spelling = nn.Sequential(nn.Linear(LETTERS * LETTER, READ), nn.GELU(), nn.Linear(READ, READ))
         self.deeds = nn.Embedding(len(DEEDS) + 1, WIDTH)
         self.deed_place = nn.Parameter(torch.randn(DONE, WIDTH) / 10)
         self.between = nn.Linear(2 * WIDTH, WIDTH)
@@ -110,38 +116,20 @@ class Acting(nn.Module):
 
     def forward(self, asked: Asked, starts: Tensor | None = None) -> Answers:
         """starts `[n, 2]`: where drags start, in pixels; None: where it is likeliest."""
-        fine, written = self._squares(asked.pictures)
+        fine, written = self.squares(asked.pictures)
         rows, columns = (side // CELL for side in asked.pictures.shape[2:])
         middles = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).flip(1) * CELL + CELL // 2
-        where, read = waves(middles.to(fine.device)), self._read(asked.words)
-        names = self.spelling(read)
-        # Where the words of the task are written, for what is to be done beside one of them.
-        shares = found_in(written, names).flatten(2).softmax(-1).view(*read.shape[:2], -1, SQUARES**2).sum(-1)
-        shares = shares * asked.words[..., :1].gt(0)
-        cells = self.cells(fine.flatten(2)) + self.cell_written(written.mean(2)) + where
-        cells = cells + self.cell_words(shares.transpose(1, 2) @ read)
-        words = read + self.word_place[: read.shape[1]] + self.word_cells(shares @ where)
-        places = waves(asked.at.view(*asked.at.shape[:2], 2, 2)).flatten(2)
-        done = self.deeds(asked.done) + self.between(places) + self._read(asked.said) + self.deed_place
-        asking = self.asking_place.expand(len(cells), -1, -1)
-        hidden = torch.cat(
-            (
-                torch.zeros(cells.shape[:2], dtype=torch.bool, device=fine.device),
-                asked.words[..., 0] == 0,
-                asked.done == len(DEEDS),
-                torch.zeros(asking.shape[:2], dtype=torch.bool, device=fine.device),
-            ),
-            1,
-        )
-        x = torch.cat((cells, words, done, asking), 1)
-        for layer in self.layers:
-            x = layer(x, src_key_padding_mask=hidden)
-        x = self.norm(x)
-        cells, words, _, deed, letters = x.split((cells.shape[1], words.shape[1], DONE, 1, LETTERS), 1)
-        deed = deed[:, 0]
+        where, names = waves(middles.to(fine.device)), self.spelled(asked.words)
+        # Where the words of the task are written; some screens say their task too, where it is of no use.
+        heat = (found_in(written, names) + self.worth(where)).flatten(2).softmax(-1)
+        heat = heat.view(*names.shape[:2], -1, SQUARES**2)
+        cells, words, deed, letters = self._told(asked, fine, written, where, heat)
         (start_keys, end_keys), looks = self.keys(cells).chunk(2, -1), self.looks(cells).chunk(2, -1)
         named = found_in(written, self._sought(asked.words, names, words, deed))
         start = _heat(self.start(deed), start_keys, fine, looks[0]) + named[:, 0]
+        start = start + self._beside(
+            heat.view(*names.shape[:2], rows, columns, SQUARES, SQUARES), asked.words, words, deed
+        )
         # Whether it is there is seen where it would be.
         kinds = self.heads["kinds"](deed) + self.found(start.flatten(1).amax(1, keepdim=True))
         if starts is None:
@@ -156,7 +144,26 @@ class Acting(nn.Module):
         end = end + (ways @ self.away(deed).unsqueeze(-1)).view_as(end) / WIDTH**0.5
         return Answers(kinds, start, end, self._said(asked.words, words, letters), written)
 
-    def _squares(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    def _told(
+        self, asked: Asked, fine: Tensor, written: Tensor, where: Tensor, heat: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What the layers tell of the cells, the words, the deed `[n, WIDTH]`, and the letters of its text."""
+        read, shares = self._read(asked.words), heat.sum(-1) * asked.words[..., :1].gt(0)
+        cells = self.cells(fine.flatten(2)) + self.cell_written(written.mean(2)) + where
+        cells = cells + self.cell_words(shares.transpose(1, 2) @ read)
+        words = read + self.word_place[: read.shape[1]] + self.word_cells(shares @ where)
+        places = waves(asked.at.view(*asked.at.shape[:2], 2, 2)).flatten(2)
+        done = self.deeds(asked.done) + self.between(places) + self._read(asked.said) + self.deed_place
+        asking = self.asking_place.expand(len(cells), -1, -1)
+        shown = torch.zeros(cells.shape[:2], dtype=torch.bool, device=cells.device)
+        hidden = (shown, asked.words[..., 0] == 0, asked.done == len(DEEDS), shown.new_zeros(asking.shape[:2]))
+        x = torch.cat((cells, words, done, asking), 1)
+        for layer in self.layers:
+            x = layer(x, src_key_padding_mask=torch.cat(hidden, 1))
+        cells, words, _, deed, letters = self.norm(x).split((shown.shape[1], words.shape[1], DONE, 1, LETTERS), 1)
+        return cells, words, deed[:, 0], letters
+
+    def squares(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Of pictures `[n, 3, H, W]` what is in each square, `[n, cells, SQUARES ** 2, FINE]`, and what is written
         around it, `[..., READ]`."""
         x = (pictures.float() / 64 - 2).contiguous(memory_format=torch.channels_last)
@@ -166,7 +173,7 @@ class Acting(nn.Module):
 
     def spelled(self, codes: Tensor) -> Tensor:
         """What words `[..., LETTERS]` look like where they are written, `[..., READ]`."""
-        name: Tensor = self.spelling(self._read(codes))
+        name: Tensor = self.spelling((self.spelt_letters(codes) * codes.gt(0).unsqueeze(-1)).flatten(-2))
         return name
 
     def _sought(self, codes: Tensor, names: Tensor, words: Tensor, deed: Tensor) -> Tensor:
@@ -178,6 +185,18 @@ class Acting(nn.Module):
             shares = F.pad(logits, (0, 0, 0, 1)).softmax(1)[:, :-1]  # or no word at all
             found.append((shares * names).sum(1) + sought)
         return torch.stack(found, 1)
+
+    def _beside(self, heat: Tensor, codes: Tensor, words: Tensor, deed: Tensor) -> Tensor:
+        """Logits of squares, `[n, cells, squares]`: how much they are in one row with a word of the task.
+
+        heat `[n, words, rows, columns, SQUARES, SQUARES]`: where each word is written.
+        """
+        rows, columns = heat.shape[2:4]
+        logits = self.row_words(words).squeeze(-1).masked_fill(codes[..., 0] == 0, float("-inf"))
+        shares = F.pad(logits, (0, 1)).softmax(1)[:, None, :-1]  # or no word at all
+        row: Tensor = self.near(shares @ heat.sum((3, 5)).flatten(2)).view(-1, rows, 1, SQUARES, 1)
+        row = row * self.in_row(deed).view(-1, 1, 1, 1, 1)
+        return row.expand(-1, -1, columns, -1, SQUARES).flatten(1, 2).flatten(2)
 
     def _said(self, codes: Tensor, words: Tensor, letters: Tensor) -> Tensor:
         """Logits of what is typed, `[n, LETTERS, END + 1]`: letters that are known, or copied from the task."""
@@ -290,9 +309,14 @@ def asked_of(pictures: Sequence[Tensor], tasks: Sequence[str], done: Sequence[Se
         torch.stack(list(pictures)),
         _table(words, [0] * LETTERS, max(map(len, words))),
         _table([[DEEDS.index(deed.kind) for deed in deeds] for deeds in newest], len(DEEDS), DONE),
-        _table([[[*deed.start, *deed.end] for deed in deeds] for deeds in newest], [0.0] * 4, DONE),
+        _table([[_places(deed) for deed in deeds] for deeds in newest], [0] * 4, DONE),
         _table([[codes_of(deed.text) for deed in deeds] for deeds in newest], [0] * LETTERS, DONE),
     )
+
+
+def _places(deed: Deed) -> list[int]:
+    """As the lines of a plan say them, from which it learns."""
+    return [round(side / SQUARE) * SQUARE for side in (*deed.start, *deed.end)]
 
 
 def _table(rows: Sequence[Sequence[object]], nothing: object, length: int) -> Tensor:

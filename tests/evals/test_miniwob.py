@@ -369,7 +369,9 @@ def test_what_the_task_does_not_say_is_looked_for(chromium: Browser, tmp_path: P
         for number, record in enumerate(looks):
             action = dialect.parse(record.answer, Frame(SCREEN, SCREEN))
             assert not isinstance(action, Click) or record.truth.boxes[0].contains(action.point)
-            assert not isinstance(action, Drag) or record.answer.startswith("drag click("), "in tokens of places"
+            if isinstance(action, Drag):
+                assert record.answer.startswith("drag click("), "in tokens of places"
+                assert record.truth.boxes[0].contains(action.start), "taken anywhere on it"
             lines = str(record.prompt[0]).splitlines()
             assert lines[0].startswith("Task: ") and lines[-1] == "Look." and len(lines) == number + 2
     slid = next(record for record in records if record.source == "miniwob/use-slider-2" and record.form == "look")

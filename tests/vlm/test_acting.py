@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,16 +14,16 @@ from torch import Tensor
 from action_space.actions import Action, Click, Drag, Finish, LongPress, Move, Press, Scroll, Type, Wait
 from action_space.dialects.base import NOT_THERE
 from action_space.errors import ConfigError, InvalidAction, ModelError
-from action_space.geometry import Box, Point
+from action_space.geometry import Box, Point, Size
 from tests.vlm.tiny_trainer import tiny_trainer
 from vlm import BUNDLED
-from vlm.acting import AROUND, DONE, FILE, Acting, asked_of, load_acting, on_cells, place_of
+from vlm.acting import AROUND, DONE, FILE, Acting, asked_of, load_acting, on_cells, place_of, places_in
 from vlm.backends.base import Acts
 from vlm.backends.engine import Engine
 from vlm.beside import save_beside
 from vlm.deeds import DEEDS, LETTERS, Deed, action_of, deed_of
 from vlm.naming import FILE as NAMING
-from vlm.training.acting import Looks, Shown, acting_loss, learn_acts, looked_at, shown_by
+from vlm.training.acting import Looks, Shown, acting_loss, learn_acts, looked_at, shown_by, some_words, squares_in
 from vlm.training.data.records import Record, Truth
 from vlm.training.data.render import Drawn, Screen, Written
 from vlm.training.export import export
@@ -64,44 +65,48 @@ def test_it_learns_what_was_shown_and_does_it_on_other_screens() -> None:
     before = after = 0.0
     for step in range(90):
         looks, pictures = zip(*(example_of(rng) for _ in range(24)), strict=True)
-        loss, figures = acting_loss(acting, looks, pictures, rng)
+        loss, right, _ = acting_loss(acting, looks, pictures, rng)
         loss.backward()
         optimizer.step(min(1.0, (90 - step) / 40))
-        before, after = figures["right"] if not step else before, figures["right"]
+        after = float(right.float().mean())
+        before = before if step else after
     assert before < 0.2 and after > 0.7
     acting.eval()
-    right = 0
+    done = 0
     for _ in range(40):
         look, picture = example_of(rng)
         deed, sure = acting.act(picture, look.task, look.done)
         assert 0 <= sure <= 1
-        right += deed.kind == look.deed.kind and deed.text == look.deed.text
+        done += deed.kind == look.deed.kind and deed.text == look.deed.text
         if deed.kind == look.deed.kind == "click":
-            right -= not look.box.contains(Point(*map(int, deed.start)))
-    assert right >= 28
+            done -= not look.box.contains(Point(*map(int, deed.start)))
+    assert done >= 28
 
 
 WORDS = ("apple", "grape", "melon", "peach", "lemon", "olive")
 
 
 def written_of(rng: random.Random) -> tuple[Shown, Tensor]:
-    """Click one of three words, or one that is not there, or type some letters that the task has."""
-    picture, words = Image.new("RGB", (168, 84), "white"), rng.sample(WORDS, 4)
-    lines = []
+    """Click one of three words, the mark beside it, or a word that is not there, or type some letters of the task."""
+    picture, words = Image.new("RGB", (196, 84), "white"), rng.sample(WORDS, 4)
+    lines, marks, draw = [], {}, ImageDraw.Draw(picture)
     for number, word in enumerate(words[:3]):
         left, top = rng.randrange(4, 90), 28 * number + rng.randrange(6)
-        ImageDraw.Draw(picture).text((left, top), word, "black", ImageFont.load_default(20))
+        draw.text((left, top), word, "black", ImageFont.load_default(20))
         lines.append(Written(word, Box(left, top, left + 11 * len(word), top + 24)))
+        marks[word] = Box(176, top + 5, 190, top + 19)
+        draw.rectangle((176, top + 5, 189, top + 18), fill="red")
     seen = on_cells(picture)
     assert seen is not None
-    kind, sought = rng.choice(("click", "absent", "type")), rng.choice(lines)
-    if kind == "type":
+    verb, sought = rng.choice(("click", "mark", "miss", "Type")), rng.choice(lines)
+    if verb == "Type":
         letters = "".join(rng.choice("aeiou2468") for _ in range(4))
         return Shown(Path(), f'Type "{letters}" there', (), Deed("type", text=letters), Box(0, 0, 1, 1)), seen
-    if kind == "absent":
+    if verb == "miss":
         return Shown(Path(), f'click "{words[3]}"', (), Deed("absent"), Box(0, 0, 1, 1), tuple(lines)), seen
-    place = float(sought.box.center.x), float(sought.box.center.y)
-    return Shown(Path(), f'click "{sought.text}"', (), Deed("click", place, place), sought.box, tuple(lines)), seen
+    box = marks[sought.text] if verb == "mark" else sought.box
+    place = float(box.center.x), float(box.center.y)
+    return Shown(Path(), f'{verb} "{sought.text}"', (), Deed("click", place, place), box, tuple(lines)), seen
 
 
 def test_it_learns_to_find_words_and_to_copy_them() -> None:
@@ -111,7 +116,7 @@ def test_it_learns_to_find_words_and_to_copy_them() -> None:
     steps = 160
     for step in range(steps):
         looks, pictures = zip(*(written_of(rng) for _ in range(24)), strict=True)
-        loss, _ = acting_loss(acting, looks, pictures, rng)
+        loss, _, _ = acting_loss(acting, looks, pictures, rng)
         loss.backward()
         optimizer.step(min(1.0, (steps - step) / 60))
     acting.eval()
@@ -120,11 +125,12 @@ def test_it_learns_to_find_words_and_to_copy_them() -> None:
         look, picture = written_of(rng)
         deed, _ = acting.act(picture, look.task, look.done)
         kind = look.deed.kind
-        asked[kind] = asked.get(kind, 0) + 1
+        sort = f"{look.task.split()[0]} {kind}"
+        asked[sort] = asked.get(sort, 0) + 1
         found = look.box.contains(Point(*map(int, deed.start))) or kind != "click"
-        right[kind] = right.get(kind, 0) + (deed.kind == kind and deed.text == look.deed.text and found)
-    assert asked.keys() == {"click", "type", "absent"}
-    assert all(right[kind] > 0.7 * count for kind, count in asked.items()), (asked, right)
+        right[sort] = right.get(sort, 0) + (deed.kind == kind and deed.text == look.deed.text and found)
+    assert asked.keys() == {"click click", "mark click", "Type type", "click absent"}
+    assert all(right[sort] > 0.7 * count for sort, count in asked.items()), (asked, right)
 
 
 def test_a_place_that_was_tried_in_vain_is_not_clicked_again() -> None:
@@ -189,7 +195,7 @@ def test_questions_have_the_newest_deeds_in_front() -> None:
     done = [Deed("click", (9.0, float(number)), (9.0, float(number))) for number in range(DONE + 3)]
     picture = torch.zeros(3, 28, 28, dtype=torch.uint8)
     asked = asked_of([picture] * 3, ["Click it, now", "", "Tippe „Grüße“ " * 50], [done, [], done[:1]])
-    assert asked.at[0, :, 1].tolist() == [float(number) for number in range(DONE + 2, 2, -1)]
+    assert asked.at[0, :, 1].tolist() == [round(number / 7) * 7 for number in range(DONE + 2, 2, -1)]
     assert asked.done[1].tolist() == [len(DEEDS)] * DONE and asked.done[2].tolist()[1:] == [len(DEEDS)] * (DONE - 1)
     assert asked.words.shape[::2] == (3, LETTERS) and asked.words.max() <= 127
     assert (asked.words[0, :, 0] > 0).sum() == 4, "words and the comma"
@@ -225,6 +231,7 @@ def test_a_record_of_a_look_says_what_was_done_there(tmp_path: Path) -> None:
         Deed("drag", (50, 40), (100, 80)),
         Box(40, 30, 61, 51),
         screen.lines,
+        "miniwob/a-task",
     )
     box = Box(1, 2, 30, 40)
     clicked = shown_by(record_of("Task: It\nLook.", "click(5, 6)", box), screen)
@@ -258,10 +265,43 @@ def test_looks_are_drawn_with_pictures_of_one_size(tmp_path: Path) -> None:
     assert drawn.left_out == 0
 
 
+def test_what_is_missed_is_drawn_more_often(tmp_path: Path) -> None:
+    looks = [replace(look, source=f"from {n % 2}") for n, look in enumerate(looked_at(sampled_in(tmp_path)))]
+    drawn = Looks([look for look in looks if look.picture == looks[0].picture] * 2 + looks, random.Random(0))
+    for _ in range(300):
+        drawn.mark(looks, torch.tensor([look.source == "from 0" for look in looks]))
+    assert drawn.missed["from 0"] < 0.05 < 0.95 < drawn.missed["from 1"]
+    shown = [look for _ in range(40) for look in drawn.draw(6)[0]]
+    assert sum(look.source == "from 1" for look in shown) > 2 * sum(look.source == "from 0" for look in shown)
+
+
+def test_of_a_word_all_places_count() -> None:
+    lines = (Written("Ann Annabel, Ann!", Box(14, 7, 82, 28)), Written("Ann", Box(70, 70, 84, 84)))
+    words = some_words(lines, random.Random(0))
+    assert words.keys() == {"Ann", "Annabel"}
+    assert words["Ann"] == [Box(14, 7, 26, 28), Box(66, 7, 78, 28), Box(70, 70, 84, 84)]
+
+
+def test_squares_that_are_in_boxes() -> None:
+    places = [Point(*map(int, place)) for place in places_in(3, 2).tolist()]
+
+    def found(*boxes: Box) -> set[Point]:
+        inside = squares_in([boxes], Size(56, 84))[0].tolist()
+        return {place for place, is_in in zip(places, inside, strict=True) if is_in}
+
+    rng = random.Random(3)
+    for _ in range(200):
+        corners = [(rng.randrange(49), rng.randrange(77)) for _ in range(rng.randrange(1, 4))]
+        boxes = [Box(x, y, x + rng.randrange(7, 30), y + rng.randrange(7, 30)) for x, y in corners]
+        assert found(*boxes) == {place for place in places if any(box.contains(place) for box in boxes)}
+    assert found(Box(5, 5, 6, 26)) == {Point(3, 10), Point(3, 17), Point(3, 24)}, "the nearest ones"
+    assert found(Box(-30, 200, -20, 210)) == {Point(3, 80)}
+
+
 def test_pictures_that_are_damaged_or_too_large_are_left_out_and_counted(tmp_path: Path) -> None:
     looks = list(looked_at(sampled_in(tmp_path)))
-    Image.new("RGB", (1280, 720)).save(looks[0][1].picture)
-    looks[1][1].picture.write_bytes(b"no picture")
+    Image.new("RGB", (1280, 720)).save(looks[0].picture)
+    looks[1].picture.write_bytes(b"no picture")
     drawn = Looks(looks, random.Random(0))
     assert drawn.left_out == 3 and len(drawn.draw(9)[0]) == 9, "two of them are of one picture"
     with pytest.raises(ConfigError, match="2 looks with 2 pictures that are damaged or too large"):

@@ -10,7 +10,7 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -23,7 +23,7 @@ from action_space.dialects import load_dialect
 from action_space.dialects.compact import ANYWHERE
 from action_space.errors import ConfigError, InvalidAction
 from action_space.geometry import Box, Size
-from vlm.acting import END, SQUARE, WORD, Acting, asked_of, codes_of, found_in, on_cells, places_in, whole_cells
+from vlm.acting import END, SQUARE, SQUARES, WORD, Acting, asked_of, codes_of, found_in, on_cells, whole_cells
 from vlm.deeds import DEEDS, LETTERS, PLACED, SEEN, Deed, deed_of
 from vlm.training.answered import is_look
 from vlm.training.data.records import Record
@@ -33,20 +33,25 @@ from vlm.training.run import FULL, Amounts, Stage, placed
 from vlm.training.sampled import Sampled
 from vlm.training.workers import rank, told_by_first, workers
 
-RATE = 0.02
+RATE = 0.015
 KEPT = 6000
 """Pictures in memory, 0.4 megabytes each."""
 NEAR = 10
 """Pixels around a place that are right too where no box is known, as of a drag's ends."""
-READING, WORDS = 0.2, 12
+READING, WORDS = 1.0, 24
 """How much it counts to find words where they are written, and of how many on each screen it is asked."""
+READ_FIRST = 0.12
+"""Of the minutes, in which it learns nothing but to read: that is some three times as fast by itself."""
+KNOWN, SWIFT = 0.2, 0.01
+"""How often a source is drawn of which all is done right, to one of which nothing is less often by this; and how much
+one look counts in the share that is missed."""
 _LINE = re.compile(r"\d+\. (.+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What was done on a screen. done: what had been done before; box: any place in it is right to click, or to begin
-    at. lines: of text on the screen."""
+    at. lines: of text on the screen. source: where it comes from."""
 
     picture: Path
     task: str
@@ -54,6 +59,7 @@ class Shown:
     deed: Deed
     box: Box
     lines: tuple[Written, ...] = ()
+    source: str = ""
 
 
 def learn_acts(
@@ -65,25 +71,31 @@ def learn_acts(
     acting = placed(before or Acting()).float().train()
     told_by_first(acting.parameters())
     optimizer = MuonAdamW(acting.named_parameters(), matrix_lr=RATE, other_lr=RATE / 5)
-    stage = Stage("acting", folder, minutes, nn.ModuleDict({"acting": acting}), optimizer, hold=0.4)
+    stage = Stage("acting", folder, minutes, nn.ModuleDict({"acting": acting}), optimizer, hold=0.2)
     if stage.done:
         return acting
     looks = Looks(list(looked_at(sampled))[rank() :: workers()], random.Random(seed + stage.step + 7919 * rank()))
     for scale in stage.steps():
-        loss, figures = acting_loss(acting, *looks.draw(amounts.looks), looks.rng)
-        torch.autograd.backward(loss)
+        drawn, pictures = looks.draw(amounts.looks)
+        if stage.share < READ_FIRST:
+            written = acting.squares(torch.stack(pictures).to(acting.norm.weight.device))[1]
+            loss, figures = reading_loss(acting, written, drawn, _size(pictures), looks.rng)
+        else:
+            loss, right, figures = acting_loss(acting, drawn, pictures, looks.rng)
+            looks.mark(drawn, right)
+        if loss.requires_grad:
+            torch.autograd.backward(loss)
         optimizer.step(scale)
-        stage.collect(figures | {"left_out": float(looks.left_out)})
+        stage.collect({"loss": loss.item(), "left_out": float(looks.left_out)} | figures)
     return acting
 
 
-def looked_at(sampled: Sampled) -> Iterator[tuple[str, Shown]]:
-    """Where each record of a look, or of what is sought, comes from, and what it shows; those that it could not do are
-    left out."""
+def looked_at(sampled: Sampled) -> Iterator[Shown]:
+    """What each record of a look, or of what is sought, shows; those that it could not do are left out."""
     for one in sampled.judged:
         record = one.record
         if (is_look(record) or _is_sought(record)) and (shown := shown_by(record, sampled.screens[record.images[0]])):
-            yield record.source, shown
+            yield shown
 
 
 def _is_sought(record: Record) -> bool:
@@ -101,7 +113,7 @@ def shown_by(record: Record, screen: Screen) -> Shown | None:
     done = [_deed(line[1]) or Deed("wait") for line in map(_LINE.match, lines) if line]
     x, y = map(int, deed.start)
     box = record.truth.boxes[0] if record.truth.boxes else _around(x, y)
-    return Shown(screen.image, task, tuple(done), deed, box, screen.lines)
+    return Shown(screen.image, task, tuple(done), deed, box, screen.lines, record.source)
 
 
 def _deed(call: str) -> Deed | None:
@@ -116,16 +128,27 @@ def _around(x: int, y: int) -> Box:
     return Box(x - NEAR, y - NEAR, x + NEAR + 1, y + NEAR + 1)
 
 
+def _moved(shown: Shown, rng: random.Random) -> Shown:
+    """What is dragged can be taken anywhere, and goes as far."""
+    if shown.deed.kind != "drag":
+        return shown
+    (left, top), (x, y) = shown.deed.start, shown.deed.end
+    start = rng.uniform(shown.box.left, shown.box.right - 1), rng.uniform(shown.box.top, shown.box.bottom - 1)
+    return replace(shown, deed=replace(shown.deed, start=start, end=(x + start[0] - left, y + start[1] - top)))
+
+
 class Looks:
     """Looks by where they come from, of which `draw` takes some, with their pictures. left_out: how many have a picture
-    that is damaged, or larger than what can be told at a look."""
+    that is damaged, or larger than what can be told at a look. missed: of each source, which share is not done right
+    yet."""
 
-    def __init__(self, looks: Sequence[tuple[str, Shown]], rng: random.Random) -> None:
+    def __init__(self, looks: Sequence[Shown], rng: random.Random) -> None:
         self.rng, self.left_out = rng, 0
+        self.missed: dict[str, float] = defaultdict(lambda: 1.0)
         self.by: dict[Size, dict[str, list[Shown]]] = defaultdict(lambda: defaultdict(list))
-        for source, shown in looks:
+        for shown in looks:
             if size := _size_of(shown.picture):
-                self.by[size][source].append(shown)
+                self.by[size][shown.source].append(shown)
             else:
                 self.left_out += 1
         if not self.by:
@@ -136,12 +159,21 @@ class Looks:
         self._pictures: dict[Path, Tensor] = {}
 
     def draw(self, count: int) -> tuple[list[Shown], list[Tensor]]:
-        """Of pictures of one size. Of a source of many looks more are drawn, by the square root of their number."""
-        sizes = [sum(len(looks) ** 0.5 for looks in sources.values()) for sources in self.by.values()]
-        sources = list(self.rng.choices(list(self.by.values()), sizes)[0].values())
-        drawn = self.rng.choices(sources, [len(looks) ** 0.5 for looks in sources], k=count)
-        looks = [self.rng.choice(looks) for looks in drawn]
+        """Of pictures of one size. Of a source more are drawn by the square root of its number of looks, and by how
+        many of them are not done right."""
+        by = [[(looks, self._weight(source, looks)) for source, looks in each.items()] for each in self.by.values()]
+        sources = self.rng.choices(by, [sum(weight for _, weight in each) for each in by])[0]
+        drawn = self.rng.choices(sources, [weight for _, weight in sources], k=count)
+        looks = [_moved(self.rng.choice(some), self.rng) for some, _ in drawn]
         return looks, [self._picture(shown.picture) for shown in looks]
+
+    def _weight(self, source: str, looks: Sequence[Shown]) -> float:
+        return float(len(looks) ** 0.5 * (KNOWN + self.missed[source]))
+
+    def mark(self, looks: Sequence[Shown], right: Tensor) -> None:
+        """Say which of some looks were done right."""
+        for shown, is_right in zip(looks, right.tolist(), strict=True):
+            self.missed[shown.source] += SWIFT * (1 - is_right - self.missed[shown.source])
 
     def _picture(self, path: Path) -> Tensor:
         if path in self._pictures:
@@ -165,18 +197,17 @@ def _size_of(path: Path) -> Size | None:
 
 def acting_loss(
     acting: Acting, looks: Sequence[Shown], pictures: Sequence[Tensor], rng: random.Random
-) -> tuple[Tensor, dict[str, float]]:
+) -> tuple[Tensor, Tensor, dict[str, float]]:
     """In nats for each look: of the deed, of where it is, any place in the box being as good, of its text, and of where
-    words are that are written on the screen. `right` is the share of looks of which all of it would be chosen, drags
-    from where they began; `read`, of words that are found."""
+    words are. Drags go on from where they began. Then, `[looks]`, of which all of it would be chosen, and figures."""
     device = acting.norm.weight.device
     deeds = [look.deed for look in looks]
     asked = asked_of(pictures, [look.task for look in looks], [look.done for look in looks]).to(device)
     answers = acting(asked, torch.tensor([deed.start for deed in deeds], device=device))
     kinds = torch.tensor([DEEDS.index(deed.kind) for deed in deeds], device=device)
-    size = Size(pictures[0].shape[2], pictures[0].shape[1])
-    starts, found = _of_boxes(answers.starts, [look.box for look in looks], size)
-    ends, reached = _of_boxes(answers.ends, [_around(*map(int, deed.end)) for deed in deeds], size)
+    size = _size(pictures)
+    starts, found = _of_boxes(answers.starts, [[look.box] for look in looks], size)
+    ends, reached = _of_boxes(answers.ends, [[_around(*map(int, deed.end))] for deed in deeds], size)
     is_placed = torch.tensor([deed.kind in PLACED for deed in deeds], device=device)
     is_drag = torch.tensor([deed.kind == "drag" for deed in deeds], device=device)
     texts = torch.tensor([_letters(deed.text) for deed in deeds], device=device)
@@ -185,28 +216,41 @@ def acting_loss(
     loss = (kind_loss + starts * is_placed + ends * is_drag + text_loss).mean()
     written = ((answers.letters.argmax(-1) == texts) | (texts < 0)).all(1)
     right = (answers.kinds.argmax(-1) == kinds) & (found | ~is_placed) & (reached | ~is_drag) & written
-    figures = {"loss": loss.item(), "right": right.float().mean().item()}
-    words = [_some_words(look.lines, rng) for look in looks]
-    if any(words):
-        spelt = [[codes_of(text) for text, _ in some] + [[0] * LETTERS] * (WORDS - len(some)) for some in words]
-        names = torch.tensor(spelt, device=device)
-        heat = found_in(answers.written, acting.spelled(names))[names[..., 0] > 0]
-        away, read = _of_boxes(heat, [box for some in words for _, box in some], size)
-        loss = loss + READING * away.mean()
-        figures["read"] = read.float().mean().item()
-    return loss, figures
+    reading, figures = reading_loss(acting, answers.written, looks, size, rng)
+    return loss + READING * reading, right, {"right": right.float().mean().item()} | figures
 
 
-def _some_words(lines: Sequence[Written], rng: random.Random) -> list[tuple[str, Box]]:
-    """Words of lines, and where they are, as if all letters were as wide."""
-    words = []
+def _size(pictures: Sequence[Tensor]) -> Size:
+    return Size(pictures[0].shape[2], pictures[0].shape[1])
+
+
+def reading_loss(
+    acting: Acting, written: Tensor, looks: Sequence[Shown], size: Size, rng: random.Random
+) -> tuple[Tensor, dict[str, float]]:
+    """In nats for each word that is written on a screen: of where it is. `read` is the share of those that are found.
+
+    written: see `vlm.acting.Answers`.
+    """
+    words = [some_words(look.lines, rng) for look in looks]
+    if not any(words):
+        return written.new_zeros(()), {}
+    spelt = [[codes_of(text) for text in some] + [[0] * LETTERS] * (WORDS - len(some)) for some in words]
+    names = torch.tensor(spelt, device=written.device)
+    heat = found_in(written, acting.spelled(names))[names[..., 0] > 0]
+    away, read = _of_boxes(heat, [boxes for some in words for boxes in some.values()], size)
+    return away.mean(), {"read": read.float().mean().item()}
+
+
+def some_words(lines: Sequence[Written], rng: random.Random) -> dict[str, list[Box]]:
+    """Words of lines, and wherever they are, as if all letters were as wide."""
+    words = defaultdict[str, list[Box]](list)
     for line in lines:
         wide = (line.box.right - line.box.left) / max(1, len(line.text))
         for word in WORD.finditer(line.text):
             left, right = line.box.left + int(word.start() * wide), line.box.left + math.ceil(word.end() * wide)
             if word.group().isalnum() and right > left:
-                words.append((word.group(), Box(left, line.box.top, right, line.box.bottom)))
-    return rng.sample(words, min(WORDS, len(words)))
+                words[word.group()[:LETTERS]].append(Box(left, line.box.top, right, line.box.bottom))
+    return {word: words[word] for word in rng.sample(sorted(words), min(WORDS, len(words)))}
 
 
 def _letters(text: str) -> list[int]:
@@ -214,17 +258,33 @@ def _letters(text: str) -> list[int]:
     return [*codes, *[-1] * (LETTERS - len(codes))]
 
 
-def _of_boxes(logits: Tensor, boxes: Sequence[Box], size: Size) -> tuple[Tensor, Tensor]:
-    """Minus the logarithm of the share of each box, and whether the likeliest place is in it.
+def _of_boxes(logits: Tensor, boxes: Sequence[Sequence[Box]], size: Size) -> tuple[Tensor, Tensor]:
+    """Minus the logarithm of the share of each one's boxes, and whether the likeliest place is in one of them.
 
     logits `[n, cells, squares]` of pictures of a size.
     """
-    columns = size.width // (SQUARE * int(logits.shape[2] ** 0.5))
     flat = logits.flatten(1).log_softmax(-1)
-    places = places_in(logits.shape[1] // columns, columns).to(flat.device)
-    corners = torch.tensor([(box.left, box.top, box.right, box.bottom) for box in boxes], device=flat.device)
-    inside = (places >= corners[:, None, :2]).all(-1) & (places < corners[:, None, 2:]).all(-1)
-    away = (places - (corners[:, None, :2] + corners[:, None, 2:]) / 2).square().sum(-1)
-    inside |= (away == away.amin(1, keepdim=True)) & ~inside.any(1, keepdim=True)  # a box between the squares' middles
+    inside = squares_in(boxes, size).to(flat.device)
     share = -flat.masked_fill(~inside, float("-inf")).logsumexp(-1)
     return share, inside.gather(1, flat.argmax(1, keepdim=True))[:, 0]
+
+
+def squares_in(boxes: Sequence[Sequence[Box]], size: Size) -> Tensor:
+    """Whether squares are in any box of each, `[n, cells * squares of a cell]`, as `vlm.acting.places_in` has them."""
+    rows, columns = size.height // SQUARE, size.width // SQUARE
+    inside = torch.zeros(len(boxes), rows, columns, dtype=torch.bool)
+    for each, some in zip(inside.numpy(), boxes, strict=True):
+        for box in some:
+            each[_span(box.top, box.bottom, rows), _span(box.left, box.right, columns)] = True
+    cells = inside.view(len(boxes), rows // SQUARES, SQUARES, columns // SQUARES, SQUARES)
+    return cells.transpose(2, 3).flatten(1)
+
+
+def _span(first: int, last: int, count: int) -> slice:
+    """Which of so many squares in a line have their middle between two pixels; the nearest one if none has."""
+    half = SQUARE // 2
+    begin, end = math.ceil((first - half) / SQUARE), math.ceil((last - half) / SQUARE)
+    if begin >= end:
+        begin = round(((first + last) / 2 - half) / SQUARE)
+    begin = min(max(begin, 0), count - 1)
+    return slice(begin, max(begin + 1, end))

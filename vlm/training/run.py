@@ -41,7 +41,7 @@ class Amounts:
     )
     visual: int = 3000
     plans: int = 8
-    looks: int = 32
+    looks: int = 16
     pool: int = 30
     every: int = 3
 

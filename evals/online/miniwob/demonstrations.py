@@ -189,16 +189,17 @@ def _labels(world: World, scale: float) -> dict[str, Any]:
 
 
 def _target(world: World, deed: Deed, scale: float) -> tuple[str, Box | None]:
-    """What a click is for: the word for it and its box in pixels of the picture. Raises DeviceError."""
+    """What is clicked or dragged: the word for it and its box in pixels of the picture. Raises DeviceError."""
     action = deed.action
-    if not isinstance(action, Click):
+    if not isinstance(action, Click | Drag):
         return "", None
-    x, y = action.point.x / scale, action.point.y / scale
+    point = action.point if isinstance(action, Click) else action.start
+    x, y = point.x / scale, point.y / scale
     found = Eyes(world, scale).read(f"({_UNDER})([{x}, {y}])")
     left, top, right, bottom = found["box"] if found else (0, 0, 0, 0)
     on_it = left <= x < right and top <= y < bottom  # a choice of an open list lies outside of the list's own box
     seen = _in_view(left, top, right, bottom)
-    # Oracles click in the middle of what is in view, unless it matters where: on a slider.
+    # Oracles act in the middle of what is in view, unless it matters where: on a slider, at the corner of a field.
     aside = max(abs(x - (seen[0] + seen[2]) / 2), abs(y - (seen[1] + seen[3]) / 2)) > 1
     if not on_it or deed.exact or aside or (right - left) * (bottom - top) > _LARGE * VIEWPORT.width * VIEWPORT.height:
         seen = _in_view(x - _NEAR, y - _NEAR, x + _NEAR, y + _NEAR)

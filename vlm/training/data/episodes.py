@@ -22,9 +22,9 @@ class Moment:
 
     image: name of its picture in the shard. seconds: since the beginning. plan: the instruction, in the words of the
     `compact` dialect. call: the dialect's call on this picture, "" where the plan says it all. box: where a click does
-    it, None if it needs none, or a drag or anything else was due. act: the call, also where the plan says it all, and
-    told: how a later prompt tells it, if it may be looked for; "" otherwise. looked: the plan is to look, as the task's
-    words do not say what is due. note: what the model was told of the step, if it was in vain.
+    it, or a drag begins, None if anything else was due, or it needs none. act: the call, also where the plan says it
+    all, and told: how a later prompt tells it, if it may be looked for; "" otherwise. looked: the plan is to look, as
+    the task's words do not say what is due. note: what the model was told of the step, if it was in vain.
     """
 
     image: str

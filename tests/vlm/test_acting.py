@@ -23,7 +23,18 @@ from vlm.backends.engine import Engine
 from vlm.beside import save_beside
 from vlm.deeds import DEEDS, LETTERS, Deed, action_of, deed_of
 from vlm.naming import FILE as NAMING
-from vlm.training.acting import Looks, Shown, acting_loss, learn_acts, looked_at, shown_by, some_words, squares_in
+from vlm.training.acting import (
+    ACROSS,
+    DOWN,
+    Looks,
+    Shown,
+    acting_loss,
+    learn_acts,
+    looked_at,
+    shown_by,
+    some_words,
+    squares_in,
+)
 from vlm.training.data.records import Record, Truth
 from vlm.training.data.render import Drawn, Screen, Written
 from vlm.training.export import export
@@ -273,6 +284,23 @@ def test_what_is_missed_is_drawn_more_often(tmp_path: Path) -> None:
     assert drawn.missed["from 0"] < 0.05 < 0.95 < drawn.missed["from 1"]
     shown = [look for _ in range(40) for look in drawn.draw(6)[0]]
     assert sum(look.source == "from 1" for look in shown) > 2 * sum(look.source == "from 0" for look in shown)
+
+
+def test_earlier_clicks_and_drags_may_have_been_elsewhere_on_their_targets(tmp_path: Path) -> None:
+    image = tmp_path / "a.png"
+    Image.new("RGB", (280, 112)).save(image)
+    clicked, box = Deed("click", (140.0, 50.0), (140.0, 50.0)), Box(20, 10, 60, 40)
+    dragged = Deed("drag", (40.0, 25.0), (90.0, 85.0))
+    looks = Looks([Shown(image, "It", (clicked, dragged), dragged, box, source="drags")], random.Random(0))
+    drawn = [look for _ in range(40) for look in looks.draw(5)[0]]
+    assert 60 < sum(look.done[0] == clicked for look in drawn) < 140
+    for look in drawn:
+        (x, y), (start, end) = look.done[0].start, (look.deed.start, look.deed.end)
+        assert look.done[0].end == (x, y) and abs(x - 140) <= ACROSS and abs(y - 50) <= DOWN
+        assert look.done[1] == dragged, "where it is dragged from is where it was"
+        assert box.contains(Point(*map(int, start))), "but it can be taken anywhere"
+        assert (end[0] - start[0], end[1] - start[1]) == pytest.approx((50, 60)), "and goes as far"
+    assert len({look.deed.start for look in drawn}) > 100
 
 
 def test_of_a_word_all_places_count() -> None:

@@ -42,6 +42,8 @@ READING, WORDS = 1.0, 24
 """How much it counts to find words where they are written, and of how many on each screen it is asked."""
 READ_FIRST = 0.12
 """Of the minutes, in which it learns nothing but to read: that is some three times as fast by itself."""
+ASIDE, ACROSS, DOWN = 0.5, 100, 12
+"""How many of the clicks before are told as if they had been elsewhere, and by how many pixels at most."""
 KNOWN, SWIFT = 0.2, 0.01
 """How often a source is drawn of which all is done right, to one of which nothing is less often by this; and how much
 one look counts in the share that is missed."""
@@ -137,6 +139,18 @@ def _moved(shown: Shown, rng: random.Random) -> Shown:
     return replace(shown, deed=replace(shown.deed, start=start, end=(x + start[0] - left, y + start[1] - top)))
 
 
+def _elsewhere(shown: Shown, rng: random.Random) -> Shown:
+    """Oracles click in the middle of what they click, a model anywhere on it: some earlier clicks as if elsewhere."""
+    done = (_aside(deed, rng) if deed.kind == "click" and rng.random() < ASIDE else deed for deed in shown.done)
+    return replace(shown, done=tuple(done))
+
+
+def _aside(deed: Deed, rng: random.Random) -> Deed:
+    x, y = deed.start[0] + rng.uniform(-ACROSS, ACROSS), deed.start[1] + rng.uniform(-DOWN, DOWN)
+    place = max(0.0, x), max(0.0, y)
+    return replace(deed, start=place, end=place)
+
+
 class Looks:
     """Looks by where they come from, of which `draw` takes some, with their pictures. left_out: how many have a picture
     that is damaged, or larger than what can be told at a look. missed: of each source, which share is not done right
@@ -164,7 +178,7 @@ class Looks:
         by = [[(looks, self._weight(source, looks)) for source, looks in each.items()] for each in self.by.values()]
         sources = self.rng.choices(by, [sum(weight for _, weight in each) for each in by])[0]
         drawn = self.rng.choices(sources, [weight for _, weight in sources], k=count)
-        looks = [_moved(self.rng.choice(some), self.rng) for some, _ in drawn]
+        looks = [_moved(_elsewhere(self.rng.choice(some), self.rng), self.rng) for some, _ in drawn]
         return looks, [self._picture(shown.picture) for shown in looks]
 
     def _weight(self, source: str, looks: Sequence[Shown]) -> float:

@@ -41,12 +41,12 @@ NEAR = 10
 READING, WORDS = 1.0, 24
 """How much it counts to find words where they are written, and of how many on each screen it is asked."""
 READ_FIRST = 0.12
-"""Of the minutes, in which it learns nothing but to read: that is some three times as fast by itself."""
+"""Of the minutes, in which it learns nothing but to read: by itself that is more than twice as fast."""
 ASIDE, ACROSS, DOWN = 0.5, 100, 12
 """How many of the clicks before are told as if they had been elsewhere, and by how many pixels at most."""
 KNOWN, SWIFT = 0.2, 0.01
-"""How often a source is drawn of which all is done right, to one of which nothing is less often by this; and how much
-one look counts in the share that is missed."""
+"""A source is drawn by the share of its looks that is missed, and this more, so that what is known stays known; and how
+much one look counts in that share."""
 _LINE = re.compile(r"\d+\. (.+)")
 
 

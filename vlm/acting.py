@@ -1,8 +1,7 @@
-"""What is due on a small screen, learned from demonstrations: where to click what a plan names, and what to do where a
-screen has to be looked at.
+"""What is due on a small screen that has to be looked at, learned from demonstrations.
 
 A small network beside Qwen2.5-VL, for a checkpoint that brings one (`acting.weights`): the pixels of a screen in cells,
-the words of the task (or of a plan) and what was done become one sequence, and a transformer tells of it what to do,
+the words of the task and what was done become one sequence, and a transformer tells of it what to do,
 where, and what to type there: behavioural cloning, as the first stage of Pix2Act (Shaw et al., "From Pixels to UI
 Actions", 2023). It learns from some ten times as many screens in an hour as the language model would. Where to act is
 one choice among squares of 7 pixels, as in the language model's own answers; a word of the task is found where it is
@@ -26,6 +25,7 @@ from torch import Tensor, nn
 from action_space.geometry import Point, Size
 from vlm.beside import load_beside
 from vlm.deeds import DEEDS, LETTERS, PLACED, SEEN, Deed
+from vlm.gauging import Bearings, Tally
 
 FILE = "acting.weights"
 """Beside a checkpoint, see `vlm.beside`."""
@@ -66,13 +66,15 @@ class Asked:
 
 class Answers(NamedTuple):
     """Logits: kinds `[n, DEEDS]`, starts and ends `[n, cells, squares of each]`, letters `[n, LETTERS, END + 1]`.
-    written `[n, cells, squares, READ]`: what can be read around each square, see `Acting.spelled`."""
+    written `[n, cells, squares, READ]`: what can be read around each square, see `Acting.spelled`. places `[n, 2]`: in
+    pixels, where the deed is if its place follows from others, see `vlm.gauging.Bearings`."""
 
     kinds: Tensor
     starts: Tensor
     ends: Tensor
     letters: Tensor
     written: Tensor
+    places: Tensor
 
 
 class Acting(nn.Module):
@@ -94,6 +96,7 @@ class Acting(nn.Module):
         nn.init.zeros_(self.worth.weight)
         nn.init.ones_(self.near.weight)
         nn.init.ones_(self.in_row.bias)
+        self.tally, self.bearings = Tally(FINE, WIDTH), Bearings(FINE, WIDTH)
         self.spelt_letters = nn.Embedding(128, LETTER)
         self.spelling = nn.Sequential(nn.Linear(LETTERS * LETTER, READ), nn.GELU(), nn.Linear(READ, READ))
         self.deeds = nn.Embedding(len(DEEDS) + 1, WIDTH)
@@ -130,6 +133,9 @@ class Acting(nn.Module):
         start = start + self._beside(
             heat.view(*names.shape[:2], rows, columns, SQUARES, SQUARES), asked.words, words, deed
         )
+        spots = places_in(rows, columns).to(fine.device)
+        near, places = self.bearings(fine.flatten(1, 2), spots, deed)
+        start = start + near.view_as(start)
         # Whether it is there is seen where it would be.
         kinds = self.heads["kinds"](deed) + self.found(start.flatten(1).amax(1, keepdim=True))
         if starts is None:
@@ -140,9 +146,9 @@ class Acting(nn.Module):
         begun = cells[torch.arange(len(cells), device=fine.device), number]
         end = _heat(self.end(torch.cat((deed, begun), -1)), end_keys, fine, looks[1]) + named[:, 1]
         # How far to drag is said by the words: "up by one".
-        ways = waves(places_in(rows, columns).to(fine.device) - starts[:, None])
+        ways = waves(spots - starts[:, None])
         end = end + (ways @ self.away(deed).unsqueeze(-1)).view_as(end) / WIDTH**0.5
-        return Answers(kinds, start, end, self._said(asked.words, words, letters), written)
+        return Answers(kinds, start, end, self._said(asked.words, words, letters), written, places)
 
     def _told(
         self, asked: Asked, fine: Tensor, written: Tensor, where: Tensor, heat: Tensor
@@ -154,7 +160,7 @@ class Acting(nn.Module):
         words = read + self.word_place[: read.shape[1]] + self.word_cells(shares @ where)
         places = waves(asked.at.view(*asked.at.shape[:2], 2, 2)).flatten(2)
         done = self.deeds(asked.done) + self.between(places) + self._read(asked.said) + self.deed_place
-        asking = self.asking_place.expand(len(cells), -1, -1)
+        asking = self.asking_place + self.tally(fine.flatten(1, 2)).unsqueeze(1)
         shown = torch.zeros(cells.shape[:2], dtype=torch.bool, device=cells.device)
         hidden = (shown, asked.words[..., 0] == 0, asked.done == len(DEEDS), shown.new_zeros(asking.shape[:2]))
         x = torch.cat((cells, words, done, asking), 1)
@@ -227,16 +233,14 @@ class Acting(nn.Module):
         kind = DEEDS[int(kinds.argmax())]
         starts = answers.starts.flatten(1)[0]
         if kind == "click" and spent:
-            places = places_in(picture.shape[1] // CELL, columns)
-            near = (places[:, None] - torch.tensor([(p.x, p.y) for p in spent])).abs().amax(-1).lt(AROUND).any(1)
-            starts = starts.masked_fill(near, float("-inf")) if not near.all() else starts
+            starts = _without(starts, columns, [(p.x, p.y) for p in spent], AROUND)
         start, parts = (0.0, 0.0), [float(kinds.max())]
         if kind in PLACED:
             start, likely = _likeliest(starts, columns)
             parts.append(likely)
         end = start
         if kind == "drag":
-            end, likely = _likeliest(answers.ends.flatten(1)[0], columns)
+            end, likely = _likeliest(_without(answers.ends.flatten(1)[0], columns, [start], CELL / 2), columns)
             parts.append(likely)
         text = ""
         for letters in answers.letters[0].softmax(-1):
@@ -279,6 +283,13 @@ def _likeliest(logits: Tensor, columns: int) -> tuple[tuple[float, float], float
     return (x, y), float(logits.softmax(-1)[near].sum())
 
 
+def _without(logits: Tensor, columns: int, places: Sequence[tuple[float, float]], far: float) -> Tensor:
+    """Logits of squares of which none is to be near some places, if any others are left."""
+    all_places = places_in(len(logits) // SQUARES**2 // columns, columns)
+    near = (all_places[:, None] - torch.tensor(places)).abs().amax(-1).lt(far).any(1)
+    return logits if near.all() else logits.masked_fill(near, float("-inf"))
+
+
 def place_of(number: int, columns: int) -> tuple[float, float]:
     """The middle of a square, by its number in a picture of so many columns of cells."""
     cell, square = divmod(number, SQUARES**2)
@@ -309,12 +320,12 @@ def asked_of(pictures: Sequence[Tensor], tasks: Sequence[str], done: Sequence[Se
         torch.stack(list(pictures)),
         _table(words, [0] * LETTERS, max(map(len, words))),
         _table([[DEEDS.index(deed.kind) for deed in deeds] for deeds in newest], len(DEEDS), DONE),
-        _table([[_places(deed) for deed in deeds] for deeds in newest], [0] * 4, DONE),
+        _table([[places_told(deed) for deed in deeds] for deeds in newest], [0] * 4, DONE),
         _table([[codes_of(deed.text) for deed in deeds] for deeds in newest], [0] * LETTERS, DONE),
     )
 
 
-def _places(deed: Deed) -> list[int]:
+def places_told(deed: Deed) -> list[int]:
     """As the lines of a plan say them, from which it learns."""
     return [round(side / SQUARE) * SQUARE for side in (*deed.start, *deed.end)]
 

@@ -3,12 +3,11 @@
 The file is neither `.pt` nor `.safetensors`: what loads a checkpoint takes all such files for its weights.
 """
 
-import gzip
+import lzma
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from pickle import UnpicklingError
-from zlib import error as ZlibError
 
 import torch
 from torch import Tensor, nn
@@ -22,10 +21,10 @@ def load_beside(network: nn.Module, path: Path, lacks: str, remedy: str) -> None
     """Fill a network with what a file holds. lacks, remedy: what a damaged one does not hold, and what to do then.
     Raises ModelError."""
     try:
-        stored = torch.load(BytesIO(gzip.decompress(path.read_bytes())), map_location="cpu", weights_only=True)
+        stored = torch.load(BytesIO(lzma.decompress(path.read_bytes())), map_location="cpu", weights_only=True)
         weights = {name: _unpacked(stored, name, weight) for name, weight in network.state_dict().items()}
         network.load_state_dict(weights)
-    except (OSError, EOFError, ZlibError, RuntimeError, ValueError, KeyError, TypeError, UnpicklingError) as error:
+    except (OSError, EOFError, lzma.LZMAError, RuntimeError, ValueError, KeyError, TypeError, UnpicklingError) as error:
         why = " ".join(str(error).split())[:200]
         raise ModelError(f"{str(path)!r} holds nothing {lacks} ({why}): {remedy}") from error
 
@@ -36,7 +35,7 @@ def save_beside(network: nn.Module, path: Path) -> None:
     written = BytesIO()
     torch.save(packed, written)
     try:
-        path.write_bytes(gzip.compress(written.getvalue(), mtime=0))
+        path.write_bytes(lzma.compress(written.getvalue(), preset=9))
     except OSError as error:
         raise ConfigError(f"cannot write {str(path)!r}: {' '.join(str(error).split())[:200]}") from error
 

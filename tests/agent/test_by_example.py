@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from PIL import Image
 
-from action_space.actions import Action, Click, Drag, Finish, Type
+from action_space.actions import Action, Click, Drag, Type
 from action_space.dialects import load_dialect
-from action_space.dialects.base import NOT_THERE, PastStep, Turn
+from action_space.dialects.base import PastStep, Turn
 from action_space.geometry import Frame, Point, Size
-from agent.by_example import FOUND, LEAST, TRIES, place_by_example
+from agent.by_example import LEAST, TRIES, place_by_example
 from agent.planner import Planner, model_frame
 from environments.base import Observation
 from vlm.backends.base import Acts, Due, Model
@@ -69,23 +69,10 @@ def test_of_a_dense_screen_points_are_moved_to_what_is_shown_and_back() -> None:
     assert model.told[0][1] == (Click(point=Point(25, 30)),)
 
 
-def test_what_a_plan_names_is_asked_for_by_the_plan() -> None:
-    model = Shown(Due(Click(point=Point(50, 60)), 0.95))
-    turn = replace(turn_of(), history=(PastStep(Click(point=Point(5, 6)), "click(7, 7)", "look"),))
-    placed = place_by_example(model, turn, 'click "Save"', COMPACT, 0)
-    assert placed is not None and placed.action == Click(point=Point(50, 60))
-    assert model.told == [('click "Save"', (), ())]
-    assert place_by_example(Shown(DUE), turn, 'click "Save"', COMPACT, 0) is None, "no drag is meant"
-    assert place_by_example(Shown(replace(model.due, sure=FOUND - 0.01)), turn, 'click "Save"', COMPACT, 0) is None
-    gone = Shown(Due(Finish(status="failure", text=NOT_THERE), 0.95))
-    placed = place_by_example(gone, turn, 'click "Save"', COMPACT, 0)
-    assert placed is not None and placed.action == gone.due.action
-    assert place_by_example(gone, turn, 'click "Save"', COMPACT, 1) is None, "it is not believed twice"
-
-
 def test_any_other_plan_and_what_has_no_answer_is_left_to_the_language_model() -> None:
     turn = turn_of()
     assert place_by_example(Shown(DUE), turn, 'type "7"', COMPACT, 0) is None
+    assert place_by_example(Shown(Due(Click(point=Point(50, 60)), 0.99)), turn, 'click "Save"', COMPACT, 0) is None
     assert place_by_example(Shown(DUE), turn, "look", load_dialect("computer_use"), 0) is None
     assert place_by_example(Shown(DUE, knows=False), turn, "look", COMPACT, 0) is None
     assert place_by_example(ScriptedModel(()), turn, "look", COMPACT, 0) is None

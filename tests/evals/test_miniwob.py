@@ -354,7 +354,7 @@ def test_demonstrations_are_plans_calls_and_boxes(chromium: Browser, tmp_path: P
 
 def test_what_the_task_does_not_say_is_looked_for(chromium: Browser, tmp_path: Path) -> None:
     told = ("click-tab", "click-button-sequence", "click-dialog", "focus-text", "click-color", "click-shape")
-    seen = ("count-shape", "drag-box", "simple-arithmetic", "enter-date", "use-slider-2")
+    seen = ("count-shape", "drag-box", "drag-items", "simple-arithmetic", "enter-date", "use-slider-2")
     list(demonstrate(chromium, tmp_path, tasks=(*told, *seen), episodes=1, seed=5))
     (shard,), _ = read_shards(tmp_path)
     records = [record for record in shard.records() if record.kind == "agent"]
@@ -371,7 +371,8 @@ def test_what_the_task_does_not_say_is_looked_for(chromium: Browser, tmp_path: P
             assert not isinstance(action, Click) or record.truth.boxes[0].contains(action.point)
             if isinstance(action, Drag):
                 assert record.answer.startswith("drag click("), "in tokens of places"
-                assert record.truth.boxes[0].contains(action.start), "taken anywhere on it"
+                taken = record.truth.boxes[0]
+                assert taken.contains(action.start) and taken.right - taken.left > 20, "taken anywhere on it"
             lines = str(record.prompt[0]).splitlines()
             assert lines[0].startswith("Task: ") and lines[-1] == "Look." and len(lines) == number + 2
     slid = next(record for record in records if record.source == "miniwob/use-slider-2" and record.form == "look")

@@ -1,5 +1,6 @@
 """What is due on a screen, learned from demonstrations: the network, how it is taught, and where a model brings it."""
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,15 +18,13 @@ from action_space.errors import ConfigError, InvalidAction, ModelError
 from action_space.geometry import Box, Point, Size
 from tests.vlm.tiny_trainer import tiny_trainer
 from vlm import BUNDLED
-from vlm.acting import AROUND, DONE, FILE, Acting, asked_of, load_acting, on_cells, place_of, places_in
+from vlm.acting import AROUND, CELL, DONE, FILE, Acting, asked_of, load_acting, on_cells, place_of, places_in, waves
 from vlm.backends.base import Acts
 from vlm.backends.engine import Engine
 from vlm.beside import save_beside
 from vlm.deeds import DEEDS, LETTERS, Deed, action_of, deed_of
 from vlm.naming import FILE as NAMING
 from vlm.training.acting import (
-    ACROSS,
-    DOWN,
     Looks,
     Shown,
     acting_loss,
@@ -36,7 +35,7 @@ from vlm.training.acting import (
     squares_in,
 )
 from vlm.training.data.records import Record, Truth
-from vlm.training.data.render import Drawn, Screen, Written
+from vlm.training.data.render import Drawn, Element, Screen, Written
 from vlm.training.export import export
 from vlm.training.optim import MuonAdamW
 from vlm.training.recipe import Further, Minutes, further
@@ -66,7 +65,7 @@ def example_of(rng: random.Random) -> tuple[Shown, Tensor]:
     start, end = box.center, boxes[other if verb == "Drag" else colour].center
     places = (float(start.x), float(start.y)), (float(end.x), float(end.y))
     deed = {"Click": Deed("click", *places), "Drag": Deed("drag", *places), "Name": Deed("type", text=colour)}[verb]
-    return Shown(Path(), f"{verb} the {colour} box.", (), deed, box), picture
+    return Shown(Path(), f"{verb} the {colour} box.", (), deed, (box,)), picture
 
 
 def test_it_learns_what_was_shown_and_does_it_on_other_screens() -> None:
@@ -90,7 +89,7 @@ def test_it_learns_what_was_shown_and_does_it_on_other_screens() -> None:
         assert 0 <= sure <= 1
         done += deed.kind == look.deed.kind and deed.text == look.deed.text
         if deed.kind == look.deed.kind == "click":
-            done -= not look.box.contains(Point(*map(int, deed.start)))
+            done -= not look.boxes[0].contains(Point(*map(int, deed.start)))
     assert done >= 28
 
 
@@ -112,12 +111,12 @@ def written_of(rng: random.Random) -> tuple[Shown, Tensor]:
     verb, sought = rng.choice(("click", "mark", "miss", "Type")), rng.choice(lines)
     if verb == "Type":
         letters = "".join(rng.choice("aeiou2468") for _ in range(4))
-        return Shown(Path(), f'Type "{letters}" there', (), Deed("type", text=letters), Box(0, 0, 1, 1)), seen
+        return Shown(Path(), f'Type "{letters}" there', (), Deed("type", text=letters), (Box(0, 0, 1, 1),)), seen
     if verb == "miss":
-        return Shown(Path(), f'click "{words[3]}"', (), Deed("absent"), Box(0, 0, 1, 1), tuple(lines)), seen
+        return Shown(Path(), f'click "{words[3]}"', (), Deed("absent"), (Box(0, 0, 1, 1),), tuple(lines)), seen
     box = marks[sought.text] if verb == "mark" else sought.box
     place = float(box.center.x), float(box.center.y)
-    return Shown(Path(), f'{verb} "{sought.text}"', (), Deed("click", place, place), box, tuple(lines)), seen
+    return Shown(Path(), f'{verb} "{sought.text}"', (), Deed("click", place, place), (box,), tuple(lines)), seen
 
 
 def test_it_learns_to_find_words_and_to_copy_them() -> None:
@@ -138,7 +137,7 @@ def test_it_learns_to_find_words_and_to_copy_them() -> None:
         kind = look.deed.kind
         sort = f"{look.task.split()[0]} {kind}"
         asked[sort] = asked.get(sort, 0) + 1
-        found = look.box.contains(Point(*map(int, deed.start))) or kind != "click"
+        found = look.boxes[0].contains(Point(*map(int, deed.start))) or kind != "click"
         right[sort] = right.get(sort, 0) + (deed.kind == kind and deed.text == look.deed.text and found)
     assert asked.keys() == {"click click", "mark click", "Type type", "click absent"}
     assert all(right[sort] > 0.7 * count for sort, count in asked.items()), (asked, right)
@@ -155,6 +154,50 @@ def test_a_place_that_was_tried_in_vain_is_not_clicked_again() -> None:
     assert max(abs(other.start[0] - spent.x), abs(other.start[1] - spent.y)) >= AROUND
     everywhere = [Point(x, y) for x in range(0, 140, 50) for y in range(0, 112, 50)]
     assert acting.act(picture, "Click it", (), everywhere)[0] == first, "it has to be somewhere"
+
+
+def test_a_drag_ends_elsewhere_than_it_starts() -> None:
+    torch.manual_seed(1)
+    acting, picture = Acting().eval(), torch.zeros(3, 112, 140, dtype=torch.uint8)
+    with torch.no_grad():
+        acting.heads["kinds"].bias[DEEDS.index("drag")] += 100
+        acting.away.weight.zero_()
+        acting.away.bias.copy_(100 * waves(torch.zeros(2)))
+    deed, _ = acting.act(picture, "Drag it", ())
+    assert deed.kind == "drag"
+    assert max(abs(deed.end[0] - deed.start[0]), abs(deed.end[1] - deed.start[1])) >= CELL / 2
+
+
+def marked(rng: random.Random) -> tuple[Shown, Tensor]:
+    """To click halfway between a red and a blue dot."""
+    picture = Image.new("RGB", (112, 112), "white")
+    red, blue = ((rng.randrange(10, 102), rng.randrange(10, 102)) for _ in range(2))
+    for (x, y), color in ((red, "red"), (blue, "blue")):
+        ImageDraw.Draw(picture).ellipse((x - 6, y - 6, x + 6, y + 6), fill=color)
+    x, y = (red[0] + blue[0]) / 2, (red[1] + blue[1]) / 2
+    seen = on_cells(picture)
+    assert seen is not None
+    box = Box(int(x) - 5, int(y) - 5, int(x) + 6, int(y) + 6)
+    return Shown(Path(), "Click between them", (), Deed("click", (x, y), (x, y)), (box,)), seen
+
+
+def test_it_learns_to_find_what_lies_between() -> None:
+    torch.manual_seed(3)
+    rng, acting = random.Random(3), Acting().train()
+    optimizer = MuonAdamW(acting.named_parameters(), matrix_lr=0.02, other_lr=0.004)
+    steps = 160
+    for step in range(steps):
+        looks, pictures = zip(*(marked(rng) for _ in range(24)), strict=True)
+        loss, _, _ = acting_loss(acting, looks, pictures, rng)
+        loss.backward()
+        optimizer.step(min(1.0, (steps - step) / 60))
+    acting.eval()
+    away = []
+    for _ in range(60):
+        look, picture = marked(rng)
+        deed, _ = acting.act(picture, look.task, ())
+        away.append(math.dist(deed.start, look.deed.start))
+    assert sorted(away)[45] < 12, sorted(away)
 
 
 DOABLE: Sequence[Action] = (
@@ -240,13 +283,17 @@ def test_a_record_of_a_look_says_what_was_done_there(tmp_path: Path) -> None:
         "Drag it",
         (Deed("click", (126, 42), (126, 42)), Deed("wait"), Deed("wait")),
         Deed("drag", (50, 40), (100, 80)),
-        Box(40, 30, 61, 51),
+        (Box(40, 30, 61, 51),),
         screen.lines,
         "miniwob/a-task",
     )
     box = Box(1, 2, 30, 40)
     clicked = shown_by(record_of("Task: It\nLook.", "click(5, 6)", box), screen)
-    assert clicked is not None and clicked.box == box and clicked.done == ()
+    assert clicked is not None and clicked.boxes == (box,) and clicked.done == ()
+    label = Box(0, 0, 90, 42)
+    ticked = replace(screen, elements=(Element("checkbox", "Save", box, label), Element("button", "No", label)))
+    shown = shown_by(record_of("Task: It\nLook.", "click(5, 6)", box), ticked)
+    assert shown is not None and shown.boxes == (box, label), "its words tick it as well"
     assert shown_by(record_of("Task: It\nLook.", "long_press(5, 6)"), screen) is None
     assert shown_by(record_of("Task: It\nLook.", "no call at all"), screen) is None
     gone = shown_by(record_of('click "Send"', 'finish("failure", "not on the screen")', form="step"), screen)
@@ -290,17 +337,46 @@ def test_earlier_clicks_and_drags_may_have_been_elsewhere_on_their_targets(tmp_p
     image = tmp_path / "a.png"
     Image.new("RGB", (280, 112)).save(image)
     clicked, box = Deed("click", (140.0, 50.0), (140.0, 50.0)), Box(20, 10, 60, 40)
-    dragged = Deed("drag", (40.0, 25.0), (90.0, 85.0))
-    looks = Looks([Shown(image, "It", (clicked, dragged), dragged, box, source="drags")], random.Random(0))
+    dragged, before = Deed("drag", (40.0, 25.0), (90.0, 85.0)), (Box(100, 45, 180, 55),)
+    look = Shown(
+        image, "It", (clicked, clicked, dragged), dragged, (box,), source="drags", clicked=(before, (), (box,))
+    )
+    looks = Looks([look], random.Random(0))
     drawn = [look for _ in range(40) for look in looks.draw(5)[0]]
-    assert 60 < sum(look.done[0] == clicked for look in drawn) < 140
     for look in drawn:
         (x, y), (start, end) = look.done[0].start, (look.deed.start, look.deed.end)
-        assert look.done[0].end == (x, y) and abs(x - 140) <= ACROSS and abs(y - 50) <= DOWN
-        assert look.done[1] == dragged, "where it is dragged from is where it was"
+        assert look.done[0].end == (x, y) and before[0].contains(Point(int(x), int(y)))
+        assert look.done[1] == clicked, "it is not known where else it could have been"
+        assert look.done[2] == dragged, "where it is dragged from is where it was"
         assert box.contains(Point(*map(int, start))), "but it can be taken anywhere"
         assert (end[0] - start[0], end[1] - start[1]) == pytest.approx((50, 60)), "and goes as far"
-    assert len({look.deed.start for look in drawn}) > 100
+    assert min(len({look.deed.start for look in drawn}), len({look.done[0] for look in drawn})) > 100
+
+
+def test_where_earlier_clicks_could_have_been_is_what_their_looks_say(tmp_path: Path) -> None:
+    image = tmp_path / "a.png"
+    Image.new("RGB", (112, 112)).save(image)
+    box, other = Box(3, 20, 50, 40), Box(60, 60, 90, 80)
+    records = [
+        record_of("Task: It\nLook.", "click(26, 30)", box),
+        record_of("Task: It\n1. click(28, 28)\nLook.", 'type("7")'),
+        record_of('Task: It\n1. click(28, 28)\n2. type "7"\nLook.', "click(75, 70)", other),
+        record_of("Task: That\n1. click(28, 28)\nLook.", "click(75, 70)", other),
+    ]
+    looks = list(looked_at(Sampled(tuple(Judged(record=one) for one in records), {"a.png": Screen(image, (), ())})))
+    assert [look.clicked for look in looks] == [(), ((box,),), ((box,), ()), ((),)], "of another task it is not known"
+
+
+def test_rare_deeds_of_a_source_are_drawn_too(tmp_path: Path) -> None:
+    often, *_ = looked_at(sampled_in(tmp_path))
+    rare = replace(often, boxes=(Box(90, 90, 100, 100),))
+    drawn = Looks([often] * 99 + [rare], random.Random(0))
+    shown = [look for _ in range(40) for look in drawn.draw(10)[0]]
+    assert 16 < sum(look.boxes == rare.boxes for look in shown) < 60, "one of eleven"
+    for _ in range(200):
+        drawn.mark([often, rare], torch.tensor([True, False]))
+    shown = [look for _ in range(40) for look in drawn.draw(10)[0]]
+    assert 100 < sum(look.boxes == rare.boxes for look in shown) < 200, "it is missed"
 
 
 def test_of_a_word_all_places_count() -> None:

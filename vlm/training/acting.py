@@ -23,8 +23,22 @@ from action_space.dialects import load_dialect
 from action_space.dialects.compact import ANYWHERE
 from action_space.errors import ConfigError, InvalidAction
 from action_space.geometry import Box, Size
-from vlm.acting import END, SQUARE, SQUARES, WORD, Acting, asked_of, codes_of, found_in, on_cells, whole_cells
+from vlm.acting import (
+    CELL,
+    END,
+    SQUARE,
+    SQUARES,
+    WORD,
+    Acting,
+    asked_of,
+    codes_of,
+    found_in,
+    on_cells,
+    places_told,
+    whole_cells,
+)
 from vlm.deeds import DEEDS, LETTERS, PLACED, SEEN, Deed, deed_of
+from vlm.gauging import FAR
 from vlm.training.answered import is_look
 from vlm.training.data.records import Record
 from vlm.training.data.render import Screen, Written
@@ -33,7 +47,7 @@ from vlm.training.run import FULL, Amounts, Stage, placed
 from vlm.training.sampled import Sampled
 from vlm.training.workers import rank, told_by_first, workers
 
-RATE = 0.015
+RATE = 0.01
 KEPT = 6000
 """Pictures in memory, 0.4 megabytes each."""
 NEAR = 10
@@ -41,27 +55,32 @@ NEAR = 10
 READING, WORDS = 1.0, 24
 """How much it counts to find words where they are written, and of how many on each screen it is asked."""
 READ_FIRST = 0.12
-"""Of the minutes, in which it learns nothing but to read: a step takes half the time so."""
-ASIDE, ACROSS, DOWN = 0.5, 100, 12
-"""How many of the clicks before are told as if they had been elsewhere, and by how many pixels at most."""
-KNOWN, SWIFT = 0.2, 0.01
+"""Of the minutes, in which one that knows nothing learns nothing but to read: a step takes half the time so."""
+POINT, BEARING = 20, 20.0
+"""A box that is no wider (in pixels) stands for a point, of which the place is learned by how far away it is, too; and
+how much that counts: without, what the bearings say is harmful at first, and learned to be worth nothing."""
+KNOWN, SWIFT, SWIFT_DUE = 0.2, 0.01, 0.05
 """A source is drawn by the share of its looks that is missed, and this more, so that what is known stays known; and how
 much one look counts in that share."""
+Due = tuple[str, str, int, int]
+"""A deed of a source: its kind, and the cell it is in."""
 _LINE = re.compile(r"\d+\. (.+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What was done on a screen. done: what had been done before; box: any place in it is right to click, or to begin
-    at. lines: of text on the screen. source: where it comes from."""
+    """What was done on a screen. done: what had been done before; boxes: any place in them is right to click, or to
+    begin at. lines: of text on the screen. source: where it comes from. clicked: of what was done before, where else it
+    would have been as good."""
 
     picture: Path
     task: str
     done: tuple[Deed, ...]
     deed: Deed
-    box: Box
+    boxes: tuple[Box, ...]
     lines: tuple[Written, ...] = ()
     source: str = ""
+    clicked: tuple[tuple[Box, ...], ...] = ()
 
 
 def learn_acts(
@@ -79,7 +98,7 @@ def learn_acts(
     looks = Looks(list(looked_at(sampled))[rank() :: workers()], random.Random(seed + stage.step + 7919 * rank()))
     for scale in stage.steps():
         drawn, pictures = looks.draw(amounts.looks)
-        if stage.share < READ_FIRST:
+        if before is None and stage.share < READ_FIRST:
             written = acting.squares(torch.stack(pictures).to(acting.norm.weight.device))[1]
             loss, figures = reading_loss(acting, written, drawn, _size(pictures), looks.rng)
         else:
@@ -94,10 +113,17 @@ def learn_acts(
 
 def looked_at(sampled: Sampled) -> Iterator[Shown]:
     """What each record of a look, or of what is sought, shows; those that it could not do are left out."""
-    for one in sampled.judged:
-        record = one.record
-        if (is_look(record) or _is_sought(record)) and (shown := shown_by(record, sampled.screens[record.images[0]])):
-            yield shown
+    asked = (one.record for one in sampled.judged if is_look(one.record) or _is_sought(one.record))
+    looks = [shown for record in asked if (shown := shown_by(record, sampled.screens[record.images[0]]))]
+    places = {_key(look, (*look.done, look.deed)): look.boxes for look in looks}
+    for look in looks:
+        before = (look.done[: number + 1] for number in range(len(look.done)))
+        yield replace(look, clicked=tuple(places.get(_key(look, done), ()) for done in before))
+
+
+def _key(look: Shown, done: Sequence[Deed]) -> tuple[object, ...]:
+    """Tells what has been done in an episode from what was in others."""
+    return look.source, look.task, *((deed.kind, *places_told(deed), deed.text) for deed in done)
 
 
 def _is_sought(record: Record) -> bool:
@@ -113,9 +139,15 @@ def shown_by(record: Record, screen: Screen) -> Shown | None:
     if deed is None:
         return None
     done = [_deed(line[1]) or Deed("wait") for line in map(_LINE.match, lines) if line]
-    x, y = map(int, deed.start)
-    box = record.truth.boxes[0] if record.truth.boxes else _around(x, y)
-    return Shown(screen.image, task, tuple(done), deed, box, screen.lines, record.source)
+    boxes = record.truth.boxes[:1] or (_around(*map(int, deed.start)),)
+    if deed.kind == "click":
+        boxes += _labels_at(screen, boxes[0])
+    return Shown(screen.image, task, tuple(done), deed, boxes, screen.lines, record.source)
+
+
+def _labels_at(screen: Screen, box: Box) -> tuple[Box, ...]:
+    """Of a checkbox or radio button there: a click on its words ticks it as well."""
+    return tuple(each.label for each in screen.elements if each.label and each.box.contains(box.center))
 
 
 def _deed(call: str) -> Deed | None:
@@ -135,61 +167,72 @@ def _moved(shown: Shown, rng: random.Random) -> Shown:
     if shown.deed.kind != "drag":
         return shown
     (begun_x, begun_y), (end_x, end_y) = shown.deed.start, shown.deed.end
-    x = rng.uniform(shown.box.left, shown.box.right - 1)
-    y = rng.uniform(shown.box.top, shown.box.bottom - 1)
+    x, y = _somewhere(shown.boxes[0], rng)
     deed = replace(shown.deed, start=(x, y), end=(end_x + x - begun_x, end_y + y - begun_y))
     return replace(shown, deed=deed)
 
 
 def _elsewhere(shown: Shown, rng: random.Random) -> Shown:
-    """Oracles click in the middle of what they click, a model anywhere on it: some earlier clicks as if elsewhere."""
-    done = (_aside(deed, rng) if deed.kind == "click" and rng.random() < ASIDE else deed for deed in shown.done)
+    """Oracles click in the middle of what they click, a model anywhere on it: earlier clicks are told as if it had."""
+    clicks = zip(shown.done, shown.clicked, strict=True)
+    done = (_at(deed, _somewhere(rng.choice(boxes), rng)) if boxes else deed for deed, boxes in clicks)
     return replace(shown, done=tuple(done))
 
 
-def _aside(deed: Deed, rng: random.Random) -> Deed:
-    x, y = deed.start[0] + rng.uniform(-ACROSS, ACROSS), deed.start[1] + rng.uniform(-DOWN, DOWN)
-    place = max(0.0, x), max(0.0, y)
-    return replace(deed, start=place, end=place)
+def _somewhere(box: Box, rng: random.Random) -> tuple[float, float]:
+    return rng.uniform(box.left, box.right - 1), rng.uniform(box.top, box.bottom - 1)
+
+
+def _at(deed: Deed, place: tuple[float, float]) -> Deed:
+    return replace(deed, start=place, end=place) if deed.kind == "click" else deed
 
 
 class Looks:
-    """Looks by where they come from, of which `draw` takes some, with their pictures. left_out: how many have a picture
-    that is damaged, or larger than what can be told at a look. missed: of each source, which share is not done right
-    yet."""
+    """Looks by where they come from and by what is due, of which `draw` takes some, with their pictures. left_out: how
+    many have a picture that is damaged, or larger than what can be told at a look. missed: of each source, and of each
+    deed in it, which share is not done right yet."""
 
     def __init__(self, looks: Sequence[Shown], rng: random.Random) -> None:
         self.rng, self.left_out = rng, 0
-        self.missed: dict[str, float] = defaultdict(lambda: 1.0)
-        self.by: dict[Size, dict[str, list[Shown]]] = defaultdict(lambda: defaultdict(list))
+        self.missed: dict[object, float] = defaultdict(lambda: 1.0)
+        by: dict[Size, dict[str, dict[Due, list[Shown]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
         for shown in looks:
-            if size := _size_of(shown.picture):
-                self.by[size][shown.source].append(shown)
+            if size := _whole_size(shown.picture):
+                by[size][shown.source][_due(shown)].append(shown)
             else:
                 self.left_out += 1
-        if not self.by:
+        if not by:
             raise ConfigError(
                 f"nothing can be learned from {len(looks)} looks with {self.left_out} pictures that are damaged or too "
                 "large: `agent eval miniwob-demonstrations` records some"
             )
+        self.by = by
         self._pictures: dict[Path, Tensor] = {}
 
     def draw(self, count: int) -> tuple[list[Shown], list[Tensor]]:
-        """Of pictures of one size. Of a source more are drawn by the square root of its number of looks, and by how
-        many of them are not done right."""
-        by = [[(looks, self._weight(source, looks)) for source, looks in each.items()] for each in self.by.values()]
-        sources = self.rng.choices(by, [sum(weight for _, weight in each) for each in by])[0]
-        drawn = self.rng.choices(sources, [weight for _, weight in sources], k=count)
-        looks = [_moved(_elsewhere(self.rng.choice(some), self.rng), self.rng) for some, _ in drawn]
+        """Of pictures of one size. More are drawn of what there is more of, by the square root of how many they are,
+        and of what is not done right: of a source first, then of a deed in it, so that the rare ones count."""
+        sizes = [
+            [self._weight(source, sum(map(len, dues.values()))) for source, dues in by.items()]
+            for by in self.by.values()
+        ]
+        by, weights = self.rng.choices(list(zip(self.by.values(), sizes, strict=True)), list(map(sum, sizes)))[0]
+        looks = []
+        for dues in self.rng.choices(list(by.values()), weights, k=count):
+            some = self.rng.choices(list(dues.values()), [self._weight(due, len(ones)) for due, ones in dues.items()])[
+                0
+            ]
+            looks.append(_moved(_elsewhere(self.rng.choice(some), self.rng), self.rng))
         return looks, [self._picture(shown.picture) for shown in looks]
 
-    def _weight(self, source: str, looks: Sequence[Shown]) -> float:
-        return float(len(looks) ** 0.5 * (KNOWN + self.missed[source]))
+    def _weight(self, what: object, count: int) -> float:
+        return float(count**0.5 * (KNOWN + self.missed[what]))
 
     def mark(self, looks: Sequence[Shown], right: Tensor) -> None:
         """Say which of some looks were done right."""
         for shown, is_right in zip(looks, right.tolist(), strict=True):
-            self.missed[shown.source] += SWIFT * (1 - is_right - self.missed[shown.source])
+            for what, share in ((shown.source, SWIFT), (_due(shown), SWIFT_DUE)):
+                self.missed[what] += share * (1 - is_right - self.missed[what])
 
     def _picture(self, path: Path) -> Tensor:
         if path in self._pictures:
@@ -202,7 +245,12 @@ class Looks:
         return picture
 
 
-def _size_of(path: Path) -> Size | None:
+def _due(shown: Shown) -> Due:
+    middle = shown.boxes[0].center
+    return shown.source, shown.deed.kind, middle.x // CELL, middle.y // CELL
+
+
+def _whole_size(path: Path) -> Size | None:
     """Of whole cells; None for a picture that is damaged, or too large."""
     try:
         with Image.open(path) as image:
@@ -222,7 +270,7 @@ def acting_loss(
     answers = acting(asked, torch.tensor([deed.start for deed in deeds], device=device))
     kinds = torch.tensor([DEEDS.index(deed.kind) for deed in deeds], device=device)
     size = _size(pictures)
-    starts, found = _of_boxes(answers.starts, [[look.box] for look in looks], size)
+    starts, found = _of_boxes(answers.starts, [look.boxes for look in looks], size)
     ends, reached = _of_boxes(answers.ends, [[_around(*map(int, deed.end))] for deed in deeds], size)
     is_placed = torch.tensor([deed.kind in PLACED for deed in deeds], device=device)
     is_drag = torch.tensor([deed.kind == "drag" for deed in deeds], device=device)
@@ -232,8 +280,20 @@ def acting_loss(
     loss = (kind_loss + starts * is_placed + ends * is_drag + text_loss).mean()
     written = ((answers.letters.argmax(-1) == texts) | (texts < 0)).all(1)
     right = (answers.kinds.argmax(-1) == kinds) & (found | ~is_placed) & (reached | ~is_drag) & written
+    loss = loss + BEARING * _off(answers.places, looks)
     reading, figures = reading_loss(acting, answers.written, looks, size, rng)
     return loss + READING * reading, right, {"right": right.float().mean().item()} | figures
+
+
+def _off(places: Tensor, looks: Sequence[Shown]) -> Tensor:
+    """How far places `[looks, 2]` are from the points that are due, in hundreds of pixels (Huber, from ten on)."""
+    boxes = [look.boxes[0] for look in looks]
+    points = torch.tensor([(box.center.x, box.center.y) for box in boxes], device=places.device)
+    is_point = [
+        look.deed.kind == "click" and box.right - box.left <= POINT for look, box in zip(looks, boxes, strict=True)
+    ]
+    off = F.huber_loss(places / FAR, points / FAR, reduction="none", delta=0.1).mean(1)
+    return (off * torch.tensor(is_point, device=places.device)).mean()
 
 
 def _size(pictures: Sequence[Tensor]) -> Size:

@@ -199,8 +199,9 @@ def _target(world: World, deed: Deed, scale: float) -> tuple[str, Box | None]:
     left, top, right, bottom = found["box"] if found else (0, 0, 0, 0)
     on_it = left <= x < right and top <= y < bottom  # a choice of an open list lies outside of the list's own box
     seen = _in_view(left, top, right, bottom)
-    # Oracles act in the middle of what is in view, unless it matters where: on a slider, at the corner of a field.
-    aside = max(abs(x - (seen[0] + seen[2]) / 2), abs(y - (seen[1] + seen[3]) / 2)) > 1
+    # Oracles click in the middle of what is in view, unless it matters where: on a slider, for one.
+    away = max(abs(x - (seen[0] + seen[2]) / 2), abs(y - (seen[1] + seen[3]) / 2))
+    aside = isinstance(action, Click) and away > 1
     if not on_it or deed.exact or aside or (right - left) * (bottom - top) > _LARGE * VIEWPORT.width * VIEWPORT.height:
         seen = _in_view(x - _NEAR, y - _NEAR, x + _NEAR, y + _NEAR)
     return found["noun"] if on_it else "", Box(*(round(scale * value) for value in seen))

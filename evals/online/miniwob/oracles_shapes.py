@@ -187,15 +187,16 @@ def bisect_angle(eyes: Eyes) -> Iterator[Deed]:
     yield submit(eyes)
 
 
-_LEG = 50
-"""CSS pixels, at most: to the third point of a right angle."""
+_LEG = 0.5
+"""Of a right angle, at most, as a share of the one that is there: told by the screen, so it can be learned."""
 
 
 def right_angle(eyes: Eyes) -> Iterator[Deed]:
     (x, y), (tip_x, tip_y) = eyes.place(only("#init-black")), eyes.place(only("#init-blue"))
     left, top, right, bottom = eyes.box(only("#svg-grid"))
-    across, down = (tip_y - y) / math.dist((x, y), (tip_x, tip_y)), (x - tip_x) / math.dist((x, y), (tip_x, tip_y))
-    legs = (leg for size in range(_LEG, 0, -5) for leg in (size, -size))
+    across, down = tip_y - y, x - tip_x
+    is_inwards = across * (left + right - 2 * tip_x) + down * (top + bottom - 2 * tip_y) > 0
+    legs = (_LEG / 2**halved * (1 if is_inwards else -1) for halved in range(5))
     ends = ((tip_x + leg * across, tip_y + leg * down) for leg in legs)
     yield eyes.click_at(*next(end for end in ends if left < end[0] < right and top < end[1] < bottom))
     yield submit(eyes)

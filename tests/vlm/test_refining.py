@@ -411,7 +411,8 @@ def test_heads_that_were_exported_go_on_and_others_are_said(tmp_path: Path) -> N
     export(trainer, tmp_path)
     again = resume(tmp_path)
     for name, value in again.heads.named_parameters():
-        torch.testing.assert_close(value, trainer.heads.get_parameter(name).float(), atol=0.003, rtol=0.01)
+        exported = trainer.heads.get_parameter(name)
+        torch.testing.assert_close(value.float(), exported.float(), atol=0.003, rtol=0.01)
     (tmp_path / HEADS).write_bytes((tmp_path / HEADS).read_bytes()[:9000])
     with pytest.raises(ModelError, match=r"heads\.training' holds nothing of the bundled model"):
         resume(tmp_path)

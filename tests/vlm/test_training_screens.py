@@ -238,7 +238,10 @@ def test_an_icon_of_a_list_is_found_by_the_words_of_its_entry(chromium: Browser)
 def test_links_stand_in_running_text_and_their_names_in_a_strip_that_is_none(chromium: Browser) -> None:
     studio = open_studio(chromium)
     kinds, mentioned, within = set[str](), 0, 0
-    for seed in range(16):
+    wanted = {"link", "button", "checkbox", "radio", "tab"}
+    for seed in range(64):  # which pages are drawn depends on the machine's fonts
+        if kinds >= wanted and mentioned > 5 and within > 15:
+            break
         page = text_page(studio.sheet(random.Random(seed)))
         png, labels = draw(studio.tab(page.device_scale), page)
         size = [int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")]
@@ -260,7 +263,7 @@ def test_links_stand_in_running_text_and_their_names_in_a_strip_that_is_none(chr
             )
             for link in links
         )
-    assert kinds >= {"link", "button", "checkbox", "radio", "tab"}
+    assert kinds >= wanted
     assert mentioned > 5 and within > 15
 
 

@@ -59,11 +59,11 @@ READ_FIRST = 0.12
 POINT, BEARING = 20, 20.0
 """A box that is no wider (in pixels) stands for a point, of which the place is learned by how far away it is, too; and
 how much that counts: without, what the bearings say is harmful at first, and learned to be worth nothing."""
-KNOWN, SWIFT, SWIFT_DUE = 0.2, 0.01, 0.05
-"""A source is drawn by the share of its looks that is missed, and this more, so that what is known stays known; and how
-much one look counts in that share."""
-Due = tuple[str, str, int, int]
-"""A deed of a source: its kind, and the cell it is in."""
+KNOWN, SWIFT, SWIFTER = 0.2, 0.01, 0.05
+"""A source is drawn by the share of its looks that is missed, and this more, so that what is known stays known, and in
+it a sort of deeds likewise; and how much one look counts in that share of a source, and of a sort, which has fewer."""
+Sort = tuple[str, str, int, int]
+"""Of deeds: their source, their kind, and the cell in which they are."""
 _LINE = re.compile(r"\d+\. (.+)")
 
 
@@ -190,15 +190,15 @@ def _at(deed: Deed, place: tuple[float, float]) -> Deed:
 class Looks:
     """Looks by where they come from and by what is due, of which `draw` takes some, with their pictures. left_out: how
     many have a picture that is damaged, or larger than what can be told at a look. missed: of each source, and of each
-    deed in it, which share is not done right yet."""
+    sort of deeds in it, which share is not done right yet."""
 
     def __init__(self, looks: Sequence[Shown], rng: random.Random) -> None:
         self.rng, self.left_out = rng, 0
         self.missed: dict[object, float] = defaultdict(lambda: 1.0)
-        by: dict[Size, dict[str, dict[Due, list[Shown]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+        by: dict[Size, dict[str, dict[Sort, list[Shown]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
         for shown in looks:
             if size := _whole_size(shown.picture):
-                by[size][shown.source][_due(shown)].append(shown)
+                by[size][shown.source][_sort_of(shown)].append(shown)
             else:
                 self.left_out += 1
         if not by:
@@ -211,17 +211,18 @@ class Looks:
 
     def draw(self, count: int) -> tuple[list[Shown], list[Tensor]]:
         """Of pictures of one size. More are drawn of what there is more of, by the square root of how many they are,
-        and of what is not done right: of a source first, then of a deed in it, so that the rare ones count."""
-        sizes = [
-            [self._weight(source, sum(map(len, dues.values()))) for source, dues in by.items()]
-            for by in self.by.values()
+        and of what is not done right: of a source first, then of a sort of deeds in it, so that the rare
+        ones count."""
+        weights = [
+            [self._weight(source, sum(map(len, sorts.values()))) for source, sorts in sources.items()]
+            for sources in self.by.values()
         ]
-        by, weights = self.rng.choices(list(zip(self.by.values(), sizes, strict=True)), list(map(sum, sizes)))[0]
+        ((sources, shares),) = self.rng.choices(
+            list(zip(self.by.values(), weights, strict=True)), list(map(sum, weights))
+        )
         looks = []
-        for dues in self.rng.choices(list(by.values()), weights, k=count):
-            some = self.rng.choices(list(dues.values()), [self._weight(due, len(ones)) for due, ones in dues.items()])[
-                0
-            ]
+        for sorts in self.rng.choices(list(sources.values()), shares, k=count):
+            (some,) = self.rng.choices(list(sorts.values()), [self._weight(sort, len(sorts[sort])) for sort in sorts])
             looks.append(_moved(_elsewhere(self.rng.choice(some), self.rng), self.rng))
         return looks, [self._picture(shown.picture) for shown in looks]
 
@@ -231,7 +232,7 @@ class Looks:
     def mark(self, looks: Sequence[Shown], right: Tensor) -> None:
         """Say which of some looks were done right."""
         for shown, is_right in zip(looks, right.tolist(), strict=True):
-            for what, share in ((shown.source, SWIFT), (_due(shown), SWIFT_DUE)):
+            for what, share in ((shown.source, SWIFT), (_sort_of(shown), SWIFTER)):
                 self.missed[what] += share * (1 - is_right - self.missed[what])
 
     def _picture(self, path: Path) -> Tensor:
@@ -245,7 +246,7 @@ class Looks:
         return picture
 
 
-def _due(shown: Shown) -> Due:
+def _sort_of(shown: Shown) -> Sort:
     middle = shown.boxes[0].center
     return shown.source, shown.deed.kind, middle.x // CELL, middle.y // CELL
 

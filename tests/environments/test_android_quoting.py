@@ -59,12 +59,17 @@ def android() -> Iterator[tuple[AndroidEnvironment, WrittenLink]]:
 
 def shell_reads(lines: list[str]) -> list[list[str]]:
     """The commands of the lines with their arguments, as `sh` runs them: functions that print what they were given."""
-    stand_ins = "".join(f"{name}() {{ printf '%s\\0' {name} \"$@\"; printf '\\1\\0'; }}\n" for name in COMMANDS)
+    # How many words there are comes first: any byte that parts calls could be one of theirs.
+    stand_ins = "".join(f'{name}() {{ printf \'%s\\0\' "$#" {name} "$@"; }}\n' for name in COMMANDS)
     script = stand_ins + "\n".join(lines)
     done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, env={"PATH": "/nowhere"})
     assert done.stderr == b"", (lines, done.stderr)
-    calls = done.stdout.decode().split("\1\0")[:-1]
-    return [call.split("\0")[:-1] for call in calls]
+    words, calls = done.stdout.decode().split("\0")[:-1], list[list[str]]()
+    while words:
+        end = 2 + int(words[0])
+        calls.append(words[1:end])
+        words = words[end:]
+    return calls
 
 
 EVIL = st.lists(st.sampled_from(["$(reboot)", "`id`", "'", '"', "\\", ";", "&&", "|", ">x", "\n", " ", "*", "é", "-n"]))
@@ -85,7 +90,7 @@ ACTIONS = st.one_of(
     TEXTS.map(lambda text: Type(text=text)),
     TEXTS.filter(bool).map(lambda text: Open(target=text)),
     TEXTS.map(lambda text: Open(target=f"https://{text}")),
-    st.just(Open(target="org.evil")),
+    st.sampled_from([Open(target="org.evil"), Open(target="https://\1")]),
     st.lists(KEYS, min_size=1, max_size=3).map(_pressed),
 )
 

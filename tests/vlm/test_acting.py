@@ -1,6 +1,5 @@
 """What is due on a screen, learned from demonstrations: the network, how it is taught, and where a model brings it."""
 
-import math
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -168,36 +167,23 @@ def test_a_drag_ends_elsewhere_than_it_starts() -> None:
     assert max(abs(deed.end[0] - deed.start[0]), abs(deed.end[1] - deed.start[1])) >= CELL / 2
 
 
-def marked(rng: random.Random) -> tuple[Shown, Tensor]:
-    """To click halfway between a red and a blue dot."""
-    picture = Image.new("RGB", (112, 112), "white")
-    red, blue = ((rng.randrange(10, 102), rng.randrange(10, 102)) for _ in range(2))
-    for (x, y), color in ((red, "red"), (blue, "blue")):
-        ImageDraw.Draw(picture).ellipse((x - 6, y - 6, x + 6, y + 6), fill=color)
-    x, y = (red[0] + blue[0]) / 2, (red[1] + blue[1]) / 2
-    seen = on_cells(picture)
-    assert seen is not None
-    box = Box(int(x) - 5, int(y) - 5, int(x) + 6, int(y) + 6)
-    return Shown(Path(), "Click between them", (), Deed("click", (x, y), (x, y)), (box,)), seen
+def test_a_point_is_learned_also_where_bearings_are_worth_nothing_yet() -> None:
+    torch.manual_seed(0)
+    acting, picture = Acting().train(), torch.randint(0, 255, (3, 112, 112), dtype=torch.uint8)
+    with torch.no_grad():
+        acting.bearings.worth.weight.zero_()
+        acting.bearings.worth.bias.fill_(-100)
 
+    def taught(*boxes: Box) -> float:
+        acting.zero_grad()
+        shown = [Shown(Path(), "Click it", (), Deed("click", (50, 50), (50, 50)), (box,)) for box in boxes]
+        acting_loss(acting, shown, [picture] * len(boxes), random.Random(0))[0].backward()
+        ways = acting.bearings.ways.grad
+        assert ways is not None
+        return float(ways.abs().max())
 
-def test_it_learns_to_find_what_lies_between() -> None:
-    torch.manual_seed(3)
-    rng, acting = random.Random(3), Acting().train()
-    optimizer = MuonAdamW(acting.named_parameters(), matrix_lr=0.02, other_lr=0.004)
-    steps = 160
-    for step in range(steps):
-        looks, pictures = zip(*(marked(rng) for _ in range(24)), strict=True)
-        loss, _, _ = acting_loss(acting, looks, pictures, rng)
-        loss.backward()
-        optimizer.step(min(1.0, (steps - step) / 60))
-    acting.eval()
-    away = []
-    for _ in range(60):
-        look, picture = marked(rng)
-        deed, _ = acting.act(picture, look.task, ())
-        away.append(math.dist(deed.start, look.deed.start))
-    assert sorted(away)[45] < 12, sorted(away)
+    point, button = Box(44, 44, 57, 57), Box(10, 40, 90, 60)
+    assert taught(point, button) > 1e-6 > taught(button, button)
 
 
 DOABLE: Sequence[Action] = (
